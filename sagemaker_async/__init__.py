@@ -1,0 +1,65 @@
+"""Asyncio client for Amazon SageMaker inference.
+
+The names below are imported on first use (PEP 562), so that ``import sagemaker_async`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Config, Credentials, RetryConfig, Timeouts
+    from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
+    from .predictor import Predictor
+    from .runtime.client import SageMakerRuntimeClient
+    from .runtime.events import PayloadPart, UnknownEvent
+    from .session import Session
+
+    __version__: str
+
+__all__ = [
+    "Config",
+    "Credentials",
+    "InternalStreamFailure",
+    "ModelStreamError",
+    "PayloadPart",
+    "Predictor",
+    "RetryConfig",
+    "SageMakerAsyncError",
+    "SageMakerRuntimeClient",
+    "Session",
+    "Timeouts",
+    "UnknownEvent",
+    "__version__",
+]
+
+_HOMES = {
+    "Config": "config",
+    "Credentials": "config",
+    "InternalStreamFailure": "errors",
+    "ModelStreamError": "errors",
+    "PayloadPart": "runtime.events",
+    "Predictor": "predictor",
+    "RetryConfig": "config",
+    "SageMakerAsyncError": "errors",
+    "SageMakerRuntimeClient": "runtime.client",
+    "Session": "session",
+    "Timeouts": "config",
+    "UnknownEvent": "runtime.events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = metadata.version("sagemaker-async")
+    elif name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
