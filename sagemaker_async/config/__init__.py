@@ -1,0 +1,43 @@
+"""What users may set: `Config` and the option classes it is made of.
+
+Every class here is a frozen, keyword-only value (`Credentials` alone takes its first three fields by position). A wrong
+value or an illegal combination raises `ConfigurationError` in the constructor, with the remedy in the message.
+Constructing them reads no file, no environment and no clock; what the environment and the profile files add is worked
+out by `sagemaker_async.aws.settings` when a session first needs it. No secret shows in a `repr` or a message.
+"""
+
+from __future__ import annotations
+
+from ._checks import check_endpoint_url, check_proxy_url, check_region, without_password
+from .credentials import Credentials, CredentialSource
+from .options import (
+    DEFAULTS_MODES,
+    MAX_BODY_BYTES,
+    SERVICES,
+    Config,
+    ConfigFields,
+    DefaultsMode,
+)
+from .timing import RETRY_MODES, DefaultSeconds, RetryConfig, RetryMode, Timeouts
+from .tls import TLSConfig
+
+__all__ = [
+    "DEFAULTS_MODES",
+    "MAX_BODY_BYTES",
+    "RETRY_MODES",
+    "SERVICES",
+    "Config",
+    "ConfigFields",
+    "CredentialSource",
+    "Credentials",
+    "DefaultSeconds",
+    "DefaultsMode",
+    "RetryConfig",
+    "RetryMode",
+    "TLSConfig",
+    "Timeouts",
+    "check_endpoint_url",
+    "check_proxy_url",
+    "check_region",
+    "without_password",
+]

@@ -1,0 +1,106 @@
+"""The rules that values from code, from the environment and from files have to obey alike.
+
+Each check takes the value and its source (a field, a variable, or a file with profile and key), and raises
+`ConfigurationError` that names the source, the rule and the remedy. URLs are never repeated: they may hold a password.
+"""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import SplitResult, urlsplit
+
+from sagemaker_async.errors import ConfigurationError
+
+__all__ = [
+    "check_count",
+    "check_endpoint_url",
+    "check_flag",
+    "check_proxy_url",
+    "check_region",
+    "check_seconds",
+    "without_password",
+]
+
+
+def check_region(region: str, source: str) -> None:
+    """Raise `ConfigurationError`, naming `source`, unless `region` can stand as one label of a host name."""
+    label = region.replace("-", "")
+    if not (label.isascii() and label.isalnum()) or region[0] == "-" or region[-1] == "-" or len(region) > 63:
+        raise ConfigurationError(f"{source} is no AWS region (such as us-east-1): {region!r}")
+
+
+def check_flag(value: object, source: str, *, optional: bool = False) -> None:
+    """Raise `ConfigurationError` unless `value` is a bool, or None if `optional`."""
+    if not isinstance(value, bool) and not (optional and value is None):
+        choices = "True, False or None" if optional else "True or False"
+        raise ConfigurationError(f"{source} must be {choices}, got {value!r}")
+
+
+def check_count(value: object, source: str, hint: str = "") -> None:
+    """Raise `ConfigurationError` unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{source} must be a whole number of at least 1{hint}, got {value!r}")
+
+
+def check_seconds(value: object, source: str, *, zero_allowed: bool = False) -> None:
+    """Raise `ConfigurationError` unless `value` is None or a number of seconds, finite and more than 0."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ConfigurationError(f"{source} must be a number of seconds or None, got {value!r}")
+    if value < 0 or (value == 0 and not zero_allowed):
+        least = "at least" if zero_allowed else "more than"
+        raise ConfigurationError(
+            f"{source} must be {least} 0 seconds, got {value!r}; use None for the default or no limit"
+        )
+    if math.isinf(value):
+        raise ConfigurationError(f"{source} must be a finite number of seconds; use None where no limit is meant")
+
+
+def check_endpoint_url(url: str, source: str) -> None:
+    """Raise `ConfigurationError`, naming `source`, unless `url` is ``http(s)://host[:port][/path]`` and no more."""
+    remedy = "it must look like https://host or http://127.0.0.1:8080"
+    parts = _split_http_url(url, source, remedy)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{source} carries a user name or password, which would be sent nowhere; {remedy}")
+
+
+def check_proxy_url(url: str, source: str) -> None:
+    """Raise `ConfigurationError`, naming `source`, unless `url` is ``http(s)://[user:password@]host[:port]``."""
+    remedy = "it must look like http://proxy:3128 or http://user:password@proxy:3128"
+    parts = _split_http_url(url, source, remedy)
+    if parts.path not in ("", "/"):
+        raise ConfigurationError(f"{source} carries a path; {remedy} (percent-encode a / in the password as %2F)")
+
+
+def _split_http_url(url: str, source: str, remedy: str) -> SplitResult:
+    def refuse(why: str) -> ConfigurationError:
+        return ConfigurationError(f"{source} {why}; {remedy}")
+
+    if not isinstance(url, str) or not url:
+        raise refuse("must be a non-empty str")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise refuse("holds white space, control or non-ASCII characters")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise refuse("is no URL: its host or port is malformed") from None
+    if parts.scheme not in ("http", "https"):
+        raise refuse("has no http or https scheme")
+    if not parts.hostname:
+        raise refuse("names no host")
+    if port == 0:
+        raise refuse("names port 0")
+    if parts.query or parts.fragment:
+        raise refuse("carries a query or fragment")
+    return parts
+
+
+def without_password(url: str) -> str:
+    """Return a proxy's URL with its user name and password masked, for messages and `repr`."""
+    head, at, host = url.rpartition("@")
+    if not at:
+        return url
+    scheme, separator, _ = head.partition("://")
+    return f"{scheme}{separator}***@{host}" if separator else f"***@{host}"

@@ -1,0 +1,217 @@
+"""`Config`, everything a session is made from, and `ConfigFields`, the same as typed keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+
+from sagemaker_async.errors import ConfigurationError
+
+from ._checks import check_count, check_endpoint_url, check_flag, check_proxy_url, check_region, without_password
+from .credentials import Credentials, CredentialSource
+from .timing import RetryConfig, Timeouts
+from .tls import TLSConfig
+
+if TYPE_CHECKING:
+    import ssl
+
+    from sagemaker_async.aws.endpoints import EndpointResolver
+
+__all__ = ["DEFAULTS_MODES", "MAX_BODY_BYTES", "SERVICES", "Config", "ConfigFields", "DefaultsMode"]
+
+MAX_BODY_BYTES = 26_214_400
+"""What a real-time endpoint accepts (25 MB); serverless endpoints take 4 MB."""
+
+SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
+"""The names `Config.endpoint_urls` knows; the same as botocore's."""
+
+DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
+DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
+
+_TIMEOUTS = Timeouts()
+_RETRY = RetryConfig()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a `Session` is made from. Every field is optional; unset ones come from the environment or the profile.
+
+    Precedence of each setting: argument of `Session`, `Config`, environment, profile, default. `repr` shows the fields
+    that differ from the defaults, without secrets.
+    """
+
+    region: str | None = None
+    """Such as ``us-east-1``. None: `AWS_REGION`, `AWS_DEFAULT_REGION`, then the profile's ``region``."""
+    profile: str | None = None
+    """A profile of the shared AWS files. None: `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, then ``default``."""
+    credentials: Credentials | CredentialSource | None = None
+    """Fixed credentials, or any object with ``async def get() -> Credentials``. None: AWS's default chain."""
+    endpoint_url: str | None = None
+    """Scheme, host and port for every service, for tests and gateways. The credential chain does not follow it.
+    None: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's ``services`` section and ``endpoint_url``."""
+    endpoint_urls: Mapping[str, str] | None = None
+    """The same per service (``sagemaker-runtime``, ``sagemaker``, ``s3``, ``sts``); wins over `endpoint_url`."""
+    ignore_configured_endpoint_urls: bool | None = None
+    """True disregards the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
+    None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""
+    endpoint_resolver: EndpointResolver | None = None
+    """Decides where each service without a URL is, in place of AWS's rules: for gateways and partitions that these do
+    not know. Must not block; see `sagemaker_async.aws.endpoints.EndpointResolver`."""
+    use_fips_endpoint: bool | None = None
+    """True calls the hosts with FIPS 140 validated TLS, for those who are obliged to.
+    None: `AWS_USE_FIPS_ENDPOINT`, then the profile."""
+    use_dualstack_endpoint: bool | None = None
+    """True calls the hosts that have IPv6 addresses, for networks without IPv4.
+    None: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile."""
+    tls: TLSConfig | ssl.SSLContext | None = None
+    """Who is trusted and which certificate is shown: see `TLSConfig`; or a context of your own, for anything else.
+    None: `AWS_CA_BUNDLE`, the profile's ``ca_bundle``, the system's authorities."""
+    proxy: str | None = None
+    """``http(s)://[user:password@]host[:port]`` that every request goes through, whatever `NO_PROXY` says; masked
+    wherever it is shown. None: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
+    timeouts: Timeouts = _TIMEOUTS
+    """Time limits, see `Timeouts`."""
+    retry: RetryConfig = _RETRY
+    """When failed attempts are repeated, see `RetryConfig`."""
+    defaults_mode: DefaultsMode | None = None
+    """AWS's name for a set of defaults: ``in-region`` gives up on connecting soon, ``mobile`` late, ``standard`` and
+    ``cross-region`` in between; ``auto`` finds out (it may ask EC2's metadata service); ``legacy`` keeps the defaults
+    you see here. Concerns `Timeouts.connect` and the retry mode, where they are unset. None: `AWS_DEFAULTS_MODE`, then
+    the profile, then ``legacy``. https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html"""
+    correct_clock_skew: bool = True
+    """Sign by the service's clock once it has refused a signature for its time. False leaves such errors as they are,
+    for machines whose clock must be right."""
+    user_agent_app_id: str | None = None
+    """A name for your application in the user agent, to find its calls in CloudTrail and access logs; up to 50
+    characters. None: `AWS_SDK_UA_APP_ID`, then the profile's ``sdk_ua_app_id``."""
+    validate_params: bool = True
+    """Check requests before they are sent. False leaves that to the service, for values that a newer one accepts. The
+    profile's ``parameter_validation = false`` has the same effect."""
+    strict_params: bool = True
+    """Refuse keywords that an operation does not have. False logs a warning and ignores them, for code that is shared
+    with clients of other versions."""
+    raise_response_errors: bool = True
+    """Raise what the service answers as an error. False returns a response that carries it as ``error`` instead."""
+    max_connections: int = 128
+    """Size of the session's one connection pool; more concurrent calls than this wait up to `Timeouts.pool`."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    """Larger request bodies are refused before they are sent. The default is what real-time endpoints accept."""
+
+    def __post_init__(self) -> None:
+        for name in ("region", "profile", "user_agent_app_id"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise ConfigurationError(f"Config.{name} must be a non-empty str or None, got {value!r}")
+        if self.region is not None:
+            check_region(self.region, "Config.region")
+        if self.user_agent_app_id is not None and not (
+            self.user_agent_app_id.isascii() and self.user_agent_app_id.isprintable()
+        ):
+            raise ConfigurationError("Config.user_agent_app_id must consist of printable ASCII characters")
+        for name, kind in (("timeouts", Timeouts), ("retry", RetryConfig)):
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigurationError(
+                    f"Config.{name} must be a {kind.__name__}, got {type(getattr(self, name)).__name__}"
+                )
+        for name in ("use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls"):
+            check_flag(getattr(self, name), f"Config.{name}", optional=True)
+        for name in ("correct_clock_skew", "validate_params", "strict_params", "raise_response_errors"):
+            check_flag(getattr(self, name), f"Config.{name}")
+        for name in ("max_connections", "max_body_bytes"):
+            check_count(getattr(self, name), f"Config.{name}")
+        if self.credentials is not None and not isinstance(self.credentials, Credentials | CredentialSource):
+            raise ConfigurationError(
+                "Config.credentials must be Credentials(...) or an object with 'async def get()', "
+                f"got {type(self.credentials).__name__}"
+            )
+        if self.tls is not None and not isinstance(self.tls, TLSConfig):
+            import ssl
+
+            if not isinstance(self.tls, ssl.SSLContext):
+                raise ConfigurationError(
+                    f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}"
+                )
+        if self.proxy is not None:
+            check_proxy_url(self.proxy, "Config.proxy")
+        if self.defaults_mode not in (None, *DEFAULTS_MODES):
+            raise ConfigurationError(
+                f"Config.defaults_mode must be one of {', '.join(DEFAULTS_MODES)} or None, got {self.defaults_mode!r}"
+            )
+        self._check_endpoints()
+
+    def _check_endpoints(self) -> None:
+        if self.endpoint_url is not None:
+            check_endpoint_url(self.endpoint_url, "Config.endpoint_url")
+        if self.endpoint_urls is not None and not isinstance(self.endpoint_urls, Mapping):
+            raise ConfigurationError(
+                "Config.endpoint_urls must be a mapping such as {'sagemaker-runtime': 'http://127.0.0.1:8080'}, "
+                f"got {type(self.endpoint_urls).__name__}; one URL for every service goes into endpoint_url"
+            )
+        for service, url in (self.endpoint_urls or {}).items():
+            if service not in SERVICES:
+                raise ConfigurationError(
+                    f"Config.endpoint_urls has the unknown service {service!r}; known are {', '.join(SERVICES)}"
+                )
+            check_endpoint_url(url, f"Config.endpoint_urls[{service!r}]")
+        if self.endpoint_resolver is not None and not callable(self.endpoint_resolver):
+            raise ConfigurationError(
+                "Config.endpoint_resolver must be a callable (rules, region, *, use_fips, use_dualstack) -> Endpoint, "
+                f"got {type(self.endpoint_resolver).__name__}"
+            )
+        if self.endpoint_resolver is not None and self.endpoint_url is not None:
+            raise ConfigurationError(
+                "Config.endpoint_url is for every service and leaves nothing to Config.endpoint_resolver: "
+                "drop one or the other, or give URLs to single services in endpoint_urls"
+            )
+
+    def __repr__(self) -> str:
+        shown = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value == f.default:
+                continue
+            text = repr(value)
+            if f.name == "proxy":
+                text = repr(without_password(value))
+            elif f.name == "credentials" and not isinstance(value, Credentials):
+                text = f"<{type(value).__name__}>"
+            shown.append(f"{f.name}={text}")
+        return f"Config({', '.join(shown)})"
+
+    def with_fields(self, **changes: Any) -> Config:
+        """Return a copy with some fields replaced; an unknown name raises `ConfigurationError`."""
+        known = [f.name for f in fields(self)]
+        for name in changes:
+            if name not in known:
+                nearest = get_close_matches(name, known, n=1)
+                hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+                raise ConfigurationError(f"there is no option {name!r}; {hint}Config has {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+class ConfigFields(TypedDict, total=False):
+    """The fields of `Config`, for typed keyword arguments; a test keeps the two equal."""
+
+    region: str | None
+    profile: str | None
+    credentials: Credentials | CredentialSource | None
+    endpoint_url: str | None
+    endpoint_urls: Mapping[str, str] | None
+    ignore_configured_endpoint_urls: bool | None
+    endpoint_resolver: EndpointResolver | None
+    use_fips_endpoint: bool | None
+    use_dualstack_endpoint: bool | None
+    tls: TLSConfig | ssl.SSLContext | None
+    proxy: str | None
+    timeouts: Timeouts
+    retry: RetryConfig
+    defaults_mode: DefaultsMode | None
+    correct_clock_skew: bool
+    user_agent_app_id: str | None
+    validate_params: bool
+    strict_params: bool
+    raise_response_errors: bool
+    max_connections: int
+    max_body_bytes: int

@@ -1,0 +1,92 @@
+"""How long to wait, and when to try again: `Timeouts` and `RetryConfig`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from sagemaker_async.errors import ConfigurationError
+
+from ._checks import check_count, check_flag, check_seconds
+
+__all__ = ["RETRY_MODES", "DefaultSeconds", "RetryConfig", "RetryMode", "Timeouts"]
+
+
+class DefaultSeconds(float):
+    """A number of seconds that nobody chose: equal to the plain number, but `Config.defaults_mode` may replace it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Time limits, in seconds; None means no limit. Each has its own exception under `TransportTimeoutError`."""
+
+    pool: float | None = 10.0
+    """Wait for a free connection. Raise it when bursts exceed `max_connections` and waiting is fine."""
+    connect: float | None = DefaultSeconds(5.0)
+    """DNS, TCP and TLS together. Raise it across continents or through slow proxies. When it is left out,
+    `Config.defaults_mode` may put another number in its place."""
+    first_byte: float | None = 70.0
+    """From the last byte sent to the first of the answer. SageMaker gives a model 60 s; lower it for quick models."""
+    between_chunks: float | None = 60.0
+    """Silence within an answer. Raise it for models that think long between tokens."""
+    keepalive: float = 15.0
+    """How long an idle connection is kept. Keep it below the idle limit of any load balancer on the way."""
+    total: float | None = None
+    """All attempts and the delays between them, up to the complete answer (for a stream: up to its first byte)."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            check_seconds(getattr(self, f.name), f"Timeouts.{f.name}")
+        if self.keepalive is None:
+            raise ConfigurationError("Timeouts.keepalive must be a number of seconds")
+
+
+RetryMode = Literal["standard", "adaptive", "legacy"]
+RETRY_MODES: tuple[RetryMode, ...] = get_args(RetryMode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryConfig:
+    """When and how often a failed attempt is repeated (AWS standard mode unless told otherwise)."""
+
+    mode: RetryMode | None = None
+    """``standard``, ``adaptive`` (client-side rate limiting) or ``legacy``. None: environment, profile, standard."""
+    max_attempts: int | None = None
+    """All attempts, the first included; 1 turns retries off. None: environment, profile, then 3 (legacy mode: 5)."""
+    base_delay: float | None = None
+    """Seconds that scale the back-off after transient errors (None: 0.05) and after throttling (None: 1)."""
+    max_delay: float = 20.0
+    """Upper limit of one back-off delay, in seconds."""
+    jitter: Literal["full", "none"] = "full"
+    """``full`` multiplies each delay by a random number in [0, 1); ``none`` keeps it, which makes herds likely."""
+    backoff: Callable[[int], float] | None = None
+    """Own back-off: takes the number of the retry (0-based) and returns seconds; replaces delay, limit and jitter."""
+    retry_ambiguous: bool = False
+    """Repeat invocations whose outcome is unknown. Only for models where running twice costs nothing."""
+    retry_stale: bool = True
+    """Send once more when a pooled connection turns out to have been closed by the peer before it read the request."""
+    adaptive_wait_to_fill: bool = True
+    """In adaptive mode, wait for sending capacity; False raises at once instead."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in (None, *RETRY_MODES):
+            raise ConfigurationError(f"RetryConfig.mode must be 'standard', 'adaptive' or 'legacy', got {self.mode!r}")
+        if self.max_attempts is not None:
+            check_count(self.max_attempts, "RetryConfig.max_attempts", " (1 = no retries)")
+        check_seconds(self.base_delay, "RetryConfig.base_delay", zero_allowed=True)
+        check_seconds(self.max_delay, "RetryConfig.max_delay", zero_allowed=True)
+        if self.max_delay is None:
+            raise ConfigurationError("RetryConfig.max_delay must be a number of seconds")
+        if self.jitter not in ("full", "none"):
+            raise ConfigurationError(f"RetryConfig.jitter must be 'full' or 'none', got {self.jitter!r}")
+        if self.backoff is not None and not callable(self.backoff):
+            raise ConfigurationError(
+                "RetryConfig.backoff must be a callable that takes the retry's number and returns seconds"
+            )
+        for name in ("retry_ambiguous", "retry_stale", "adaptive_wait_to_fill"):
+            check_flag(getattr(self, name), f"RetryConfig.{name}")
+        if self.backoff is not None and self.base_delay is not None:
+            raise ConfigurationError("RetryConfig.backoff takes the place of base_delay: drop one or the other")
