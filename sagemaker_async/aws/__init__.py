@@ -1,0 +1,1 @@
+"""AWS machinery that serves any service: signing, framing, retries, credentials, endpoints, transport."""

@@ -1,0 +1,214 @@
+"""Header signatures and presigned URLs equal botocore's on generated requests, for S3 and for other services."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import botocore.auth
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config as BotocoreConfig
+from botocore.credentials import Credentials as BotocoreCredentials
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.sigv4 import S3, STANDARD, UNSIGNED_PAYLOAD, Signer, encode_path, encode_query
+from sagemaker_async.config import Credentials
+
+EXAMPLES = 10_000
+
+FreezeClock = Callable[[float], None]
+
+
+class Call(NamedTuple):
+    """One generated request and what it is signed with."""
+
+    method: str
+    origin: str
+    path: str
+    """Percent-encoded."""
+    query: str
+    """Percent-encoded, with duplicates and empties."""
+    headers: dict[str, str]
+    body: bytes
+    token: str | None
+    region: str
+    timestamp: int
+    unsigned: bool
+
+    @property
+    def request(self) -> HTTPRequest:
+        target = f"{self.path}?{self.query}" if self.query else self.path
+        return HTTPRequest(self.method, self.origin, target, self.headers, self.body)
+
+    @property
+    def presignable(self) -> HTTPRequest:
+        """The same without a body, which botocore would move into the query, and with each query name once."""
+        pairs = dict([part.split("=", 1) for part in self.query.split("&")] if self.query else [])
+        query = "&".join([f"{name}={value}" for name, value in pairs.items()])
+        return HTTPRequest(self.method, self.origin, f"{self.path}?{query}" if query else self.path, self.headers)
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", self.token)
+
+
+RAW_PARTS = [
+    "",
+    "/",
+    "//",
+    ".",
+    "..",
+    "/../",
+    "a",
+    "B",
+    "~",
+    "%",
+    "%2F",
+    " ",
+    "+",
+    "é",
+    "漢",
+    "\U0001f600",
+    "a b",
+    "=&?#",
+]
+ENCODED_PARTS = [
+    "/",
+    "//",
+    ".",
+    "..",
+    "/../",
+    "a",
+    "~",
+    "%2F",
+    "%2f",
+    "%2e%2E",
+    "%25",
+    "%C3%A9",
+    "+",
+    "*",
+    "'()",
+    ":@!$",
+]
+HEADERS = ["Content-Type", "X-A", "x-a", "X-B_c", "ACCEPT", "User-Agent", "Expect", "amz-sdk-request", "Content-Length"]
+HEADERS += ["X-Amzn-Trace-Id", "Authorization", "X-Amz-Security-Token", "Host", "traceparent", "X-Amz-Meta-0"]
+ORIGINS = [
+    "https://runtime.sagemaker.eu-west-1.amazonaws.com",
+    "http://127.0.0.1:8080",
+    "https://h:443",
+    "http://[::1]:80",
+]
+ORIGINS += ["https://h:80", "http://localhost:443", "https://EXAMPLE.com"]
+
+PATHS = st.one_of(
+    st.lists(st.sampled_from(RAW_PARTS), max_size=6).map(lambda parts: "/" + encode_path("".join(parts))),
+    st.lists(st.sampled_from(ENCODED_PARTS), max_size=6).map(lambda parts: "/" + "".join(parts)),
+    st.text(max_size=8).map(lambda text: "/" + encode_path(text)),
+)
+WORDS = st.sampled_from(["", "a", "A", "a-b", "a.b", "é", "漢", "%", "%20", " ", "+", "/", "=", "&", "~", "a=b", "b"])
+QUERIES = st.lists(st.tuples(WORDS, WORDS), max_size=5).map(encode_query)
+VALUES = st.lists(st.sampled_from(["", " ", "   ", "a", "B", ",", "1:2", '"x  y"', "\t"]), max_size=6).map("".join)
+
+CALLS = st.builds(
+    Call,
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]),
+    origin=st.sampled_from(ORIGINS),
+    path=PATHS,
+    query=QUERIES,
+    headers=st.dictionaries(st.sampled_from(HEADERS), VALUES, max_size=5),
+    body=st.binary(max_size=12),
+    token=st.sampled_from([None, "token", "IQoJb3JpZ2luX2VjEA+/=="]),
+    region=st.sampled_from(["us-east-1", "eu-west-1"]),
+    timestamp=st.integers(1_400_000_000, 1_400_000_000 + 10 * 86_400),
+    unsigned=st.booleans(),
+)
+PLAIN = Call("GET", ORIGINS[0], "/", "", {}, b"", None, "us-east-1", 1_440_938_160, False)
+
+generated = settings(
+    max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module")
+def freeze_clock() -> Iterator[FreezeClock]:
+    """Set the time that botocore signs with."""
+    now = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - botocore's own form: naive, in UTC
+
+    def freeze(timestamp: float) -> None:
+        nonlocal now
+        now = datetime.datetime.fromtimestamp(timestamp, datetime.UTC).replace(tzinfo=None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda: now)
+        yield freeze
+
+
+def botocore_request(call: Call, request: HTTPRequest, auth: type[Any], **options: Any) -> AWSRequest:
+    """Return `request` as botocore signs it."""
+    signed = AWSRequest(request.method, request.origin + request.target, dict(request.headers), request.body)
+    signed.context["payload_signing_enabled"] = not call.unsigned
+    signed.context["client_config"] = BotocoreConfig(s3={"payload_signing_enabled": not call.unsigned})
+    keys = call.credentials
+    credentials = BotocoreCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    auth(credentials, "sagemaker", call.region, **options).add_auth(signed)
+    return signed
+
+
+@given(CALLS)
+@example(PLAIN)
+@example(PLAIN._replace(path="/a/../../b//./c/", query="b=&a=2&a=1&a=&=&b="))
+@example(PLAIN._replace(headers={"X-A": "  a   b  ", "x-a": "\tc"}, token="t"))
+@generated
+def test_header_signatures_and_presigned_urls_equal_botocores(freeze_clock: FreezeClock, call: Call) -> None:
+    freeze_clock(call.timestamp)
+    headers = {name: value for name, value in call.headers.items() if call.token or "Security" not in name}
+    call = call._replace(headers=headers)
+    presigned = call._replace(
+        headers={
+            name: value for name, value in headers.items() if name not in ("Authorization", "X-Amz-Security-Token")
+        },
+        unsigned=False,
+    )
+    payload_hash = UNSIGNED_PAYLOAD if call.unsigned else None
+    for rules, header_auth, query_auth in (
+        (STANDARD, botocore.auth.SigV4Auth, botocore.auth.SigV4QueryAuth),
+        (S3, botocore.auth.S3SigV4Auth, botocore.auth.S3SigV4QueryAuth),
+    ):
+        signer = Signer(call.region, "sagemaker", rules)
+        expected = botocore_request(call, call.request, header_auth)
+        ours = signer.sign(call.request, call.credentials, call.timestamp, payload_hash=payload_hash)
+        assert {name.lower(): value for name, value in ours.items()} == {
+            name.lower(): value for name, value in expected.headers.items()
+        }
+
+        expected = botocore_request(presigned, presigned.presignable, query_auth, expires=60)
+        url = signer.presign(presigned.presignable, presigned.credentials, presigned.timestamp, expires=60)
+        assert url == expected.url
+
+
+RAW_QUERIES = st.lists(
+    st.sampled_from(["a", "b", "=", "==", "&", "&&", "%20", "%3d", "+", "A", "%C3%A9", "*"]), max_size=8
+)
+
+
+@given(PATHS, RAW_QUERIES.map("".join))
+@settings(generated, max_examples=1_000)
+def test_queries_of_any_foreign_form_are_signed_as_botocore_signs_them(
+    freeze_clock: FreezeClock, path: str, query: str
+) -> None:
+    call = PLAIN._replace(path=path, query=query)
+    freeze_clock(call.timestamp)
+    expected = botocore_request(call, call.request, botocore.auth.SigV4Auth)
+    ours = Signer(call.region, "sagemaker").sign(call.request, call.credentials, call.timestamp)
+    assert ours["Authorization"] == expected.headers["Authorization"]
+
+
+def test_headers_that_are_not_signed_are_botocores() -> None:
+    names = (*botocore.auth.SIGNED_HEADERS_BLACKLIST, "X-Signed")
+    request = HTTPRequest("GET", "https://h", "/", dict.fromkeys(names, "1"))
+    authorization = Signer("us-east-1", "s3").sign(request, PLAIN.credentials, PLAIN.timestamp)["Authorization"]
+    assert "SignedHeaders=host;x-amz-date;x-signed," in authorization
