@@ -1,0 +1,172 @@
+"""What holds for every event stream, whole, sliced, damaged or made of noise."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+from zlib import crc32
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sagemaker_async.aws.eventstream import (
+    Byte,
+    Decoder,
+    HeaderValue,
+    Int,
+    Long,
+    Message,
+    Short,
+    Timestamp,
+    decode_headers,
+    encode_headers,
+    encode_message,
+)
+from sagemaker_async.errors import DeserializationError, EventStreamError, HeaderError, TruncatedStreamError
+
+
+def integers(kind: type[int], bits: int) -> st.SearchStrategy[int]:
+    return st.integers(-(1 << (bits - 1)), (1 << (bits - 1)) - 1).map(kind)
+
+
+values = st.one_of(
+    st.booleans(),
+    integers(Byte, 8),
+    integers(Short, 16),
+    integers(Int, 32),
+    integers(Long, 64),
+    st.binary(max_size=64),
+    st.text(st.characters(codec="utf-8"), max_size=32),
+    integers(Timestamp, 64),
+    st.uuids(),
+)
+headers = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=20), values, max_size=6)
+messages = st.lists(st.tuples(headers, st.binary(max_size=200)), max_size=5)
+cuts = st.lists(st.integers(0, 2000), max_size=20)
+
+
+def typed(decoded: list[Message]) -> list[tuple[list[tuple[str, type, HeaderValue]], bytes]]:
+    return [
+        ([(name, type(value), value) for name, value in message.headers.items()], message.payload)
+        for message in decoded
+    ]
+
+
+def sliced(stream: bytes, offsets: list[int]) -> list[bytes]:
+    edges = [0, *sorted(offset % (len(stream) + 1) for offset in offsets), len(stream)]
+    return [stream[start:end] for start, end in pairwise(edges)]
+
+
+def outcome(pieces: list[bytes]) -> tuple[list[Message], type[EventStreamError] | None]:
+    """What a consumer gets out of a decoder: every message, then how it ended."""
+    decoder = Decoder()
+    received: list[Message] = []
+    try:
+        for piece in pieces:
+            received += decoder.feed(piece)
+        decoder.close()
+    except EventStreamError as error:
+        return received, type(error)
+    return received, None
+
+
+@given(messages, cuts)
+def test_what_was_encoded_is_decoded_from_any_slices(pairs, offsets):
+    stream = b"".join(encode_message(*pair) for pair in pairs)
+    received, error = outcome(sliced(stream, offsets))
+    assert error is None
+    assert typed(received) == typed([Message(*pair) for pair in pairs])
+
+
+@given(headers, st.binary(max_size=200))
+def test_a_decoded_message_encodes_to_the_same_bytes(message_headers, payload):
+    encoded = encode_message(message_headers, payload)
+    (message,) = Decoder().feed(encoded)
+    assert encode_message(message.headers, message.payload) == encoded
+    assert encode_message(encode_headers(message.headers), message.payload) == encoded
+
+
+@given(messages.filter(bool), st.data(), cuts)
+def test_a_cut_stream_gives_its_whole_messages_and_then_is_truncated(pairs, data, offsets):
+    encoded = [encode_message(*pair) for pair in pairs]
+    stream = b"".join(encoded)
+    cut = data.draw(st.integers(0, len(stream)))
+    ends = [sum(map(len, encoded[: count + 1])) for count in range(len(encoded))]
+    whole = sum(end <= cut for end in ends)
+    received, error = outcome(sliced(stream[:cut], offsets))
+    assert typed(received) == typed([Message(*pair) for pair in pairs[:whole]])
+    assert error is (None if cut in (0, *ends) else TruncatedStreamError)
+
+
+@given(messages.filter(bool), st.data(), cuts)
+def test_a_flipped_bit_is_found_and_nothing_wrong_is_delivered(pairs, data, offsets):
+    stream = bytearray(b"".join(encode_message(*pair) for pair in pairs))
+    bit = data.draw(st.integers(0, 8 * len(stream) - 1))
+    stream[bit // 8] ^= 1 << (bit % 8)
+    received, error = outcome(sliced(bytes(stream), offsets))
+    assert error is not None
+    assert typed(received) == typed([Message(*pair) for pair in pairs])[: len(received)]
+
+
+def with_prelude(total_length: int, headers_length: int, rest: bytes) -> bytes:
+    lengths = struct.pack(">II", total_length, headers_length)
+    return lengths + struct.pack(">I", crc32(lengths)) + rest
+
+
+def framed(block: bytes, payload: bytes) -> bytes:
+    message = with_prelude(16 + len(block) + len(payload), len(block), block + payload)
+    return message + struct.pack(">I", crc32(message))
+
+
+lengths = st.one_of(st.integers(0, 64), st.integers(0, 2**32 - 1))
+noise = st.one_of(
+    st.binary(max_size=400),
+    st.builds(with_prelude, lengths, lengths, st.binary(max_size=100)),
+    st.builds(framed, st.binary(max_size=40), st.binary(max_size=40)),
+)
+
+
+@given(st.lists(noise, max_size=4).map(b"".join), cuts)
+@example(with_prelude(0, 0, b""), [])
+@example(with_prelude(15, 0, b"\0" * 3), [])
+@example(with_prelude(16, 1, b"\0" * 4), [])
+@example(with_prelude(2**32 - 1, 2**32 - 1, b""), [])
+def test_noise_raises_nothing_but_the_documented_errors_and_the_same_from_any_slices(stream, offsets):
+    whole, sliced_up = outcome([stream]), outcome(sliced(stream, offsets))
+    assert typed(whole[0]) == typed(sliced_up[0])
+    assert whole[1] is sliced_up[1]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.builds(
+                lambda name, kind, value: bytes((len(name),)) + name + bytes((kind,)) + value,
+                st.binary(max_size=3),
+                st.integers(0, 10),
+                st.binary(max_size=9).map(lambda value: struct.pack(">H", len(value)) + value) | st.binary(max_size=16),
+            ),
+        ),
+        max_size=3,
+    ).map(b"".join)
+)
+def test_an_arbitrary_header_block_is_malformed_or_encodes_to_itself(block):
+    try:
+        decoded = decode_headers(block)
+    except HeaderError:
+        return
+    assert encode_headers(decoded) == block
+
+
+@given(integers(Timestamp, 64))
+@example(Timestamp(-62_135_596_800_000))
+@example(Timestamp(253_402_300_799_999))
+@example(Timestamp(253_402_300_800_000))
+def test_a_timestamp_is_a_datetime_to_the_millisecond_or_says_that_it_cannot_be(timestamp):
+    if -62_135_596_800_000 <= timestamp <= 253_402_300_799_999:
+        assert Timestamp.from_datetime(timestamp.to_datetime()) == timestamp
+    else:
+        with pytest.raises(DeserializationError, match="1 to 9999"):
+            timestamp.to_datetime()

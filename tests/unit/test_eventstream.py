@@ -1,0 +1,443 @@
+"""The event-stream codec: errors and their facts, limits, slices, remembered header blocks, the encoder's refusals."""
+
+from __future__ import annotations
+
+import array
+import pickle
+import struct
+import tracemalloc
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+from zlib import crc32
+
+import pytest
+
+from sagemaker_async.aws.eventstream import (
+    MAX_HEADERS_LENGTH,
+    MAX_PAYLOAD_LENGTH,
+    Byte,
+    Decoder,
+    Int,
+    Long,
+    Message,
+    Short,
+    Timestamp,
+    decode_headers,
+    encode_headers,
+    encode_message,
+)
+from sagemaker_async.errors import (
+    HeaderError,
+    MessageChecksumError,
+    MessageLengthError,
+    PreludeChecksumError,
+    SerializationError,
+    TruncatedStreamError,
+)
+
+PART_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+PART = encode_message(PART_HEADERS, b"some tokens")
+
+
+def prelude(total_length: int, headers_length: int) -> bytes:
+    lengths = struct.pack(">II", total_length, headers_length)
+    return lengths + struct.pack(">I", crc32(lengths))
+
+
+def framed(block: bytes, payload: bytes = b"") -> bytes:
+    message = prelude(16 + len(block) + len(payload), len(block)) + block + payload
+    return message + struct.pack(">I", crc32(message))
+
+
+def damaged(message: bytes, offset: int) -> bytes:
+    return message[:offset] + bytes((message[offset] ^ 0xFF,)) + message[offset + 1 :]
+
+
+def decoded(stream: bytes) -> list[Message]:
+    decoder = Decoder()
+    messages = decoder.feed(stream)
+    decoder.close()
+    return messages
+
+
+# --- malformed streams -----------------------------------------------------------------------------------------------
+
+MALFORMED = {
+    "prelude checksum": (damaged(PART, 9), PreludeChecksumError, 12),
+    "total length": (damaged(PART, 3), PreludeChecksumError, 12),
+    "message checksum": (damaged(PART, len(PART) - 1), MessageChecksumError, len(PART)),
+    "payload": (damaged(PART, len(PART) - 8), MessageChecksumError, len(PART)),
+    "total length 0": (prelude(0, 0), MessageLengthError, 12),
+    "shorter than its frame": (prelude(15, 0) + b"\0" * 3, MessageLengthError, 12),
+    "shorter than its headers": (prelude(16 + 9, 10) + b"\0" * 13, MessageLengthError, 12),
+    "payload beyond the limit": (prelude(16 + MAX_PAYLOAD_LENGTH + 1, 0), MessageLengthError, 12),
+    "headers beyond the limit": (prelude(16 + MAX_HEADERS_LENGTH + 1, MAX_HEADERS_LENGTH + 1), MessageLengthError, 12),
+    "unknown header type": (framed(b"\x01a\x0a"), HeaderError, 19),
+    "header cut inside its name": (framed(b"\x05abc"), HeaderError, 20),
+    "header cut before its type": (framed(b"\x03abc"), HeaderError, 20),
+    "header cut inside its number": (framed(b"\x01a\x05" + b"\0" * 7), HeaderError, 26),
+    "header cut inside its length": (framed(b"\x01a\x07\x00"), HeaderError, 20),
+    "header cut inside its string": (framed(b"\x01a\x07\x00\x04abc"), HeaderError, 24),
+    "header cut inside its bytes": (framed(b"\x01a\x06\x00\x04abc"), HeaderError, 24),
+    "header cut inside its uuid": (framed(b"\x01a\x09" + b"\0" * 15), HeaderError, 34),
+    "header name not UTF-8": (framed(b"\x01\xff\x00"), HeaderError, 19),
+    "header value not UTF-8": (framed(b"\x01a\x07\x00\x01\xff"), HeaderError, 22),
+    "header twice": (framed(b"\x01a\x00\x01a\x01"), HeaderError, 22),
+}
+malformed = pytest.mark.parametrize(("stream", "error", "known_at"), MALFORMED.values(), ids=MALFORMED)
+
+
+@malformed
+def test_malformed_message_raises_its_own_error(stream, error, known_at):
+    with pytest.raises(error) as caught:
+        Decoder().feed(stream)
+    assert type(caught.value) is error
+    assert caught.value.undelivered == stream
+
+
+@malformed
+def test_malformed_message_raises_at_the_byte_that_shows_it(stream, error, known_at):
+    decoder = Decoder()
+    for offset in range(known_at - 1):
+        assert decoder.feed(stream[offset : offset + 1]) == []
+    with pytest.raises(error):
+        decoder.feed(stream[known_at - 1 : known_at])
+    assert decoder.buffered == 0
+
+
+@malformed
+def test_malformed_message_cut_anywhere_raises(stream, error, known_at):
+    for cut in range(1, len(stream)):
+        with pytest.raises(error if cut >= known_at else TruncatedStreamError):
+            decoded(stream[:cut])
+
+
+@malformed
+def test_good_messages_before_a_malformed_one_are_delivered_first(stream, error, known_at):
+    decoder = Decoder()
+    assert [message.payload for message in decoder.feed(PART + PART + stream + PART)] == [b"some tokens"] * 2
+    assert type(decoder.error) is error
+    assert f"byte {2 * len(PART)} of the stream" in str(decoder.error)
+    assert decoder.error.undelivered == (stream + PART)[:1024]
+    for use in (lambda: decoder.feed(PART), lambda: decoder.feed(b""), decoder.close):
+        with pytest.raises(error):
+            use()
+
+
+def test_a_failed_decoder_raises_a_new_instance_each_time_and_keeps_no_traceback():
+    decoder = Decoder()
+    raised = []
+    for _ in range(3):
+        with pytest.raises(PreludeChecksumError) as caught:
+            decoder.feed(bytes(12))
+        raised.append(caught.value)
+    assert len({id(error) for error in raised}) == 3
+    assert {str(error) for error in raised} == {str(decoder.error)}
+    assert decoder.error.__traceback__ is None
+
+
+def test_error_offsets_count_the_whole_stream_over_all_slices():
+    decoder = Decoder()
+    for offset in range(0, 3 * len(PART), 7):
+        decoder.feed((PART * 3)[offset : offset + 7])
+    with pytest.raises(PreludeChecksumError, match=f"byte {3 * len(PART)} of the stream"):
+        decoder.feed(bytes(12))
+
+
+def test_undelivered_bytes_are_bounded():
+    with pytest.raises(PreludeChecksumError) as caught:
+        Decoder().feed(b"<html>" + b"x" * 5000)
+    assert caught.value.undelivered == b"<html>" + b"x" * 1018
+    decoder = Decoder()
+    decoder.feed(encode_message({}, bytes(5000))[:-1])
+    with pytest.raises(TruncatedStreamError) as truncated:
+        decoder.close()
+    assert len(truncated.value.undelivered) == 1024
+
+
+def test_errors_pickle_with_their_facts():
+    with pytest.raises(HeaderError) as caught:
+        Decoder().feed(framed(b"\x01a\x0a"))
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert copied.undelivered == caught.value.undelivered
+
+
+# --- the end of the stream -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [b"", PART, PART * 3], ids=["empty", "one message", "three messages"])
+def test_close_at_the_end_of_a_message_is_silent_and_repeatable(stream):
+    decoder = Decoder()
+    decoder.feed(stream)
+    decoder.close()
+    decoder.close()
+    assert decoder.error is None
+
+
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [(5, "after 5 bytes of a prelude"), (12, f"after 12 bytes of {len(PART)}"), (20, f"after 20 bytes of {len(PART)}")],
+)
+def test_close_inside_a_message_says_how_much_of_it_came(received, expected):
+    decoder = Decoder()
+    decoder.feed(PART + PART[:received])
+    for _ in range(2):
+        with pytest.raises(TruncatedStreamError, match=f"{expected} .*byte {len(PART)} of the stream"):
+            decoder.close()
+    with pytest.raises(TruncatedStreamError):
+        decoder.feed(PART)
+
+
+# --- slices ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data[::-1])[::-1]], ids=str)
+def test_takes_any_bytes_and_keeps_nothing_of_a_mutable_one(kind):
+    decoder = Decoder()
+    data = bytearray(PART + PART[:30])
+    (first,) = decoder.feed(kind(data))
+    data[:] = bytes(len(data))
+    (second,) = decoder.feed(kind(PART[30:]))
+    assert first == second == Message(PART_HEADERS, b"some tokens")
+    assert type(first.payload) is bytes
+    decoder.close()
+
+
+def test_a_bytearray_can_be_resized_after_it_was_fed():
+    data = bytearray(PART + PART[:40])
+    decoder = Decoder()
+    decoder.feed(data)
+    data.clear()
+    assert len(decoder.feed(PART[40:])) == 1
+
+
+@pytest.mark.parametrize("data", ["text", None, 5, [1, 2]])
+def test_feeding_no_bytes_is_a_type_error(data):
+    with pytest.raises(TypeError):
+        Decoder().feed(data)
+
+
+def test_an_empty_slice_changes_nothing():
+    decoder = Decoder()
+    assert decoder.feed(b"") == []
+    assert decoder.feed(PART[:20]) == []
+    assert decoder.feed(b"") == []
+    assert decoder.buffered == 20
+    assert len(decoder.feed(PART[20:])) == 1
+
+
+def test_one_slice_may_end_a_message_hold_others_and_begin_another():
+    decoder = Decoder()
+    assert decoder.feed(PART[:33]) == []
+    assert len(decoder.feed(PART[33:] + PART * 3 + PART[:5])) == 4
+    assert decoder.buffered == 5
+    assert len(decoder.feed(PART[5:])) == 1
+    assert decoder.buffered == 0
+
+
+def test_a_message_at_both_limits_is_decoded():
+    value = b"v" * 65535
+    block = encode_headers({"a": value, "b": value[: MAX_HEADERS_LENGTH - 65535 - 10]})
+    assert len(block) == MAX_HEADERS_LENGTH
+    (message,) = Decoder().feed(encode_message(block, bytes(MAX_PAYLOAD_LENGTH)))
+    assert message.headers["a"] == value
+    assert len(message.payload) == MAX_PAYLOAD_LENGTH
+
+
+def test_the_work_for_a_large_message_in_small_slices_grows_with_its_size_only():
+    message = encode_message(PART_HEADERS, bytes(1 << 20))
+    slices = [message[offset : offset + 1024] for offset in range(0, len(message), 1024)]
+    decoder = Decoder()
+    messages = []
+    allocated = 0
+    tracemalloc.start()
+    try:
+        for piece in slices:
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            messages += decoder.feed(piece)
+            allocated += tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert len(messages) == 1
+    # Joining what is there at every slice would allocate 512 times the message.
+    assert allocated < 5 * len(message)
+
+
+def test_checksums_of_a_large_message_in_small_slices_are_computed_once(monkeypatch):
+    message = encode_message(PART_HEADERS, bytes(1 << 16))
+    summed = 0
+
+    def counting(data, value=0):
+        nonlocal summed
+        summed += len(data)
+        return crc32(data, value)
+
+    monkeypatch.setattr("sagemaker_async.aws.eventstream.crc32", counting)
+    decoder = Decoder()
+    for offset in range(0, len(message), 64):
+        decoder.feed(message[offset : offset + 64])
+    decoder.close()
+    assert summed == 8 + (8 + len(message) - 8 - 4)  # the prelude when first seen; then it and all behind it
+
+
+# --- headers ---------------------------------------------------------------------------------------------------------
+
+
+def test_equal_header_blocks_share_one_headers_object():
+    decoder = Decoder()
+    other = encode_message({**PART_HEADERS, ":event-type": "Other"}, b"")
+    first, second, third, fourth = decoder.feed(PART + other + PART + other)
+    assert first.headers is third.headers
+    assert second.headers is fourth.headers
+    assert first.headers is not second.headers
+    assert decoder.feed(PART)[0].headers is first.headers
+
+
+def test_decoders_do_not_share_headers():
+    assert Decoder().feed(PART)[0].headers is not Decoder().feed(PART)[0].headers
+
+
+def test_decoded_headers_are_read_only():
+    (message,) = Decoder().feed(PART)
+    with pytest.raises(TypeError):
+        message.headers[":event-type"] = "Other"
+    with pytest.raises(AttributeError):
+        message.payload = b""
+
+
+def test_ever_new_header_blocks_are_decoded_and_forgotten():
+    decoder = Decoder()
+    (first,) = decoder.feed(PART)
+    tracemalloc.start()
+    try:
+        for number in range(2000):
+            (message,) = decoder.feed(encode_message({"number": Int(number), "padding": b"x" * 900}))
+            assert message.headers["number"] == number
+        del message
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 64 * 4096
+    (last,) = decoder.feed(PART)
+    assert last == first
+
+
+def test_large_header_blocks_are_not_kept():
+    decoder = Decoder()
+    large = encode_message({"large": b"x" * 2000})
+    first, second = decoder.feed(large + large)
+    assert first == second
+    assert first.headers is not second.headers
+
+
+def test_every_header_type_has_its_own_class():
+    headers = {
+        "true": True,
+        "false": False,
+        "byte": Byte(-128),
+        "short": Short(-32768),
+        "int": Int(-(2**31)),
+        "long": Long(2**63 - 1),
+        "bytes": b"\x00\xff",
+        "string": "漢字",
+        "timestamp": Timestamp(1_700_000_000_123),
+        "uuid": UUID("12345678-1234-5678-1234-567812345678"),
+        "": "an empty name",
+    }
+    found = decode_headers(encode_headers(headers))
+    assert dict(found) == headers
+    assert [type(value) for value in found.values()] == [type(value) for value in headers.values()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"), [(Byte, 8), (Short, 16), (Int, 32), (Long, 64), (Timestamp, 64)], ids=lambda value: str(value)
+)
+def test_integers_keep_to_their_width(kind, bits):
+    limit = 2 ** (bits - 1)
+    assert kind(limit - 1) == limit - 1
+    assert kind(-limit) == -limit
+    for number in (limit, -limit - 1):
+        with pytest.raises(SerializationError, match=f"{kind.__name__} must be between {-limit} and {limit - 1}"):
+            kind(number)
+    with pytest.raises(TypeError):
+        kind(1.5)
+    assert repr(kind(-5)) == f"{kind.__name__}(-5)"
+    copied = pickle.loads(pickle.dumps(kind(7)))
+    assert (type(copied), copied) == (kind, 7)
+
+
+def test_timestamps_convert_from_any_time_zone():
+    when = datetime(2026, 1, 2, 3, 4, 5, 678_999, tzinfo=timezone(timedelta(hours=2)))
+    timestamp = Timestamp.from_datetime(when)
+    assert timestamp == 1_767_315_845_678
+    assert timestamp.to_datetime() == when.replace(microsecond=678_000)
+    assert timestamp.to_datetime().tzinfo is UTC
+
+
+def test_a_naive_datetime_is_no_timestamp():
+    with pytest.raises(SerializationError, match="aware datetime"):
+        Timestamp.from_datetime(datetime(2026, 1, 2))  # noqa: DTZ001
+
+
+# --- encoding --------------------------------------------------------------------------------------------------------
+
+UNENCODABLE = {
+    "name beyond 255 bytes": ({"é" * 128: True}, "256 bytes in UTF-8; at most 255"),
+    "name no str": ({b"name": True}, "a header name must be a str, got bytes"),
+    "name a lone surrogate": ({"\ud800": True}, "lone surrogate"),
+    "value a lone surrogate": ({"name": "\ud800"}, "'name' has a lone surrogate"),
+    "string beyond 65535 bytes": ({"name": "é" * 32768}, "'name' has 65536 bytes; at most 65535"),
+    "bytes beyond 65535 bytes": ({"name": bytes(65536)}, "'name' has 65536 bytes; at most 65535"),
+    "plain int": ({"name": 5}, "'name' is a plain int.*Byte, Short, Int or Long"),
+    "datetime": ({"name": datetime(2026, 1, 1, tzinfo=UTC)}, "Timestamp.from_datetime"),
+    "float": ({"name": 1.5}, "'name' is a float; a header is"),
+    "None": ({"name": None}, "'name' is a NoneType; a header is"),
+    "headers beyond their limit": ({str(n): bytes(65535) for n in range(2)} | {"n": b"xyz"}, "the headers have 131088"),
+}
+
+
+@pytest.mark.parametrize(("headers", "message"), UNENCODABLE.values(), ids=UNENCODABLE)
+def test_headers_that_cannot_be_encoded_say_why(headers, message):
+    with pytest.raises(SerializationError, match=message):
+        encode_message(headers)
+
+
+def test_names_and_values_at_their_limits_are_encoded():
+    headers = {"n" * 255: "v" * 65535}
+    (message,) = Decoder().feed(encode_message(headers))
+    assert message == Message(headers, b"")
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_bytes_are_a_payload(kind):
+    assert encode_message(PART_HEADERS, kind(b"some tokens")) == PART
+
+
+def test_a_payload_counts_in_bytes_whatever_its_items():
+    numbers = array.array("d", [1.0, 2.0])
+    (message,) = Decoder().feed(encode_message({}, memoryview(numbers)))
+    assert message.payload == numbers.tobytes()
+
+
+@pytest.mark.parametrize("payload", ["text", 5, None])
+def test_a_payload_of_no_bytes_is_refused(payload):
+    with pytest.raises(SerializationError, match="a payload must be bytes"):
+        encode_message({}, payload)
+
+
+def test_limits_hold_for_the_encoder_too():
+    with pytest.raises(SerializationError, match="send it in parts"):
+        encode_message({}, bytes(MAX_PAYLOAD_LENGTH + 1))
+    with pytest.raises(SerializationError, match="a message takes 131072"):
+        encode_message(bytes(MAX_HEADERS_LENGTH + 1))
+
+
+def test_a_ready_header_block_is_framed_as_it_is():
+    assert encode_message(encode_headers(PART_HEADERS), b"some tokens") == PART
+    assert encode_message(b"\x01a\x0a", b"x") == framed(b"\x01a\x0a", b"x")
+
+
+def test_the_repr_of_a_message_does_not_show_its_payload():
+    assert repr(Message({"a": Byte(1)}, b"secret")) == "Message(headers={'a': Byte(1)}, payload=<6 bytes>)"
