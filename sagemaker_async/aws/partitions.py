@@ -1,0 +1,53 @@
+"""AWS's partitions (the commercial regions, China, GovCloud, the isolated ones), and which one a region belongs to.
+
+Pure: the facts are the generated `partition_table`, so neither botocore nor JSON is loaded. A region too new for the
+table is placed by its partition's pattern, and one that no pattern matches counts as commercial, as in AWS's own
+`aws.partition` rule (https://smithy.io/2.0/aws/rules-engine/library-functions.html).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .partition_table import PARTITION_ROWS
+
+__all__ = ["PARTITIONS", "Partition", "partition_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A group of regions that share DNS suffixes and credentials, such as ``aws`` or ``aws-cn``."""
+
+    id: str
+    """As in ARNs: ``aws``, ``aws-cn``, ``aws-us-gov``, ..."""
+    region_pattern: str
+    """Regular expression that the names of its regions match as a whole."""
+    dns_suffix: str
+    """Such as ``amazonaws.com``."""
+    dual_stack_dns_suffix: str
+    """The same for hosts that have IPv6 addresses too, such as ``api.aws``."""
+    supports_fips: bool
+    """Whether AWS names hosts with FIPS 140 validated TLS there."""
+    supports_dual_stack: bool
+    """Whether AWS names hosts with IPv6 addresses there."""
+    implicit_global_region: str
+    """The region that signs for services without regions, such as ``us-east-1``."""
+    regions: tuple[str, ...]
+    """The regions known when the table was made, with the pseudo-region ``<id>-global``."""
+
+    def has_region(self, region: str) -> bool:
+        """Whether `region` is known to be here, or is named like the regions here."""
+        return region in self.regions or re.fullmatch(self.region_pattern, region) is not None
+
+
+PARTITIONS: tuple[Partition, ...] = tuple(Partition(*row) for row in PARTITION_ROWS)
+"""Every partition, the commercial one first."""
+
+
+def partition_of(region: str) -> Partition:
+    """Return the partition of `region`; the commercial one (``aws``) for a name that fits nowhere."""
+    for partition in PARTITIONS:
+        if partition.has_region(region):
+            return partition
+    return PARTITIONS[0]

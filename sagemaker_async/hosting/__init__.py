@@ -1,0 +1,1 @@
+"""SageMaker hosting, the control plane: endpoints, their configurations, models and components."""
