@@ -1,0 +1,303 @@
+"""Response bodies to Python objects: the SDK's deserializers, under their names, constructors and accepted types.
+
+A deserializer has `ACCEPT`, a tuple of content types, and `deserialize(stream, content_type)`; any object of that shape
+will do (`Deserializer`), and the SDK's own instances fit. The stream is bytes or an object with `read()`, and is closed
+when it was read (`StreamDeserializer` hands it over open). Content types are compared without their parameters and
+without regard to case.
+
+A body that cannot be read raises `DeserializationError`, which names the problem and its place without quoting the body
+(but numpy and pandas show the one value they stumbled over); a wrong option raises `ConfigurationError`, a missing
+optional package `MissingExtraError` in the constructor. Optional packages are imported by the classes that need them,
+not before.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, TypeVar, overload
+
+from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
+from .codecs.bases import (
+    BaseDeserializer,
+    BodyStream,
+    Deserializer,
+    SimpleBaseDeserializer,
+    check_encoding,
+    described,
+    read_body,
+)
+from .codecs.json_codec import JSONCodec, JSONLibrary, decode_text
+from .codecs.offload import OFFLOAD_BYTES, deserialize_off_loop
+from .codecs.recordio import Record
+from .errors import ConfigurationError, DeserializationError
+
+__all__ = [
+    "OFFLOAD_BYTES",
+    "BaseDeserializer",
+    "BodyStream",
+    "BytesDeserializer",
+    "CSVDeserializer",
+    "Deserializer",
+    "JSONDeserializer",
+    "JSONLinesDeserializer",
+    "NumpyDeserializer",
+    "PandasDeserializer",
+    "PydanticDeserializer",
+    "Record",
+    "RecordDeserializer",
+    "SimpleBaseDeserializer",
+    "StreamDeserializer",
+    "StringDeserializer",
+    "TorchTensorDeserializer",
+    "deserialize_off_loop",
+]
+
+T = TypeVar("T")
+
+_SHOWN_PROBLEMS = 5
+
+
+class BytesDeserializer(SimpleBaseDeserializer[bytes]):
+    """Returns the body as bytes."""
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> bytes:  # noqa: ARG002
+        """Return the body."""
+        return read_body(stream)
+
+
+class StreamDeserializer(SimpleBaseDeserializer[tuple[BodyStream, str]]):
+    """Hands over the open stream and the content type; closing the stream is the caller's part."""
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> tuple[BodyStream, str]:
+        """Return the stream, unread, and the content type."""
+        if isinstance(stream, bytes | bytearray | memoryview):
+            return io.BytesIO(stream), content_type
+        return stream, content_type
+
+
+class StringDeserializer(SimpleBaseDeserializer[str]):
+    """Returns the body as str.
+
+    Args:
+        encoding: the body's text encoding.
+        accept: the content types to ask for.
+        errors: what to do with invalid bytes, as `bytes.decode` knows it (``strict``, ``replace``, ``ignore``, ...).
+    """
+
+    offload = True
+
+    def __init__(
+        self, encoding: str = "UTF-8", accept: str | tuple[str, ...] = "application/json", *, errors: str = "strict"
+    ) -> None:
+        super().__init__(accept)
+        check_encoding(encoding, errors)
+        self.encoding = encoding
+        self.errors = errors
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> str:
+        """Return the decoded body.
+
+        Raises:
+            DeserializationError: the body is not of the encoding and `errors` is ``strict``.
+        """
+        return decode_text(read_body(stream), described(content_type), self.encoding, self.errors)
+
+
+class JSONDeserializer(SimpleBaseDeserializer[Any]):
+    """Reads one JSON document.
+
+    Args:
+        accept: the content types to ask for.
+        errors: what to do with invalid UTF-8, as `bytes.decode` knows it (``strict``, ``replace``, ``ignore``, ...).
+        allow_nan: accept NaN and infinities, which models written in Python send; orjson never does.
+        library: ``json`` of the standard library, or ``orjson`` (extra `orjson`), faster on large bodies.
+    """
+
+    offload = True
+
+    def __init__(
+        self,
+        accept: str | tuple[str, ...] = "application/json",
+        *,
+        errors: str = "strict",
+        allow_nan: bool = True,
+        library: JSONLibrary = "json",
+    ) -> None:
+        super().__init__(accept)
+        check_encoding("utf-8", errors)
+        self.errors = errors
+        self._codec = JSONCodec(library=library, allow_nan=allow_nan)
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> Any:
+        """Return the value that the JSON document holds.
+
+        Raises:
+            DeserializationError: the body is empty or no JSON.
+        """
+        return self._codec.loads(read_body(stream), described(content_type), errors=self.errors)
+
+
+class JSONLinesDeserializer(SimpleBaseDeserializer[list[Any]]):
+    """Reads JSON Lines: one document per line; blank lines are skipped.
+
+    Args:
+        accept: the content types to ask for.
+        errors: as for `JSONDeserializer`.
+        allow_nan: as for `JSONDeserializer`.
+        library: as for `JSONDeserializer`.
+    """
+
+    offload = True
+
+    def __init__(
+        self,
+        accept: str | tuple[str, ...] = "application/jsonlines",
+        *,
+        errors: str = "strict",
+        allow_nan: bool = True,
+        library: JSONLibrary = "json",
+    ) -> None:
+        super().__init__(accept)
+        check_encoding("utf-8", errors)
+        self.errors = errors
+        self._codec = JSONCodec(library=library, allow_nan=allow_nan)
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> list[Any]:
+        """Return the value of every line.
+
+        Raises:
+            DeserializationError: the body is empty, or a line is no JSON; lines are counted from 1.
+        """
+        what = described(content_type)
+        body = read_body(stream)
+        values = [
+            self._codec.loads(line, f"line {number} of {what}", errors=self.errors)
+            for number, line in enumerate(body.split(b"\n"), 1)
+            if line and not line.isspace()
+        ]
+        if not values:
+            raise DeserializationError(f"{what} is empty where JSON Lines were expected")
+        return values
+
+
+class PydanticDeserializer(SimpleBaseDeserializer[T]):
+    """Reads JSON and validates it as a pydantic model, or as any type that pydantic knows, such as ``list[Item]``.
+
+    Args:
+        model: the type of the result.
+        accept: the content types to ask for.
+        strict: take values of exactly the declared types; None leaves that to the model.
+
+    Raises:
+        ConfigurationError: pydantic cannot make a schema of `model`.
+
+    Example:
+        >>> class Answer(pydantic.BaseModel):
+        ...     generated_text: str
+        >>> PydanticDeserializer(Answer).deserialize(b'{"generated_text": "hi"}', "application/json")
+        Answer(generated_text='hi')
+    """
+
+    offload = True
+
+    @overload
+    def __init__(
+        self, model: type[T], accept: str | tuple[str, ...] = "application/json", *, strict: bool | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: PydanticDeserializer[Any],
+        model: Any,
+        accept: str | tuple[str, ...] = "application/json",
+        *,
+        strict: bool | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self, model: Any, accept: str | tuple[str, ...] = "application/json", *, strict: bool | None = None
+    ) -> None:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
+
+        super().__init__(accept)
+        try:
+            self._adapter: TypeAdapter[T] = TypeAdapter(model)
+        except (PydanticUserError, NameError, TypeError) as error:
+            raise _no_schema(model, error) from error
+        self._model = model
+        self.strict = strict
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> T:
+        """Return the validated object.
+
+        Raises:
+            DeserializationError: the body is empty, no JSON, or not what the model says; wrong fields are named, their
+                values are not.
+        """
+        from pydantic import ValidationError
+        from pydantic.errors import PydanticUserError
+
+        what = described(content_type)
+        body = read_body(stream)
+        if not body or body.isspace():
+            raise DeserializationError(f"{what} is empty where JSON was expected")
+        try:
+            return self._adapter.validate_json(body, strict=self.strict)
+        except PydanticUserError as error:  # a name in the model's annotations is still undefined
+            raise _no_schema(self._model, error) from error
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            named = [
+                f"{'.'.join(map(str, p['loc'])) or 'the document'}: {p['msg']}" for p in problems[:_SHOWN_PROBLEMS]
+            ]
+            more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
+            raise DeserializationError(f"{what} is no valid {error.title}: {'; '.join(named)}{more}") from None
+
+
+class CSVDeserializer(SimpleBaseDeserializer[list[list[str]]]):
+    """Reads CSV as a list of rows of str; quoted fields may hold newlines.
+
+    Args:
+        encoding: the body's text encoding.
+        accept: the content types to ask for.
+        errors: what to do with invalid bytes, as `bytes.decode` knows it.
+        strict: refuse wrong quoting (an open quote at the end, text after a closing one); False makes the best of it.
+    """
+
+    offload = True
+
+    def __init__(
+        self,
+        encoding: str = "utf-8",
+        accept: str | tuple[str, ...] = "text/csv",
+        *,
+        errors: str = "strict",
+        strict: bool = True,
+    ) -> None:
+        super().__init__(accept)
+        check_encoding(encoding, errors)
+        self.encoding = encoding
+        self.errors = errors
+        self.strict = strict
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> list[list[str]]:
+        """Return the rows; a blank line is an empty row, an empty body has none.
+
+        Raises:
+            DeserializationError: the body is not of the encoding, or is wrongly quoted.
+        """
+        what = described(content_type)
+        text = decode_text(read_body(stream), what, self.encoding, self.errors)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=self.strict)
+        try:
+            return [row for row in reader]  # noqa: C416 - a Python-level loop lets other threads run
+        except csv.Error as error:
+            quoting = self.strict and "limit" not in str(error)
+            hint = "; pass strict=False to make the best of wrong quoting" if quoting else ""
+            raise DeserializationError(f"{what} is not valid CSV at line {reader.line_num}: {error}{hint}") from None
+
+
+def _no_schema(model: object, error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"pydantic cannot validate {model!r}: {str(error).splitlines()[0]}")

@@ -1,0 +1,380 @@
+"""Python objects to request bodies: the SDK's serializers, under their names, constructors and content types.
+
+A serializer has `CONTENT_TYPE` and `serialize(data)`, which returns bytes, str (sent as UTF-8) or a binary object with
+`read()`; any object of that shape will do (`Serializer`), and the SDK's own instances fit. Data that cannot be
+serialised raises `SerializationError`, a wrong option `ConfigurationError`, a missing optional package
+`MissingExtraError` in the constructor. Optional packages are imported by the classes that need them, not before.
+
+Data with `read()` is taken as the finished body by every class but `IdentitySerializer`, which hands it on unread:
+it is read once, and whether it holds what the content type says is the caller's affair.
+
+Content types and outputs are those of sagemaker 2.257, except that what no model can mean (a dict as CSV, NaN as JSON,
+pickled arrays, rows of differing length) raises instead of being sent.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
+from .codecs.bases import (
+    BaseSerializer,
+    BinaryReader,
+    RequestBody,
+    Serializer,
+    SimpleBaseSerializer,
+    read_file,
+)
+from .codecs.json_codec import JSONCodec, JSONLibrary, jsonable
+from .codecs.offload import OFFLOAD_BYTES, estimated_size, serialize_off_loop
+from .errors import ConfigurationError, SerializationError
+
+__all__ = [
+    "OFFLOAD_BYTES",
+    "BaseSerializer",
+    "BinaryReader",
+    "CSVSerializer",
+    "DataSerializer",
+    "IdentitySerializer",
+    "JSONLinesSerializer",
+    "JSONSerializer",
+    "LibSVMSerializer",
+    "NumpySerializer",
+    "PydanticSerializer",
+    "RecordSerializer",
+    "RequestBody",
+    "Serializer",
+    "SimpleBaseSerializer",
+    "SparseMatrixSerializer",
+    "StringSerializer",
+    "TorchTensorSerializer",
+    "estimated_size",
+    "serialize_off_loop",
+]
+
+
+class IdentitySerializer(SimpleBaseSerializer):
+    """Sends the data as it is: bytes, str (as UTF-8) or a binary file."""
+
+    def __init__(self, content_type: str = "application/octet-stream") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> RequestBody:
+        """Return `data` unchanged."""
+        body: RequestBody = data
+        return body
+
+
+class JSONSerializer(SimpleBaseSerializer):
+    """Writes JSON; arrays and numpy scalars may appear at any depth, and a file is sent as it is.
+
+    Args:
+        content_type: the Content-Type of requests.
+        allow_nan: write NaN and infinities as Python does, for models that read them; False raises.
+        library: ``json`` of the standard library, or ``orjson`` (extra `orjson`), faster on large data.
+    """
+
+    offload = True
+
+    def __init__(
+        self, content_type: str = "application/json", *, allow_nan: bool = False, library: JSONLibrary = "json"
+    ) -> None:
+        super().__init__(content_type)
+        self._codec = _json_writer(library, allow_nan)
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return `data` as JSON text: str, or bytes from orjson.
+
+        Raises:
+            SerializationError: JSON cannot hold the data.
+        """
+        if hasattr(data, "read"):
+            return read_file(data)
+        return self._codec.dumps(data)
+
+
+class PydanticSerializer(JSONSerializer):
+    """Writes pydantic models as JSON: one model, or lists, dicts and dataclasses of them at any depth.
+
+    Args:
+        content_type: the Content-Type of requests.
+        by_alias: use the fields' aliases, which are usually the names the model's container knows.
+        exclude_none: leave out fields that are None.
+        allow_nan: as for `JSONSerializer`.
+        library: as for `JSONSerializer`.
+    """
+
+    def __init__(
+        self,
+        content_type: str = "application/json",
+        *,
+        by_alias: bool = True,
+        exclude_none: bool = False,
+        allow_nan: bool = False,
+        library: JSONLibrary = "json",
+    ) -> None:
+        super().__init__(content_type, allow_nan=allow_nan, library=library)
+        self.by_alias = by_alias
+        self.exclude_none = exclude_none
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return `data` as JSON text: str, or bytes from orjson.
+
+        Raises:
+            SerializationError: JSON cannot hold the data.
+        """
+        if hasattr(data, "read"):
+            return read_file(data)
+        return self._codec.dumps(self._plain(data))
+
+    def _plain(self, data: Any) -> Any:
+        from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+        try:
+            return to_jsonable_python(
+                data,
+                by_alias=self.by_alias,
+                exclude_none=self.exclude_none,
+                inf_nan_mode="constants",
+                fallback=jsonable,
+            )
+        except (PydanticSerializationError, TypeError, ValueError, RecursionError) as error:
+            raise SerializationError(f"the data cannot be written as JSON: {error}") from None
+
+
+class JSONLinesSerializer(SimpleBaseSerializer):
+    """Writes an iterable as JSON Lines: one document per element, newlines between them.
+
+    Args:
+        content_type: the Content-Type of requests.
+        allow_nan: as for `JSONSerializer`.
+        library: as for `JSONSerializer`.
+    """
+
+    offload = True
+
+    def __init__(
+        self, content_type: str = "application/jsonlines", *, allow_nan: bool = False, library: JSONLibrary = "json"
+    ) -> None:
+        super().__init__(content_type)
+        self._codec = _json_writer(library, allow_nan)
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return text, bytes or a file's contents as they are, anything iterable as one line per element.
+
+        Raises:
+            SerializationError: there is no element, JSON cannot hold one, or `data` is a dict or not iterable.
+        """
+        if isinstance(data, str | bytes):
+            return data
+        if hasattr(data, "read"):
+            return read_file(data)
+        if isinstance(data, Mapping) or not isinstance(data, Iterable):
+            raise SerializationError(
+                f"JSON Lines takes an iterable of documents, got one {type(data).__name__}; wrap it in a list"
+            )
+        lines: list[str | bytes] = []
+        for index, element in enumerate(data):
+            try:
+                lines.append(self._codec.dumps(element))
+            except SerializationError as error:
+                raise SerializationError(f"element {index}: {error}") from None
+        if not lines:
+            raise SerializationError("there is no element to send as JSON Lines")
+        if isinstance(lines[0], bytes):
+            return b"\n".join(cast("list[bytes]", lines))
+        return "\n".join(cast("list[str]", lines))
+
+
+class CSVSerializer(SimpleBaseSerializer):
+    """Writes rows as CSV, quoted where needed, without a header, with newlines between rows.
+
+    A flat list, tuple, series or 1-D array is one row; a list of rows, a data frame (without its index) or a 2-D array
+    is many; arrays of more dimensions are flattened to one row per first index. A list of str holds finished rows.
+    """
+
+    offload = True
+
+    def __init__(self, content_type: str = "text/csv") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return text, bytes or a file's contents as they are, anything else as CSV text.
+
+        Raises:
+            SerializationError: there is nothing to write, rows differ in length, or `data` has no rows (a dict, a set).
+        """
+        if isinstance(data, str | bytes):
+            return data
+        if hasattr(data, "read"):
+            return read_file(data)
+        if _is_instance(data, "pandas", "DataFrame"):
+            if data.empty:
+                raise SerializationError("there is nothing to send: the data frame is empty")
+            text: str = data.to_csv(header=False, index=False, lineterminator="\n")
+            return text
+        return "\n".join(_csv_lines(_rows(data)))
+
+
+class LibSVMSerializer(SimpleBaseSerializer):
+    """Sends text that is LibSVM already: lines of ``label index:value index:value ...``."""
+
+    offload = True
+
+    def __init__(self, content_type: str = "text/libsvm") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return text, bytes or a file's contents as they are.
+
+        Raises:
+            SerializationError: `data` is something else.
+        """
+        if isinstance(data, str | bytes):
+            return data
+        if hasattr(data, "read"):
+            return read_file(data)
+        raise SerializationError(
+            f"LibSVMSerializer takes text in LibSVM's format, or a file of it, got {type(data).__name__}; "
+            "sklearn.datasets.dump_svmlight_file writes arrays as such a file"
+        )
+
+
+class DataSerializer(SimpleBaseSerializer):
+    """Sends the raw bytes of a file; a str is the file's path."""
+
+    offload = True
+    reads_files: ClassVar[bool] = True
+    """Reading the file can block, whatever its size."""
+
+    def __init__(self, content_type: str = "file-path/raw-bytes") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> bytes:
+        """Return bytes as they are, and the contents of the file at a str or path; ``{"data": ...}`` is taken apart.
+
+        Raises:
+            SerializationError: the file cannot be read, or `data` is something else.
+        """
+        if isinstance(data, Mapping) and "data" in data:
+            data = data["data"]
+        if isinstance(data, bytes | bytearray | memoryview):
+            return bytes(data)
+        if isinstance(data, str | os.PathLike):
+            try:
+                return Path(data).read_bytes()
+            except (OSError, ValueError) as error:
+                raise SerializationError(f"the file to send cannot be read: {error}") from error
+        raise SerializationError(f"DataSerializer takes bytes or a file's path, got {type(data).__name__}")
+
+
+class StringSerializer(SimpleBaseSerializer):
+    """Sends a str as UTF-8."""
+
+    offload = True
+
+    def __init__(self, content_type: str = "text/plain") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> bytes:
+        """Return the str as UTF-8 bytes.
+
+        Raises:
+            SerializationError: `data` is no str, or holds a lone surrogate.
+        """
+        if not isinstance(data, str):
+            raise SerializationError(f"StringSerializer takes a str, got {type(data).__name__}")
+        try:
+            return data.encode()
+        except UnicodeEncodeError as error:
+            raise SerializationError(
+                f"character {error.start} of the str is a lone surrogate, which UTF-8 cannot hold; "
+                "it usually stems from decoding with errors='surrogateescape'"
+            ) from None
+
+
+def _json_writer(library: JSONLibrary, allow_nan: bool) -> JSONCodec:
+    if allow_nan and library == "orjson":
+        raise ConfigurationError("orjson cannot write NaN; use library='json' with allow_nan=True")
+    return JSONCodec(library=library, allow_nan=allow_nan)
+
+
+def _is_instance(data: object, module: str, name: str) -> bool:
+    # Nobody can hold an instance of a class whose module was never imported.
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(data, kind)
+
+
+def _rows(data: Any) -> list[Any]:
+    if _is_instance(data, "numpy", "ndarray"):
+        return _array_rows(data)
+    if _is_instance(data, "pandas", "Series"):
+        return [data.tolist()]
+    if not isinstance(data, Sequence):
+        raise SerializationError(
+            f"CSV takes a list of rows, one row, an array or a data frame, got {type(data).__name__}; "
+            "make it a list, in the order of columns that the model expects"
+        )
+    if not data:
+        raise SerializationError("there is nothing to send: the list of rows is empty")
+    first = data[0]
+    many = _is_row(first) or (isinstance(first, str) and isinstance(data, list)) or isinstance(first, Mapping)
+    return list(data) if many else [data]
+
+
+def _array_rows(array: Any) -> list[Any]:
+    if array.size == 0:
+        raise SerializationError(f"there is nothing to send: the array is empty (its shape is {array.shape})")
+    if array.ndim == 0:
+        raise SerializationError("CSV takes rows, got an array without dimensions; use array.reshape(1)")
+    matrix = array.reshape(1, -1) if array.ndim == 1 else array.reshape(len(array), -1)
+    # tolist() widens float32 and float16 to float64, whose text is longer: 0.10000000149011612 for 0.1.
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize < 8
+    return list(matrix) if narrow else matrix.tolist()
+
+
+def _is_row(value: object) -> bool:
+    return (isinstance(value, Sequence) and not isinstance(value, str | bytes)) or (
+        _is_instance(value, "numpy", "ndarray") and getattr(value, "ndim", 0) > 0
+    )
+
+
+def _csv_lines(rows: list[Any]) -> list[str]:
+    lines: list[str] = []
+    writer = csv.writer(_Lines(lines))
+    width = None
+    for index, row in enumerate(rows):
+        if isinstance(row, str):
+            lines.append(row)
+            continue
+        if not _is_row(row):
+            raise SerializationError(
+                f"row {index} is of type {type(row).__name__}, where CSV needs a list of fields; "
+                "for a dict, pass its values in the order of columns that the model expects"
+            )
+        fields = row.ravel() if _is_instance(row, "numpy", "ndarray") else row
+        if len(fields) == 0:
+            raise SerializationError(f"row {index} is empty; there is nothing to send")
+        if width is not None and len(fields) != width:
+            raise SerializationError(
+                f"row {index} has {len(fields)} fields where the rows before it have {width}; "
+                "pad the short rows, or send rows of each length by themselves"
+            )
+        width = len(fields)
+        writer.writerow(fields)
+    return lines
+
+
+class _Lines:
+    """The file that a csv writer writes to: collects each row without its line end."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._append = lines.append
+
+    def write(self, line: str) -> None:
+        self._append(line[:-2])
