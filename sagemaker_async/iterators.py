@@ -1,0 +1,252 @@
+"""Event stream in, objects out: bytes, lines, text, JSON, server-sent events, tokens.
+
+Every iterator is constructed with the event stream, as in the SageMaker SDK, so that its class can be handed to
+``predict_stream(..., iterator=LineIterator)``; options are bound with `functools.partial`::
+
+    predictor.predict_stream(data, iterator=functools.partial(LineIterator, max_buffer=1024))
+
+Any async iterable of events or of bytes will do as the event stream. The payload may be cut anywhere: records come out
+whole, and once. `ModelStreamError` and `InternalStreamFailure` are raised, events of unknown types are skipped.
+
+On any failure the records before it are delivered first; then the error is raised, once, with what was received
+(`StreamError.undelivered`, and `partial` where the iterator makes text), and the stream beneath is closed. A clean end
+inside a record is an error as well. Iterators are single use and not for two consumers at once; leave early with
+``async with`` or `aclose`, or drop the last reference: an iterator is in no reference cycle.
+
+What can be done about an error, all of which are `StreamError`:
+
+- `ModelStreamError`, `InternalStreamFailure`, `StreamConnectionError`, `StreamStalledError`, `TruncatedStreamError`:
+  the answer broke off. Nothing is repeated by itself once an answer has begun; ask again, or show what there is.
+- `InBandError`: the container reported a failure after HTTP 200; `code` and `error_type` say whether the request was at
+  fault (change it) or the container (its CloudWatch logs tell more; ask again later).
+- `StreamIncomplete`: the container stopped without a word. `partial` is what it said; ``allow_incomplete=True`` is for
+  containers that never say that they have finished.
+- `StreamDecodeError`: the payload is something else than the iterator reads; look at it with `ByteIterator`.
+- `RecordTooLongError`: raise `max_buffer`, or read with `ByteIterator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from typing import Any
+
+from .dialects import Dialect, Token
+from .errors import StreamError
+from .framing import (
+    KEEP_PARTIAL,
+    MAX_BUFFER,
+    DecodeErrors,
+    JSONLinesSplitter,
+    JSONSplitter,
+    LineEnds,
+    LineSplitter,
+    ServerSentEvent,
+    SSESplitter,
+    TextSplitter,
+    TokenSplitter,
+)
+from .stream_iterator import SplitterIterator, StreamIterator
+
+__all__ = [
+    "ByteIterator",
+    "JSONIterator",
+    "JSONLinesIterator",
+    "LineIterator",
+    "SSEIterator",
+    "ServerSentEvent",
+    "StreamIterator",
+    "TextIterator",
+    "Token",
+    "TokenIterator",
+]
+
+
+class ByteIterator(StreamIterator[bytes]):
+    """Yield the bytes of each payload part as it came; where parts are cut means nothing."""
+
+    def split(self, data: bytes, /) -> Iterable[bytes]:
+        return (data,)
+
+    def _take(self, parts: list[bytes]) -> None:
+        self._bytes_received += sum(map(len, parts))
+        self._ready.extend(parts)
+
+
+class LineIterator(SplitterIterator[bytes]):
+    r"""Yield lines, as bytes, without their ends.
+
+    Empty lines are kept; a last line without an end is yielded once.
+
+    Args:
+        event_stream: the response stream.
+        max_buffer: the most bytes a line may hold, not the stream (default 16 MiB).
+        line_ends: ``lf`` (the default) ends lines at ``\n`` and keeps a ``\r`` before it; ``crlf`` removes that;
+            ``any`` ends lines at ``\n``, ``\r`` and ``\r\n``.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        RecordTooLongError: from iteration; a line exceeds `max_buffer`.
+    """
+
+    def __init__(
+        self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER, line_ends: LineEnds = "lf"
+    ) -> None:
+        super().__init__(event_stream, LineSplitter(max_buffer=max_buffer, line_ends=line_ends))
+
+
+class TextIterator(SplitterIterator[str]):
+    """Yield the payload as text, in the pieces it comes in; a character that is cut is put together again.
+
+    Args:
+        event_stream: the response stream, of UTF-8.
+        errors: what becomes of invalid UTF-8: ``strict`` (the default) raises; ``replace``, ``ignore``,
+            ``backslashreplace`` and ``surrogateescape`` are Python's error handlers.
+        keep_partial: the most characters, from the first on, that an error brings as `StreamError.partial`.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        StreamDecodeError: from iteration; invalid UTF-8 under ``strict``.
+        StreamIncomplete: from iteration; the stream ended inside a character, under ``strict``.
+    """
+
+    _splitter: TextSplitter
+
+    def __init__(
+        self, event_stream: AsyncIterable[object], *, errors: DecodeErrors = "strict", keep_partial: int = KEEP_PARTIAL
+    ) -> None:
+        super().__init__(event_stream, TextSplitter(errors=errors, keep_partial=keep_partial))
+
+    def describe(self, error: StreamError, /) -> None:
+        super().describe(error)
+        error.partial = self._splitter.text
+
+
+class JSONLinesIterator(SplitterIterator[Any]):
+    """Yield the value of each line; blank lines are skipped, a last line without an end is read as well.
+
+    Args:
+        event_stream: the response stream.
+        max_buffer: the most bytes a line may hold (default 16 MiB).
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        StreamDecodeError: from iteration; a line is not JSON.
+        StreamIncomplete: from iteration; the stream ended inside a line's value.
+        RecordTooLongError: from iteration; a line exceeds `max_buffer`.
+    """
+
+    def __init__(self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER) -> None:
+        super().__init__(event_stream, JSONLinesSplitter(max_buffer=max_buffer))
+
+
+class JSONIterator(SplitterIterator[Any]):
+    """Yield JSON values that follow each other with white space between them or nothing at all.
+
+    Args:
+        event_stream: the response stream.
+        max_buffer: the most bytes a value may hold (default 16 MiB).
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        StreamDecodeError: from iteration; a value is not JSON.
+        StreamIncomplete: from iteration; the stream ended inside a value.
+        RecordTooLongError: from iteration; a value exceeds `max_buffer`.
+    """
+
+    def __init__(self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER) -> None:
+        super().__init__(event_stream, JSONSplitter(max_buffer=max_buffer))
+
+
+class SSEIterator(SplitterIterator[ServerSentEvent]):
+    """Yield server-sent events, by the WHATWG's rules.
+
+    Args:
+        event_stream: the response stream.
+        deliver_unterminated: whether an event that no blank line ended before the stream's end is yielded; the rules
+            discard it.
+        max_buffer: the most bytes a line, or the data of an event, may hold (default 16 MiB).
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        RecordTooLongError: from iteration; a line or an event exceeds `max_buffer`.
+    """
+
+    def __init__(
+        self,
+        event_stream: AsyncIterable[object],
+        *,
+        deliver_unterminated: bool = False,
+        max_buffer: int = MAX_BUFFER,
+    ) -> None:
+        splitter = SSESplitter(deliver_unterminated=deliver_unterminated, max_buffer=max_buffer)
+        super().__init__(event_stream, splitter)
+
+
+class TokenIterator(SplitterIterator[Token]):
+    """Yield the tokens that a language model generates, whatever container it runs in.
+
+    Framing and dialect are recognised from the beginning of the stream, or the dialect is given: ``openai-chat``,
+    ``openai-completions``, ``tgi``, ``lmi`` (``djl``), ``jumpstart``, ``nova``, ``raw``, or a `Dialect` of your own.
+    A record that reports a failure is raised, not yielded: `InBandError`. After the end, `text`, `finish_reason` and
+    `usage` are complete.
+
+    Args:
+        event_stream: the response stream.
+        dialect: a name, a `Dialect`, or None to recognise it.
+        allow_incomplete: whether a clean end without a finish reason is none of the consumer's concern.
+        max_buffer: the most bytes a record may hold (default 16 MiB).
+        keep_partial: the most characters, from the first on, that `text` and `StreamError.partial` hold.
+
+    Raises:
+        ConfigurationError: an option is wrong, such as an unknown dialect.
+        InBandError: from iteration; the model reported a failure.
+        StreamIncomplete: from iteration; the stream ended inside a record, or before the model said it had finished in
+            a dialect where it does.
+        StreamDecodeError: from iteration; a record is malformed, or of no known dialect.
+        RecordTooLongError: from iteration; a record exceeds `max_buffer`.
+    """
+
+    _splitter: TokenSplitter
+
+    def __init__(
+        self,
+        event_stream: AsyncIterable[object],
+        *,
+        dialect: str | Dialect | None = None,
+        allow_incomplete: bool = False,
+        max_buffer: int = MAX_BUFFER,
+        keep_partial: int = KEEP_PARTIAL,
+    ) -> None:
+        splitter = TokenSplitter(
+            dialect, allow_incomplete=allow_incomplete, max_buffer=max_buffer, keep_partial=keep_partial
+        )
+        super().__init__(event_stream, splitter)
+
+    @property
+    def dialect(self) -> str | None:
+        """The name of the dialect in use; None until it is recognised."""
+        return self._splitter.dialect.name if self._splitter.dialect else None
+
+    @property
+    def text(self) -> str:
+        """The text so far, of the first choice and without special tokens: its first `keep_partial` characters."""
+        return self._splitter.text
+
+    @property
+    def text_truncated(self) -> bool:
+        """Whether there was more text than `keep_partial` characters."""
+        return self._splitter.text_truncated
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped; None until it says so, and where it never does."""
+        return self._splitter.finish_reason
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """Token counts, under OpenAI's names (``prompt_tokens``, ...); None until the model sends any."""
+        return self._splitter.usage
+
+    def describe(self, error: StreamError, /) -> None:
+        super().describe(error)
+        error.partial = self.text
