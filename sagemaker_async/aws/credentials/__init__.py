@@ -1,0 +1,51 @@
+"""AWS credentials: where they come from, and how they are kept fresh.
+
+A *source* is any object with ``async def get() -> Credentials`` (`sagemaker_async.config.CredentialSource`). The ones
+here ask anew at each `get` and keep nothing (a Cognito pool: the guest's identity), so that one may serve several
+sessions, event loops and forked processes, and each may be another's `source`:
+
+    AssumeRole("arn:aws:iam::123456789012:role/caller", source=Process("/opt/bin/credentials --json"))
+
+=========================  =============================================================================
+`DefaultChain`             environment, profile, container, instance metadata: what an unset option means
+`EnvironmentCredentials`   ``AWS_ACCESS_KEY_ID`` and its companions
+`ProfileCredentials`       one profile of the shared files, whatever it is made of
+`Process`                  a program that prints credentials
+`ContainerCredentials`     ECS and EKS pod identity
+`InstanceMetadata`         EC2, by IMDSv2
+`AssumeRole`               STS, in exchange for other credentials
+`WebIdentity`              STS, in exchange for a token file
+`SSO`                      IAM Identity Center, in exchange for the token that ``aws sso login`` left
+`CognitoIdentityProvider`  a Cognito identity pool, in exchange for logins (or for nothing)
+=========================  =============================================================================
+
+`CredentialCache` keeps what a source gave and renews it; its module's docstring is the refresh policy. A session makes
+one with `credential_source`. Fixed and environment credentials never import botocore; everything else runs botocore's
+own providers in a thread, never on the event loop.
+
+Endpoints. `Config.endpoint_url` and `Config.endpoint_urls` say where *requests* go and do not reach the sources.
+``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL_SSO`` and their like in the profile are AWS's own
+settings for every SDK, so the calls that fetch credentials obey them, as botocore does.
+"""
+
+from __future__ import annotations
+
+from .cache import CredentialCache
+from .chain import DefaultChain, ProfileCredentials, credential_source
+from .exchange import SSO, AssumeRole, CognitoIdentityProvider, WebIdentity
+from .machine import ContainerCredentials, EnvironmentCredentials, InstanceMetadata, Process
+
+__all__ = [
+    "SSO",
+    "AssumeRole",
+    "CognitoIdentityProvider",
+    "ContainerCredentials",
+    "CredentialCache",
+    "DefaultChain",
+    "EnvironmentCredentials",
+    "InstanceMetadata",
+    "Process",
+    "ProfileCredentials",
+    "WebIdentity",
+    "credential_source",
+]

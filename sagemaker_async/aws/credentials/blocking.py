@@ -1,0 +1,260 @@
+"""Where botocore runs: in a thread of its own, with its exceptions made into ours.
+
+The only module that knows how botocore holds credentials and what it raises. Nothing foreign gets past `translated`:
+the exceptions of botocore, of the standard library's parsers and of sockets may carry a secret in their text or their
+attributes (a JSON error holds the whole document, a parse error the offending line), so ours are raised without them
+as cause or context, and repeat only text that is known to be free of secrets.
+
+botocore is imported inside the functions: a program that never needs it does not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sagemaker_async.config import Credentials
+from sagemaker_async.errors import ConfigurationError, CredentialsConfigurationError, CredentialsError
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+__all__ = [
+    "ThreadedSource",
+    "bounded",
+    "class_names",
+    "credentials_from_botocore",
+    "credentials_from_metadata",
+    "explained",
+    "explained_sso",
+    "new_credentials",
+    "new_session",
+    "run_in_thread",
+    "selected_profile",
+    "translated",
+]
+
+T = TypeVar("T")
+
+_CONNECT_SECONDS, _READ_SECONDS = 5, 20
+"""Limits of one HTTP exchange with STS, SSO or Cognito; botocore's own minute would hold up a refresh for too long."""
+
+
+async def run_in_thread(function: Callable[[], T]) -> T:
+    """Run blocking code in a new daemon thread and return its result.
+
+    Not the loop's executor: that one may be full of the user's own work, and a program that hangs in there would keep
+    the interpreter from exiting. Cancelling the caller leaves the thread to finish unheard.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(deliver: Callable[[], None]) -> None:
+        if not outcome.done():
+            deliver()
+
+    def run() -> None:
+        try:
+            deliver = partial(outcome.set_result, function())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            deliver = partial(outcome.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, deliver)
+
+    threading.Thread(target=run, name="sagemaker-async credentials", daemon=True).start()
+    return await outcome
+
+
+class ThreadedSource(ABC):
+    """A credential source whose work blocks: `get` runs `_load` in a thread."""
+
+    __slots__ = ()
+
+    async def get(self) -> Credentials:
+        """Return credentials, fetched anew; raises `CredentialsError`."""
+        return await run_in_thread(self._load)
+
+    @abstractmethod
+    def _load(self) -> Credentials: ...
+
+
+def selected_profile() -> str | None:
+    """The profile that the environment names; unlike in botocore, ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``."""
+    return os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
+
+
+def new_session(profile: str | None = None, region: str | None = None) -> Session:
+    """A botocore session that shares nothing and reads the shared files anew.
+
+    `profile` makes botocore pass over the credentials in the environment, a profile that only the environment names
+    does not. Without a `region`, ``AWS_REGION`` counts before botocore's own places.
+    """
+    import botocore.config
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    settings = session.get_component("config_store")
+    settings.set_config_variable("profile", profile or selected_profile())
+    if region := region or os.environ.get("AWS_REGION"):
+        settings.set_config_variable("region", region)
+    session.set_default_client_config(
+        botocore.config.Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
+    )
+    return session
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def new_credentials(
+    where: str,
+    access_key_id: Any,
+    secret_access_key: Any,
+    session_token: Any,
+    expiration: str | datetime.datetime | None,
+    account_id: str | None = None,
+) -> Credentials:
+    """Make credentials of what was found at `where`; raises `CredentialsConfigurationError` when they cannot be any."""
+    if isinstance(expiration, str):
+        try:
+            expiration = datetime.datetime.fromisoformat(expiration)
+        except ValueError:
+            raise CredentialsConfigurationError(
+                f"{where}: the expiration must be an ISO 8601 time such as 2030-01-31T12:00:00Z"
+            ) from None
+    if expiration is not None:
+        aware = expiration if expiration.tzinfo is not None else expiration.replace(tzinfo=datetime.UTC)
+        expiration = aware.astimezone(datetime.UTC)
+    try:
+        return Credentials(
+            access_key_id,
+            secret_access_key,
+            session_token or None,
+            account_id=account_id or None,
+            expiration=expiration,
+        )
+    except ConfigurationError as error:
+        raise CredentialsConfigurationError(f"{where}: {error}") from None
+
+
+def credentials_from_botocore(loaded: Any, where: str) -> Credentials:
+    """Take a plain value out of botocore's self-refreshing object, so that the refresh policy is ours alone.
+
+    Its private names are read because every public one refreshes by botocore's policy (twice the calls, and a failure
+    with credentials that live for less than its own windows); where they are missing, the public ones serve.
+    """
+    frozen = getattr(loaded, "_frozen_credentials", None) or loaded.get_frozen_credentials()
+    return new_credentials(
+        where,
+        frozen.access_key,
+        frozen.secret_key,
+        frozen.token,
+        getattr(loaded, "_expiry_time", None),
+        getattr(frozen, "account_id", None),
+    )
+
+
+def credentials_from_metadata(metadata: Mapping[str, Any], where: str) -> Credentials:
+    """Make credentials of the mapping that botocore's fetchers return."""
+    return new_credentials(
+        where,
+        metadata["access_key"],
+        metadata["secret_key"],
+        metadata["token"],
+        metadata["expiry_time"],
+        metadata.get("account_id"),
+    )
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def translated(function: Callable[[], T], explain: Callable[[Exception], CredentialsError]) -> T:
+    """Return what `function` returns; what it raises becomes the error that `explain` makes of it.
+
+    Our own `CredentialsError` passes as it is.
+    """
+    try:
+        return function()
+    except CredentialsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever botocore lets through is translated here
+        failure = explain(error)
+    # Raised outside the handler, so that the foreign error is not even the context of ours.
+    raise failure
+
+
+def class_names(error: Exception) -> set[str]:
+    """The names of the error's classes: botocore's exceptions are told apart without importing it."""
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+_REACH = (
+    "check the network, the region and the proxy, and AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and "
+    "AWS_ENDPOINT_URL_SSO if they are set"
+)
+
+_REMEDIES = {
+    "LoginError": "sign in again: aws login",
+    "NoRegionError": "set Config.region, AWS_REGION or the profile's region",
+    "ConnectionError": _REACH,
+    "HTTPClientError": _REACH,
+}
+"""What to do, by the name of botocore's exception; the source's own remedy where none is listed."""
+
+_WRONG_SETTINGS = {"InvalidConfigError", "PartialCredentialsError", "InfiniteLoopConfigError", "ProfileNotFound"}
+
+
+def explained(error: Exception, where: str, remedy: str) -> CredentialsError:
+    """The `CredentialsError` that says what failed at `where` and what to do about it.
+
+    Only botocore's messages and those of `OSError` are repeated, at most 300 characters of them; of others the class
+    is named, since their text may hold what they choked on.
+    """
+    names = class_names(error)
+    if "ConfigParseError" in names:
+        return _bad_file(error)
+    for name in names & _REMEDIES.keys():
+        remedy = _REMEDIES[name]
+    facts: Mapping[str, Any] = getattr(error, "kwargs", {})
+    if isinstance(error, ConfigurationError) or names & {"BotoCoreError", "ClientError"} or isinstance(error, OSError):
+        said = bounded(str(facts.get("error_msg") or error))
+    else:
+        said = f"unusable answer ({type(error).__name__})"
+    kind = CredentialsConfigurationError if names & _WRONG_SETTINGS else CredentialsError
+    return kind(f"{where}: {said.rstrip('.')}; {remedy}")
+
+
+_SSO_TOKEN_ERRORS = {"UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError"}
+
+
+def explained_sso(error: Exception, where: str, sign_in: str, remedy: str) -> CredentialsError:
+    """As `explained`; what is wrong with the cached token (or its file) asks for the command `sign_in`."""
+    names = class_names(error)
+    if names & _SSO_TOKEN_ERRORS or not names & {"BotoCoreError", "ClientError"}:
+        remedy = f"sign in again: {sign_in}"
+    return explained(error, where, remedy)
+
+
+def _bad_file(error: Exception) -> CredentialsConfigurationError:
+    facts: Mapping[str, Any] = getattr(error, "kwargs", {})
+    cause = facts.get("error")
+    lines = [number for number, _ in getattr(cause, "errors", ())] or [getattr(cause, "lineno", None)]
+    place = f", line {lines[0]}," if lines[0] else ""
+    return CredentialsConfigurationError(
+        f"{facts.get('path')}{place} cannot be read as an AWS config file; correct it: UTF-8 text, "
+        "each [section] once, and under it lines of the form name = value"
+    )
+
+
+def bounded(text: str, limit: int = 300) -> str:
+    """The text on one line, cut to `limit` characters."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * limit]).split())
+    return line if len(line) <= limit else f"{line[:limit]}..."
