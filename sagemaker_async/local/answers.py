@@ -1,0 +1,76 @@
+"""Answers as AWS writes them: JSON errors with ``x-amzn-ErrorType``, and the faults that happen to whole answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .faults import Status, Throttle
+
+__all__ = ["Refusal", "json_answer", "json_refusal", "scripted_answer"]
+
+_TYPE_SUFFIX = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
+
+
+class Refusal(Exception):
+    """A request that is answered with an error.
+
+    Args:
+        status: the HTTP status.
+        code: AWS's error code.
+        message: AWS's words.
+        fields: further members of the JSON body.
+        common: whether it is one of the errors all of AWS shares, which spell the member ``message``.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, fields: Mapping[str, Any] | None = None, common: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = fields or {}
+        self.common = common
+
+
+def json_answer(
+    content: object, headers: dict[str, str], *, status: int = 200, content_type: str = "application/json"
+) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(
+        status=status, body=json.dumps(content).encode(), headers={**headers, "Content-Type": content_type}
+    )
+
+
+def json_refusal(refusal: Refusal, headers: dict[str, str]) -> web.Response:
+    """Return a refusal as the REST-JSON services write it: the code in a header, the fields in the body."""
+    member = "message" if refusal.common else "Message"
+    return json_answer(
+        {**refusal.fields, member: refusal.message},
+        {**headers, "x-amzn-ErrorType": refusal.code + _TYPE_SUFFIX},
+        status=refusal.status,
+    )
+
+
+def scripted_answer(fault: Status | Throttle, headers: dict[str, str]) -> web.Response:
+    """Return what a scripted error answers."""
+    headers = dict(headers)
+    if isinstance(fault, Throttle):
+        if fault.retry_after_ms is not None:
+            headers["x-amz-retry-after"] = str(fault.retry_after_ms)
+        if fault.null_message:
+            return json_answer({"message": None}, headers, status=400)
+        headers["x-amzn-ErrorType"] = "ThrottlingException" + _TYPE_SUFFIX
+        return json_answer({"message": "Rate exceeded"}, headers, status=fault.status)
+    if fault.error_type is not None:
+        headers["x-amzn-ErrorType"] = fault.error_type + _TYPE_SUFFIX
+    headers.update(fault.headers)
+    if fault.body is not None:
+        return web.Response(
+            status=fault.status, body=fault.body, headers={**headers, "Content-Type": fault.content_type}
+        )
+    return json_answer({"Message": fault.message}, headers, status=fault.status, content_type=fault.content_type)

@@ -1,0 +1,310 @@
+"""What an endpoint runs: the values a model receives and returns, and how each kind of model is called.
+
+A model is, in the order `as_model` looks at it:
+
+- any object with ``async def invoke(request, executor) -> ModelOutput`` (`Model`), such as `Container`;
+- the URL of a running container, ``http://127.0.0.1:8080/invocations`` (`sagemaker_async.local.container`);
+- a directory, file or module with SageMaker's ``model_fn``, ``input_fn``, ``predict_fn`` and ``output_fn``
+  (`sagemaker_async.local.inference_script`);
+- a callable that takes the body, or the body and an `InvocationRequest`. It may return bytes, str, a `ModelResponse`
+  or an iterator of parts; be ``async``; or be a generator, async or not. What is not async runs in a thread, off the
+  event loop.
+
+Whatever a model raises becomes a `ModelFailure`, which is what SageMaker knows of a container: a status and a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from sagemaker_async.errors import ConfigurationError, InternalStreamFailure, ModelStreamError
+
+__all__ = [
+    "CallableModel",
+    "InvocationRequest",
+    "Model",
+    "ModelFailure",
+    "ModelLike",
+    "ModelOutput",
+    "ModelResponse",
+    "as_model",
+    "close_parts",
+    "definite_type",
+]
+
+_log = logging.getLogger("sagemaker_async.local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationRequest:
+    """What a model may know about the request besides its body; header fields that were not sent are None."""
+
+    endpoint_name: str
+    operation: str
+    """``InvokeEndpoint``, ``InvokeEndpointWithResponseStream`` or ``InvokeEndpointAsync``."""
+    body: bytes = field(repr=False)
+    content_type: str | None = None
+    accept: str | None = None
+    custom_attributes: str | None = field(default=None, repr=False)
+    target_model: str | None = None
+    target_variant: str | None = None
+    target_container_hostname: str | None = None
+    inference_id: str | None = None
+    enable_explanations: str | None = None
+    component: str | None = None
+    session_id: str | None = None
+    """The session's own id also when the client asked for a new one."""
+    prefix_aware_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """All header fields as they came; look-up ignores case."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the client asked for a response stream."""
+        return self.operation == "InvokeEndpointWithResponseStream"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResponse:
+    """What a model answers, when the body alone does not say it all."""
+
+    body: bytes | str | Iterable[bytes | str] | AsyncIterable[bytes | str] = field(repr=False)
+    """The whole body, or its parts."""
+    content_type: str | None = None
+    """None: the first definite type of the request's Accept, else the request's own content type."""
+    custom_attributes: str | None = field(default=None, kw_only=True, repr=False)
+    close_session: bool = field(default=False, kw_only=True)
+    """Tell the client that its session is closed."""
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Further response headers, such as ``{"Content-Encoding": "gzip"}``; InvokeEndpoint only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """A `ModelResponse` as the server sends it: its body is bytes, or an async iterator of bytes."""
+
+    body: bytes | AsyncIterator[bytes] = field(repr=False)
+    content_type: str | None = None
+    custom_attributes: str | None = field(default=None, kw_only=True, repr=False)
+    close_session: bool = field(default=False, kw_only=True)
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+
+
+class ModelFailure(Exception):
+    """Raised by a model to answer with a status and body of its choice; the client gets a ModelError.
+
+    A status of 0 is what SageMaker reports when the container did not answer in time.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[ModelFailure], tuple[int, str]]:
+        return type(self), (self.status, self.message)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """The form that every model is brought to."""
+
+    async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
+        """Run the model, what blocks in the executor.
+
+        Raises:
+            ModelFailure: the model failed. Iterating the parts may raise `ModelStreamError` and
+                `InternalStreamFailure` too.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the model holds; idempotent."""
+        ...
+
+
+ModelLike: TypeAlias = Model | Callable[..., Any] | ModuleType | str | os.PathLike[str]
+
+
+def as_model(model: ModelLike) -> Model:
+    """Return anything that can be a model as a `Model`.
+
+    Raises:
+        ConfigurationError: it can be none, or the directory or file is not what SageMaker expects.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str) and model.startswith(("http://", "https://")):
+        from .container import Container
+
+        return Container(model)
+    if isinstance(model, str | os.PathLike | ModuleType):
+        from .inference_script import InferenceScript
+
+        return InferenceScript(model)
+    if callable(model):
+        return CallableModel(model)
+    raise ConfigurationError(
+        "a model must be a callable, a directory, file or module with SageMaker's functions, "
+        f"or the URL of a container; got {type(model).__name__}"
+    )
+
+
+class CallableModel:
+    """A model that is a Python callable."""
+
+    __slots__ = ("_function", "_on_the_loop", "_wants_request")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._wants_request = wants_request(function)
+        # Calling any of these only makes an object; the work happens when that is awaited or iterated.
+        self._on_the_loop = any(
+            is_kind(candidate)
+            for candidate in (function, type(function).__call__)
+            for is_kind in (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+        )
+
+    async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
+        """Call the function; see `Model`."""
+        arguments = (request.body, request) if self._wants_request else (request.body,)
+        try:
+            if self._on_the_loop:
+                result = self._function(*arguments)
+            else:
+                result = await asyncio.wrap_future(executor.submit(_call, self._function, arguments))
+            if inspect.isawaitable(result):
+                result = await result
+            return _normalized(result, executor)
+        except Exception as error:
+            raise _failure(error) from error
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        # A future cannot carry StopIteration: it would look like the end of whoever awaits it.
+        raise RuntimeError("the model raised StopIteration") from error
+
+
+def wants_request(function: Callable[..., Any]) -> bool:
+    """Return whether a model takes the request besides the body: its second parameter is required or named so."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(positional) > 1 and (positional[1].default is inspect.Parameter.empty or positional[1].name == "request")
+
+
+def _normalized(result: Any, executor: Executor) -> ModelOutput:
+    if isinstance(result, bytes):
+        return ModelOutput(result)
+    response = result if isinstance(result, ModelResponse) else ModelResponse(result)
+    return ModelOutput(
+        _normalized_body(response.body, executor),
+        response.content_type,
+        custom_attributes=response.custom_attributes,
+        close_session=response.close_session,
+        headers=response.headers,
+    )
+
+
+def _normalized_body(body: Any, executor: Executor) -> bytes | AsyncIterator[bytes]:
+    if isinstance(body, str | bytes | bytearray | memoryview):
+        return _as_bytes(body)
+    if isinstance(body, AsyncIterable):
+        return _translated(aiter(body))
+    if isinstance(body, Iterator | list | tuple):
+        return _translated(_in_threads(iter(body), executor))
+    raise TypeError(
+        f"a model must return bytes, str, a ModelResponse or an iterator of parts, got {type(body).__name__}; "
+        "encode it first, e.g. json.dumps(...)"
+    )
+
+
+def _as_bytes(part: object) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    if isinstance(part, str):
+        return part.encode()
+    if isinstance(part, bytearray | memoryview):
+        return bytes(part)
+    raise TypeError(f"a part of a model's answer must be bytes or str, got {type(part).__name__}")
+
+
+async def _translated(parts: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
+    """Yield the parts as bytes; what the model raises becomes a `ModelFailure`, the stream's own errors pass."""
+    try:
+        async for part in parts:
+            yield part if type(part) is bytes else _as_bytes(part)
+    except (ModelStreamError, InternalStreamFailure):
+        raise
+    except Exception as error:
+        raise _failure(error) from error
+    finally:
+        await close_parts(parts)
+
+
+_END = object()
+
+
+async def _in_threads(parts: Iterator[Any], executor: Executor) -> AsyncGenerator[Any, None]:
+    """Yield what a synchronous iterator yields, each step taken in a thread; it is closed when no step is running."""
+    step: Future[Any] | None = None
+    try:
+        while True:
+            step = executor.submit(next, parts, _END)
+            part = await asyncio.wrap_future(step)
+            if part is _END:
+                return
+            yield part
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None and step is not None:
+            if step.done():
+                executor.submit(close)
+            else:
+                step.add_done_callback(lambda _: close())
+
+
+def definite_type(accept: str | None) -> str | None:
+    """Return the first media type of an Accept field that is no range."""
+    for media_type in (accept or "").split(","):
+        if media_type.strip() and "*" not in media_type:
+            return media_type.strip()
+    return None
+
+
+async def close_parts(parts: AsyncIterable[Any]) -> None:
+    """Close an async iterator, if it can be closed."""
+    close = getattr(parts, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _failure(error: Exception) -> ModelFailure:
+    if isinstance(error, ModelFailure):
+        return error
+    _log.error("the model raised %s", type(error).__name__, exc_info=error)
+    return ModelFailure(500, f"{type(error).__name__}: {error}")

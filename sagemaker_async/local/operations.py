@@ -1,0 +1,204 @@
+"""SageMaker Runtime's operations as the service sees them: rows of a table, and the checks of their fields.
+
+`OPERATIONS` maps the last segment of a route to an operation; `invocation_request` and `async_fields` read a request's
+header fields and raise the ValidationError (`Refusal`) that the service answers with. The patterns are those of the
+service model, matched against the whole value. Written from the service's side and on purpose not shared with the
+client, so that a mistake in one is found by the other. Source:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .answers import Refusal
+from .models import InvocationRequest
+
+__all__ = [
+    "ASYNC_BODY_LIMIT",
+    "OPERATIONS",
+    "PREFIX",
+    "AsyncFields",
+    "Operation",
+    "async_fields",
+    "check_endpoint_name",
+    "invalid",
+    "invocation_request",
+]
+
+ASYNC_BODY_LIMIT = 128_000
+"""Bytes InvokeEndpointAsync accepts inline."""
+PREFIX = "X-Amzn-SageMaker-"
+"""What SageMaker's own header fields begin with."""
+
+_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+_PRINTABLE = r"[!-~][ -~]*"
+_ASCII = r"[ -~]*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    attribute: str
+    """Its name in `InvocationRequest` or `AsyncFields`."""
+    header: str
+    member: str
+    min_length: int
+    max_length: int
+    is_valid: Callable[[str], object]
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation."""
+
+    name: str
+    content_type: str
+    """The header field that describes the request's body."""
+    accept: str
+    fields: tuple[_Field, ...]
+
+
+def _field(attribute: str, header: str, member: str, lengths: tuple[int, int], pattern: str) -> _Field:
+    return _Field(attribute, PREFIX + header, member, *lengths, re.compile(pattern).fullmatch, pattern)
+
+
+_CUSTOM_ATTRIBUTES = _field("custom_attributes", "Custom-Attributes", "customAttributes", (0, 1024), _ASCII)
+_INFERENCE_ID = _field("inference_id", "Inference-Id", "inferenceId", (1, 64), _PRINTABLE)
+_ROUTED = (
+    _CUSTOM_ATTRIBUTES,
+    _INFERENCE_ID,
+    _field("target_variant", "Target-Variant", "targetVariant", (0, 63), _NAME),
+    _field("target_container_hostname", "Target-Container-Hostname", "targetContainerHostname", (0, 63), _NAME),
+    _field(
+        "component", "Inference-Component", "inferenceComponentName", (0, 63), r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
+    ),
+    _field("prefix_aware_id", "Prefix-Aware-Id", "prefixAwareId", (1, 64), _PRINTABLE),
+)
+
+OPERATIONS = {
+    "invocations": Operation(
+        "InvokeEndpoint",
+        "Content-Type",
+        "Accept",
+        (
+            *_ROUTED,
+            _field("target_model", "Target-Model", "targetModel", (1, 1024), _PRINTABLE),
+            _field("enable_explanations", "Enable-Explanations", "enableExplanations", (1, 64), _ASCII),
+            _field("session_id", "Session-Id", "sessionId", (0, 256), rf"NEW_SESSION|{_NAME}"),
+        ),
+    ),
+    "invocations-response-stream": Operation(
+        "InvokeEndpointWithResponseStream",
+        "Content-Type",
+        PREFIX + "Accept",
+        (*_ROUTED, _field("session_id", "Session-Id", "sessionId", (0, 256), _NAME)),
+    ),
+    "async-invocations": Operation(
+        "InvokeEndpointAsync", PREFIX + "Content-Type", PREFIX + "Accept", (_CUSTOM_ATTRIBUTES, _INFERENCE_ID)
+    ),
+}
+"""The operations by the last segment of their routes."""
+
+_MEDIA_TYPES = {
+    header: _Field("", header, member, 0, 1024, re.compile(_ASCII).fullmatch, _ASCII)
+    for header, member in (
+        ("Content-Type", "contentType"),
+        ("Accept", "accept"),
+        (PREFIX + "Content-Type", "contentType"),
+        (PREFIX + "Accept", "accept"),
+    )
+}
+_ASYNC_TEXTS = (
+    _field("input_location", "InputLocation", "inputLocation", (1, 1024), r"(https|s3)://([^/]+)/?(.*)"),
+    _field(
+        "output_extension",
+        "S3OutputPathExtension",
+        "s3OutputPathExtension",
+        (1, 512),
+        r"(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+",
+    ),
+    _field("filename", "Filename", "filename", (1, 32), r"(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_.]*"),
+)
+_ASYNC_SECONDS = (
+    ("ttl", "RequestTTLSeconds", "requestTTLSeconds", 60, 21_600),
+    ("timeout", "InvocationTimeoutSeconds", "invocationTimeoutSeconds", 1, 3_600),
+)
+_is_endpoint_name = re.compile(_NAME).fullmatch
+
+
+class AsyncFields(NamedTuple):
+    """What only InvokeEndpointAsync takes; None was not sent."""
+
+    input_location: str | None = None
+    output_extension: str | None = None
+    filename: str | None = None
+    ttl: int | None = None
+    """Seconds the request may wait in the queue."""
+    timeout: int | None = None
+    """Seconds the model may take."""
+
+
+def invocation_request(
+    operation: Operation, endpoint_name: str, headers: Mapping[str, str], body: bytes
+) -> InvocationRequest:
+    """Return what a request says; raises `Refusal` when a field breaks a rule."""
+    fields: dict[str, Any] = {}
+    for field in operation.fields:
+        value = headers.get(field.header)
+        if value is not None:
+            fields[field.attribute] = _checked(field, value)
+    for attribute, header in (("content_type", operation.content_type), ("accept", operation.accept)):
+        value = headers.get(header)
+        if value is not None:
+            fields[attribute] = _checked(_MEDIA_TYPES[header], value)
+    return InvocationRequest(
+        endpoint_name=endpoint_name, operation=operation.name, body=body, headers=headers, **fields
+    )
+
+
+def async_fields(headers: Mapping[str, str]) -> AsyncFields:
+    """Return what a request for InvokeEndpointAsync says besides; raises `Refusal` when a field breaks a rule."""
+    fields: dict[str, Any] = {}
+    for field in _ASYNC_TEXTS:
+        value = headers.get(field.header)
+        if value is not None:
+            fields[field.attribute] = _checked(field, value)
+    for attribute, header, member, least, most in _ASYNC_SECONDS:
+        value = headers.get(PREFIX + header)
+        if value is None:
+            continue
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise _constraint(member, f"Member must be a whole number from {least} to {most}")
+        fields[attribute] = int(value)
+    return AsyncFields(**fields)
+
+
+def check_endpoint_name(name: str) -> None:
+    """Raise `Refusal` unless `name` can be the name of an endpoint."""
+    if len(name) > 63:
+        raise _constraint("endpointName", "Member must have length less than or equal to 63")
+    if not _is_endpoint_name(name):
+        raise _constraint("endpointName", f"Member must satisfy regular expression pattern: ^{_NAME}")
+
+
+def invalid(message: str) -> Refusal:
+    """Return a ValidationError."""
+    return Refusal(400, "ValidationError", message)
+
+
+def _checked(field: _Field, value: str) -> str:
+    if len(value) > field.max_length:
+        raise _constraint(field.member, f"Member must have length less than or equal to {field.max_length}")
+    if len(value) < field.min_length:
+        raise _constraint(field.member, f"Member must have length greater than or equal to {field.min_length}")
+    if not field.is_valid(value):
+        raise _constraint(field.member, f"Member must satisfy regular expression pattern: {field.pattern}")
+    return value
+
+
+def _constraint(member: str, rule: str) -> Refusal:
+    return invalid(f"1 validation error detected: Value at '{member}' failed to satisfy constraint: {rule}")

@@ -1,0 +1,268 @@
+"""SageMaker Runtime's three routes, as the service answers them.
+
+`RuntimeService.match` recognises a route; the `RuntimeCall` it returns consumes the endpoint's next scripted faults,
+validates the request, runs the model and answers. What each route takes is in `sagemaker_async.local.operations`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from sagemaker_async.errors import InternalStreamFailure, ModelStreamError, StreamError
+
+from .answers import Refusal, json_answer, json_refusal, scripted_answer
+from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint
+from .faults import NO_FAULTS, NotAnEventStream, Plan, Reset, Status, Throttle
+from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, definite_type
+from .operations import (
+    ASYNC_BODY_LIMIT,
+    OPERATIONS,
+    PREFIX,
+    AsyncFields,
+    Operation,
+    async_fields,
+    check_endpoint_name,
+    invalid,
+    invocation_request,
+)
+from .state import Exchange, LocalState
+from .transmission import EventStreamAnswer, before_answer, drop_connection, send_body
+
+__all__ = ["RuntimeCall", "RuntimeService"]
+
+_route_of = re.compile(r"/endpoints/([^/]+)/([a-z-]+)").fullmatch
+_SESSION_SECONDS = 1200.0
+_ASYNC_TIMEOUT_SECONDS = 900
+
+
+class RuntimeService:
+    """The data plane of the embedded SageMaker."""
+
+    signing_name: Final = "sagemaker"
+
+    def __init__(self, state: LocalState) -> None:
+        self._state = state
+
+    def match(self, request: web.BaseRequest, target: str) -> RuntimeCall | None:
+        """Return the call that a request is, None when it is for another API."""
+        route = _route_of(target.partition("?")[0]) if request.method == "POST" else None
+        operation = OPERATIONS.get(route[2]) if route else None
+        if route is None or operation is None:
+            return None
+        return RuntimeCall(self._state, operation, unquote(route[1]))
+
+
+class RuntimeCall:
+    """One request to one of the routes."""
+
+    __slots__ = ("_endpoint", "_name", "_operation", "_state", "body_limit", "plan")
+
+    def __init__(self, state: LocalState, operation: Operation, name: str) -> None:
+        self._state = state
+        self._operation = operation
+        self._name = name
+        self._endpoint = endpoint = state.endpoints.get(name)
+        self.plan: Plan = NO_FAULTS
+        self.body_limit = REAL_TIME_BODY_LIMIT
+        if endpoint is not None:
+            endpoint.requests += 1
+            endpoint.changed()
+            self.plan = endpoint.faults.next()
+            self.body_limit = endpoint.body_limit
+        if operation.name == "InvokeEndpointAsync":
+            self.body_limit = ASYNC_BODY_LIMIT
+
+    def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:
+        """Return a refusal as REST-JSON."""
+        return json_refusal(refusal, headers)
+
+    async def answer(self, exchange: Exchange) -> web.StreamResponse:
+        """Validate the request, run the model, answer."""
+        endpoint = self._endpoint
+        check_endpoint_name(self._name)
+        if exchange.body_size > self.body_limit:
+            raise Refusal(
+                413,
+                "ValidationError",
+                f"Request body of {exchange.body_size} bytes exceeds the limit of {self.body_limit} bytes.",
+            )
+        request = invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
+        if endpoint is None:
+            raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
+        if request.target_variant is not None and request.target_variant not in endpoint.variants:
+            raise invalid(f"Variant {request.target_variant} of endpoint {self._name} not found.")
+        if self.plan.faults:
+            scripted = await self._instead_of_the_model(exchange, endpoint)
+            if scripted is not None:
+                return scripted
+        match self._operation.name:
+            case "InvokeEndpoint":
+                return await self._invoke(exchange, endpoint, request)
+            case "InvokeEndpointWithResponseStream":
+                return await self._stream(exchange, endpoint, request)
+        return await self._invoke_async(exchange, endpoint, request)
+
+    async def _instead_of_the_model(self, exchange: Exchange, endpoint: Endpoint) -> web.StreamResponse | None:
+        for fault in exchange.plan.faults:
+            if isinstance(fault, Reset) and fault.when == "after_read":
+                drop_connection(exchange.request, reset=True)
+            if isinstance(fault, Status | Throttle):
+                await before_answer(exchange, endpoint, self._state)
+                return scripted_answer(fault, exchange.headers)
+            if isinstance(fault, NotAnEventStream):
+                await before_answer(exchange, endpoint, self._state)
+                headers = {**exchange.headers, "Content-Type": fault.content_type}
+                return await send_body(exchange, endpoint, fault.body, headers)
+        return None
+
+    async def _run(self, endpoint: Endpoint, request: InvocationRequest) -> ModelOutput:
+        endpoint.invocations += 1
+        endpoint.changed()
+        return await endpoint.model.invoke(request, self._state.executor)
+
+    async def _invoke(self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest) -> web.StreamResponse:
+        headers = exchange.headers
+        if request.session_id == "NEW_SESSION":
+            request = replace(request, session_id=str(uuid.uuid4()))
+            expires = self._state.iso_date(_SESSION_SECONDS)
+            headers[PREFIX + "New-Session-Id"] = f"{request.session_id}; Expires={expires}"
+        try:
+            response = await self._run(endpoint, request)
+            body = await _whole_body(response)
+        except ModelFailure as failure:
+            raise self._model_error(endpoint, failure) from failure
+        headers["Content-Type"] = _content_type(request, response)
+        if response.close_session and request.session_id is not None:
+            headers[PREFIX + "Closed-Session-Id"] = request.session_id
+        _describe(endpoint, request, response, headers)
+        headers.update(response.headers)
+        await before_answer(exchange, endpoint, self._state)
+        return await send_body(exchange, endpoint, body, headers)
+
+    async def _stream(self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest) -> web.StreamResponse:
+        first: bytes | StreamError | None
+        try:
+            response = await self._run(endpoint, request)
+            parts = _one_part(response.body) if isinstance(response.body, bytes) else response.body
+            # The head waits for the first part: until then a failure is still an HTTP status.
+            first = await anext(parts, None)
+        except ModelFailure as failure:
+            raise self._model_error(endpoint, failure) from failure
+        except (ModelStreamError, InternalStreamFailure) as error:
+            first = error
+        headers = exchange.headers
+        headers[PREFIX + "Content-Type"] = _content_type(request, response)
+        _describe(endpoint, request, response, headers)
+        try:
+            await before_answer(exchange, endpoint, self._state)
+        except BaseException:
+            await close_parts(parts)
+            raise
+        return await EventStreamAnswer(exchange, endpoint, headers).send(first, parts)
+
+    async def _invoke_async(
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest
+    ) -> web.StreamResponse:
+        fields = async_fields(exchange.request.headers)
+        if (fields.input_location is None) == (not exchange.body):
+            raise invalid("Exactly one of Body and InputLocation must be given.")
+        name = str(uuid.uuid4())
+        place = [endpoint.async_output, (fields.output_extension or "").strip("/"), fields.filename or f"{name}.out"]
+        invocation = AsyncInvocation(
+            endpoint_name=endpoint.name,
+            inference_id=request.inference_id or str(uuid.uuid4()),
+            output_location="/".join(filter(None, place)),
+            failure_location=f"{endpoint.async_failure}/{name}-error.out",
+        )
+        self._state.keep(invocation)
+        self._state.spawn(self._run_async(endpoint, request, fields, invocation))
+        headers = exchange.headers
+        headers[PREFIX + "OutputLocation"] = invocation.output_location
+        headers[PREFIX + "FailureLocation"] = invocation.failure_location
+        await before_answer(exchange, endpoint, self._state)
+        return json_answer({"InferenceId": invocation.inference_id}, headers, status=202)
+
+    async def _run_async(
+        self, endpoint: Endpoint, request: InvocationRequest, fields: AsyncFields, invocation: AsyncInvocation
+    ) -> None:
+        objects = self._state.objects
+        try:
+            if fields.input_location is not None:
+                body = objects.get(fields.input_location)
+                if body is None:
+                    raise ModelFailure(404, f"there is no object at {fields.input_location}")
+                request = replace(request, body=body)
+            async with asyncio.timeout(fields.timeout or _ASYNC_TIMEOUT_SECONDS):
+                output = await _whole_body(await self._run(endpoint, request))
+        except asyncio.CancelledError:
+            invocation.done.cancel()
+            raise
+        except TimeoutError:
+            self._failed(endpoint, invocation, ModelFailure(0, "Your invocation timed out."))
+        except ModelFailure as failure:
+            self._failed(endpoint, invocation, failure)
+        else:
+            objects[invocation.output_location] = output
+            invocation.done.set_result(True)
+
+    def _failed(self, endpoint: Endpoint, invocation: AsyncInvocation, failure: ModelFailure) -> None:
+        self._state.objects[invocation.failure_location] = self._model_error(endpoint, failure).message.encode()
+        invocation.done.set_result(False)
+
+    def _model_error(self, endpoint: Endpoint, failure: ModelFailure) -> Refusal:
+        region, account = self._state.region, self._state.account_id
+        group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
+        side, code = (
+            ("client", "CLIENT_ERROR_FROM_MODEL")
+            if 400 <= failure.status < 500
+            else ("server", "INTERNAL_FAILURE_FROM_MODEL")
+        )
+        return Refusal(
+            424,
+            "ModelError",
+            f'Received {side} error ({failure.status}) from primary with message "{failure.message}". '
+            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={group} in account {account} for more information.",
+            fields={
+                "ErrorCode": code,
+                "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}"
+                f":log-stream:{endpoint.variants[0]}/i-00000000000000000",
+                "OriginalMessage": failure.message,
+                "OriginalStatusCode": failure.status,
+            },
+        )
+
+
+def _content_type(request: InvocationRequest, response: ModelOutput) -> str:
+    return response.content_type or definite_type(request.accept) or request.content_type or "application/octet-stream"
+
+
+def _describe(endpoint: Endpoint, request: InvocationRequest, response: ModelOutput, headers: dict[str, str]) -> None:
+    headers["x-Amzn-Invoked-Production-Variant"] = request.target_variant or endpoint.variants[0]
+    if response.custom_attributes is not None:
+        headers[PREFIX + "Custom-Attributes"] = response.custom_attributes
+
+
+async def _one_part(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+async def _whole_body(response: ModelOutput) -> bytes:
+    """Return the body, its parts joined; a stream's own errors become failures of the model."""
+    if isinstance(response.body, bytes):
+        return response.body
+    parts = response.body
+    try:
+        return b"".join([part async for part in parts])
+    except (ModelStreamError, InternalStreamFailure) as error:
+        raise ModelFailure(500, error.message) from error
+    finally:
+        await close_parts(parts)

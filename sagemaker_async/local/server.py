@@ -1,0 +1,317 @@
+"""`LocalSageMaker`: an HTTP server on loopback that answers as SageMaker does.
+
+`LocalSageMaker` runs on the caller's event loop, `ThreadedLocalSageMaker` on a thread with a loop of its own; both have
+the same methods (`EmbeddedSageMaker`), which may be called from any thread. How requests reach the services is in
+`sagemaker_async.local.http_server`, what they are answered in `sagemaker_async.local.runtime`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from sagemaker_async.config import ConfigFields, Credentials, check_region
+from sagemaker_async.errors import ConfigurationError, UsageError
+
+from .answers import Refusal
+from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint
+from .faults import ScriptEntry
+from .http_server import LoopbackServer
+from .models import Model, ModelLike, as_model
+from .operations import check_endpoint_name
+from .runtime import RuntimeService
+from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest
+
+__all__ = ["EmbeddedSageMaker", "LocalSageMaker", "ThreadedLocalSageMaker"]
+
+_MODEL_THREADS = 32
+
+
+class EmbeddedSageMaker:
+    """What the two forms of the embedded SageMaker share; use `LocalSageMaker` or `LocalSageMaker.in_thread`.
+
+    Args:
+        host: the address to listen on; anything but loopback lets others run your models.
+        port: the port; 0 takes a free one.
+        region: the region that requests must be signed for.
+        credentials: who may call; None takes fixed ones that are worth nothing elsewhere (see `client_options`).
+        clock: returns seconds since the epoch; signatures are judged and answers dated by it.
+        sleep: what `SlowFirstByte` waits with.
+
+    Raises:
+        ConfigurationError: the region or port can be none.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        region: str = "us-east-1",
+        credentials: Credentials | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        check_region(region, "LocalSageMaker.region")
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
+            raise ConfigurationError(f"LocalSageMaker.port must be from 0 (any free one) to 65535, got {port!r}")
+        self._host = host
+        self._port = port
+        self._credentials = credentials or DEFAULT_CREDENTIALS
+        self._url: str | None = None
+        self._closed = False
+        self._models: list[Model] = []
+        self._executor = ThreadPoolExecutor(_MODEL_THREADS, thread_name_prefix="local-sagemaker-model")
+        self._state = LocalState(
+            region=region,
+            clock=clock,
+            sleep=sleep,
+            executor=self._executor,
+            account_id=self._credentials.account_id or ACCOUNT_ID,
+            keys={self._credentials.access_key_id: self._credentials},
+        )
+        self._server = LoopbackServer(self._state, [RuntimeService(self._state)])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._url or 'not running'}: {', '.join(self.endpoints) or 'no endpoints'}>"
+
+    # --- what callers need --------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:{port}``; raises `UsageError` while it is not running."""
+        if self._url is None:
+            raise UsageError("the embedded SageMaker is not running; enter it with 'with' or 'async with' first")
+        return self._url
+
+    @property
+    def client_options(self) -> ConfigFields:
+        """What a `Session` needs to call it: ``Session(**local.client_options)``."""
+        return {"region": self._state.region, "endpoint_url": self.url, "credentials": self._credentials}
+
+    @property
+    def boto3_options(self) -> dict[str, str]:
+        """What boto3 and aiobotocore need: ``boto3.client("sagemaker-runtime", **local.boto3_options)``."""
+        options = {
+            "region_name": self._state.region,
+            "endpoint_url": self.url,
+            "aws_access_key_id": self._credentials.access_key_id,
+            "aws_secret_access_key": self._credentials.secret_access_key,
+        }
+        if self._credentials.session_token is not None:
+            options["aws_session_token"] = self._credentials.session_token
+        return options
+
+    @property
+    def credentials(self) -> Credentials:
+        """The credentials it was made with."""
+        return self._credentials
+
+    def accept_credentials(self, credentials: Credentials) -> None:
+        """Let another key call, or an accepted key with another secret or session token."""
+        self._state.keys[credentials.access_key_id] = credentials
+
+    def refuse_credentials(self, access_key_id: str) -> None:
+        """Let a key call no longer; unknown ones are ignored."""
+        self._state.keys.pop(access_key_id, None)
+
+    # --- endpoints ----------------------------------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The endpoints by their names."""
+        return self._state.endpoints
+
+    def add_endpoint(
+        self,
+        name: str,
+        model: ModelLike,
+        *,
+        variants: Sequence[str] = ("AllTraffic",),
+        body_limit: int = REAL_TIME_BODY_LIMIT,
+        async_output: str | None = None,
+        async_failure: str | None = None,
+    ) -> Endpoint:
+        """Add an endpoint that is in service at once.
+
+        Args:
+            name: 1 to 63 letters, digits and inner hyphens.
+            model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `sagemaker_async.local.models`.
+            variants: names of its production variants; the first is invoked unless a request targets another.
+            body_limit: bytes its synchronous routes accept: 25 MB; 4 MB (4,194,304) is what serverless endpoints take.
+            async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
+            async_failure: the same for its failures.
+
+        Returns:
+            The endpoint, with its counters and its fault script.
+
+        Raises:
+            ConfigurationError: the name is taken or impossible, or the model can be none.
+        """
+        try:
+            check_endpoint_name(name)
+        except Refusal:
+            raise ConfigurationError(
+                f"an endpoint's name is 1 to 63 letters, digits and inner hyphens, got {name!r}"
+            ) from None
+        if name in self._state.endpoints:
+            raise ConfigurationError(f"there is an endpoint {name!r} already; remove_endpoint({name!r}) first")
+        bucket = f"s3://sagemaker-{self._state.region}-{self._state.account_id}"
+        endpoint = Endpoint(
+            name,
+            as_model(model),
+            variants=variants,
+            body_limit=body_limit,
+            async_output=async_output or f"{bucket}/async-endpoint-outputs",
+            async_failure=async_failure or f"{bucket}/async-endpoint-failures",
+        )
+        self._models.append(endpoint.model)
+        self._state.endpoints[name] = endpoint
+        return endpoint
+
+    def remove_endpoint(self, name: str) -> None:
+        """Remove an endpoint; requests under way finish. An unknown name is ignored."""
+        self._state.endpoints.pop(name, None)
+
+    def script(self, name: str, entries: Iterable[ScriptEntry]) -> Endpoint:
+        """Append to an endpoint's fault script, and return the endpoint; `ConfigurationError` if there is none."""
+        endpoint = self._state.endpoints.get(name)
+        if endpoint is None:
+            raise ConfigurationError(f"there is no endpoint {name!r}; add_endpoint({name!r}, model) first")
+        endpoint.faults.extend(entries)
+        return endpoint
+
+    # --- what happened ------------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The latest 10,000 requests received, refused ones included, oldest first."""
+        return list(self._state.requests)
+
+    @property
+    def objects(self) -> MutableMapping[str, bytes]:
+        """The objects of its S3 by URL: put inputs of InvokeEndpointAsync here, find its results here."""
+        return self._state.objects
+
+    @property
+    def async_invocations(self) -> list[AsyncInvocation]:
+        """The latest 1,000 accepted async invocations, oldest first."""
+        return list(self._state.async_invocations.values())
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        if self._closed:
+            raise UsageError("the embedded SageMaker was closed; make another one")
+        if self._url is not None:
+            raise UsageError("the embedded SageMaker is running already")
+        self._url = await self._server.open(self._host, self._port)
+
+    async def _shut(self) -> None:
+        if self._url is None:
+            return
+        self._url = None
+        self._closed = True
+        await self._server.close()
+        models, self._models = self._models, []
+        for model in models:
+            await model.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class LocalSageMaker(EmbeddedSageMaker):
+    """An embedded SageMaker on the caller's event loop.
+
+    async with LocalSageMaker() as local:
+        local.add_endpoint("echo", lambda body: body)
+        async with Session(**local.client_options) as session: ...
+    """
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Listen; raises `OSError` when the port is taken."""
+        await self._open()
+
+    async def close(self) -> None:
+        """Stop listening, cancel what is under way, close all connections; idempotent."""
+        await self._shut()
+
+    @classmethod
+    def in_thread(
+        cls,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        region: str = "us-east-1",
+        credentials: Credentials | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> ThreadedLocalSageMaker:
+        """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
+        return ThreadedLocalSageMaker(
+            host=host, port=port, region=region, credentials=credentials, clock=clock, sleep=sleep
+        )
+
+
+class ThreadedLocalSageMaker(EmbeddedSageMaker):
+    """An embedded SageMaker on a daemon thread with an event loop of its own."""
+
+    _thread: threading.Thread | None = None
+    _stop: Callable[[], object] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Listen, and return when requests can come; raises `OSError` when the port is taken."""
+        ready: Future[Callable[[], object]] = Future()
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="local-sagemaker", daemon=True)
+        thread.start()
+        try:
+            self._stop = ready.result()
+        except BaseException:
+            thread.join()
+            raise
+        self._thread = thread
+
+    def close(self) -> None:
+        """Do as `LocalSageMaker.close`, and end the thread; idempotent, from any other thread."""
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    async def _serve(self, ready: Future[Callable[[], object]]) -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            await self._open()
+        except BaseException as error:  # noqa: BLE001 - it is raised to whoever called start
+            ready.set_exception(error)
+            return
+        ready.set_result(lambda: loop.call_soon_threadsafe(stopped.set))
+        try:
+            await stopped.wait()
+        finally:
+            await self._shut()

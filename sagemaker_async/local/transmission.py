@@ -1,0 +1,246 @@
+"""Sending answers, with the faults that act while they are sent.
+
+`send_body` answers the routes without a stream, `EventStreamAnswer` the one with. Both end the handling of the request
+when a fault drops the connection: `drop_connection` raises `asyncio.CancelledError`, which is how aiohttp itself tells
+a handler that its client is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from typing import NoReturn
+
+from aiohttp import web
+
+from sagemaker_async.aws.eventstream import encode_headers, encode_message
+from sagemaker_async.errors import InternalStreamFailure, ModelStreamError, StreamError
+
+from .endpoints import Endpoint
+from .faults import (
+    CutFrame,
+    DropConnection,
+    InStreamError,
+    PartSize,
+    Positioned,
+    Reset,
+    SlowFirstByte,
+    Stall,
+    TcpWrites,
+    UnknownEvent,
+    UnmodeledError,
+    WrongChecksum,
+)
+from .models import ModelFailure, close_parts
+from .state import Exchange, LocalState
+
+__all__ = ["EventStreamAnswer", "before_answer", "drop_connection", "send_body"]
+
+_PAYLOAD_PART = encode_headers(
+    {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
+)
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+def drop_connection(request: web.BaseRequest, *, reset: bool) -> NoReturn:
+    """Close the connection at once, by a TCP RST or else a FIN behind what was written, and end the handler."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            # Without lingering, closing a socket sends RST rather than FIN.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            transport.abort()
+        else:
+            transport.close()
+    raise asyncio.CancelledError("a scripted fault dropped the connection")
+
+
+async def before_answer(exchange: Exchange, endpoint: Endpoint, state: LocalState) -> None:
+    """Let the faults act that come between the model's work and the first byte of the answer."""
+    for fault in exchange.plan.faults:
+        if isinstance(fault, Reset) and fault.when == "after_model":
+            drop_connection(exchange.request, reset=True)
+        if isinstance(fault, SlowFirstByte):
+            await state.sleep(fault.seconds)
+        if isinstance(fault, Stall) and fault.after_parts is None:
+            await _stall(fault, endpoint)
+
+
+async def _stall(fault: Stall, endpoint: Endpoint) -> None:
+    endpoint.stalled += 1
+    endpoint.changed()
+    try:
+        await fault.gate.wait()
+    finally:
+        endpoint.stalled -= 1
+        endpoint.changed()
+
+
+async def send_body(
+    exchange: Exchange, endpoint: Endpoint, body: bytes, headers: dict[str, str], *, status: int = 200
+) -> web.StreamResponse:
+    """Answer with a whole body."""
+    plan = exchange.plan
+    if not plan.faults:
+        return web.Response(status=status, body=body, headers=headers)
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = len(body)
+    pending = [fault for fault in plan.positioned() if isinstance(fault, Stall | DropConnection)]
+    await response.prepare(exchange.request)
+    half = (len(body) + 1) // 2
+    for number, part in enumerate((body[:half], body[half:], b"")):
+        while pending and (number == 2 or (pending[0].after_parts is not None and pending[0].after_parts <= number)):
+            fault = pending.pop(0)
+            if isinstance(fault, DropConnection):
+                drop_connection(exchange.request, reset=fault.reset)
+            if isinstance(fault, Stall):
+                await _stall(fault, endpoint)
+        await _write(response, part, plan.first(TcpWrites))
+    await response.write_eof()
+    return response
+
+
+async def _write(response: web.StreamResponse, data: bytes, writes: TcpWrites | None) -> None:
+    if writes is None:
+        if data:
+            await response.write(data)
+        return
+    for piece in _pieces(data, writes.size):
+        await response.write(piece)
+        await asyncio.sleep(0)
+
+
+def _pieces(data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+class EventStreamAnswer:
+    """One response stream: its head, payload parts and end."""
+
+    __slots__ = ("_dropped", "_endpoint", "_exchange", "_pending", "_response", "_writes")
+
+    def __init__(self, exchange: Exchange, endpoint: Endpoint, headers: dict[str, str]) -> None:
+        self._exchange = exchange
+        self._endpoint = endpoint
+        self._dropped = False
+        self._response = web.StreamResponse(headers={**headers, "Content-Type": "application/vnd.amazon.eventstream"})
+        self._pending: list[Positioned] = exchange.plan.positioned()
+        self._writes = exchange.plan.first(TcpWrites)
+
+    async def send(self, first: bytes | StreamError | None, rest: AsyncIterator[bytes]) -> web.StreamResponse:
+        """Send head, parts and end; closes `rest` however that goes.
+
+        Args:
+            first: the first part, or the error that came in its place; None: there is no part.
+            rest: the other parts.
+        """
+        endpoint = self._endpoint
+        endpoint.open_streams += 1
+        endpoint.changed()
+        try:
+            await self._response.prepare(self._exchange.request)
+            await self._send_parts(first, rest)
+            await self._response.write_eof()
+        except asyncio.CancelledError:
+            endpoint.abandoned_streams += 0 if self._dropped else 1
+            raise
+        except ConnectionError:
+            endpoint.abandoned_streams += 1
+            raise
+        else:
+            endpoint.completed_streams += 1
+        finally:
+            endpoint.open_streams -= 1
+            try:
+                await close_parts(rest)
+            finally:
+                endpoint.changed()
+        return self._response
+
+    async def _send_parts(self, first: bytes | StreamError | None, rest: AsyncIterator[bytes]) -> None:
+        plan = self._exchange.plan
+        cut = plan.first(PartSize)
+        damage = plan.first(WrongChecksum)
+        sent = 0
+        try:
+            if isinstance(first, StreamError):
+                raise first
+            part = first
+            while part is not None:
+                for piece in (part,) if cut is None else _pieces(part, cut.size):
+                    frame = encode_message(_PAYLOAD_PART, piece)
+                    if self._pending and await self._ended_by_fault(sent, frame):
+                        return
+                    sent += 1
+                    if damage is not None and damage.part == sent:
+                        frame = _damaged(frame, damage)
+                    await self._write(frame)
+                part = await anext(rest, None)
+        except ModelFailure as failure:
+            await self._write(_exception("ModelStreamError", failure.message, "StreamBroken"))
+            return
+        except ModelStreamError as error:
+            await self._write(_exception("ModelStreamError", error.message, error.error_code))
+            return
+        except InternalStreamFailure as error:
+            await self._write(_exception("InternalStreamFailure", error.message, None))
+            return
+        await self._ended_by_fault(None, encode_message(_PAYLOAD_PART, b""))
+
+    async def _ended_by_fault(self, sent: int | None, next_frame: bytes) -> bool:
+        """Let the faults act whose place is here (None: all that are left); True when one of them ended the stream."""
+        pending = self._pending
+        while pending:
+            fault = pending[0]
+            if sent is not None and (fault.after_parts is None or fault.after_parts > sent):
+                return False
+            del pending[0]
+            match fault:
+                case Stall():
+                    await _stall(fault, self._endpoint)
+                case DropConnection():
+                    self._dropped = True
+                    drop_connection(self._exchange.request, reset=fault.reset)
+                case CutFrame():
+                    keep = fault.keep if fault.keep is not None else len(next_frame) // 2
+                    await self._write(next_frame[: min(keep, len(next_frame) - 1)])
+                    return True
+                case InStreamError():
+                    await self._write(_exception(fault.error_type, fault.message, fault.code))
+                    return True
+                case UnmodeledError():
+                    headers = {":message-type": "error", ":error-code": fault.code, ":error-message": fault.message}
+                    await self._write(encode_message(headers))
+                    return True
+                case UnknownEvent():
+                    headers = {
+                        ":event-type": fault.event_type,
+                        ":content-type": "application/json",
+                        ":message-type": "event",
+                    }
+                    await self._write(encode_message(headers, fault.payload))
+        return False
+
+    async def _write(self, frame: bytes) -> None:
+        if self._writes is None:
+            await self._response.write(frame)
+        else:
+            await _write(self._response, frame, self._writes)
+
+
+def _exception(error_type: str, message: str, code: str | None) -> bytes:
+    members = {"Message": message} if code is None else {"Message": message, "ErrorCode": code}
+    return encode_message(
+        {":exception-type": error_type, ":content-type": "application/json", ":message-type": "exception"},
+        json.dumps(members).encode(),
+    )
+
+
+def _damaged(frame: bytes, damage: WrongChecksum) -> bytes:
+    # The prelude's checksum is in bytes 8 to 11, the message's in the last four.
+    place = 11 if damage.which == "prelude" else len(frame) - 1
+    return frame[:place] + bytes((frame[place] ^ 0xFF,)) + frame[place + 1 :]
