@@ -13,6 +13,7 @@ from .credentials import Credentials, CredentialSource
 from .options import (
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
+    SERVICE_IDS,
     SERVICES,
     Config,
     ConfigFields,
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "RETRY_MODES",
     "SERVICES",
+    "SERVICE_IDS",
     "Config",
     "ConfigFields",
     "CredentialSource",

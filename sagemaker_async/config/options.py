@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     import ssl
 
     from sagemaker_async.aws.endpoints import EndpointResolver
+    from sagemaker_async.aws.interceptors import Interceptor
+    from sagemaker_async.aws.monitoring import ClientSideMonitoring
+    from sagemaker_async.aws.transport import Transport
 
-__all__ = ["DEFAULTS_MODES", "MAX_BODY_BYTES", "SERVICES", "Config", "ConfigFields", "DefaultsMode"]
+__all__ = ["DEFAULTS_MODES", "MAX_BODY_BYTES", "SERVICES", "SERVICE_IDS", "Config", "ConfigFields", "DefaultsMode"]
 
 MAX_BODY_BYTES = 26_214_400
 """What a real-time endpoint accepts (25 MB); serverless endpoints take 4 MB."""
 
 SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
 """The names `Config.endpoint_urls` knows; the same as botocore's."""
+
+SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker", "s3": "S3", "sts": "STS"}
+"""AWS's id of each of them, as telemetry names services."""
 
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
@@ -57,8 +63,9 @@ class Config:
     """True disregards the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
     None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""
     endpoint_resolver: EndpointResolver | None = None
-    """Decides where each service without a URL is, in place of AWS's rules: for gateways and partitions that these do
-    not know. Must not block; see `sagemaker_async.aws.endpoints.EndpointResolver`."""
+    """Decides where each service is that has no URL in `endpoint_urls`, in place of environment, profile and AWS's
+    rules: for gateways and partitions that these do not know. Must not block; see
+    `sagemaker_async.aws.endpoints.EndpointResolver`."""
     use_fips_endpoint: bool | None = None
     """True calls the hosts with FIPS 140 validated TLS, for those who are obliged to.
     None: `AWS_USE_FIPS_ENDPOINT`, then the profile."""
@@ -94,6 +101,14 @@ class Config:
     with clients of other versions."""
     raise_response_errors: bool = True
     """Raise what the service answers as an error. False returns a response that carries it as ``error`` instead."""
+    interceptors: Sequence[Interceptor] = ()
+    """Objects that see every call and attempt, in this order; see `sagemaker_async.aws.interceptors.Interceptor`."""
+    client_side_monitoring: bool | ClientSideMonitoring | None = None
+    """Send a datagram about every call and attempt to AWS's monitoring agent: True where the environment and the profile
+    say (`AWS_CSM_HOST`, `AWS_CSM_PORT`, `AWS_CSM_CLIENT_ID`), or a `sagemaker_async.aws.monitoring.ClientSideMonitoring`
+    of your own. None: `AWS_CSM_ENABLED`, then the profile's ``csm_enabled``."""
+    transport: Transport | None = None
+    """What sends requests, in place of aiohttp: a `StubTransport` in tests, or your own. None: aiohttp."""
     max_connections: int = 128
     """Size of the session's one connection pool; more concurrent calls than this wait up to `Timeouts.pool`."""
     max_body_bytes: int = MAX_BODY_BYTES
@@ -133,6 +148,12 @@ class Config:
                 raise ConfigurationError(
                     f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}"
                 )
+        monitoring = self.client_side_monitoring
+        if not isinstance(monitoring, bool | None) and not hasattr(monitoring, "before_attempt"):
+            raise ConfigurationError(
+                "Config.client_side_monitoring must be True, False, None or a ClientSideMonitoring, "
+                f"got {type(monitoring).__name__}"
+            )
         if self.proxy is not None:
             check_proxy_url(self.proxy, "Config.proxy")
         if self.defaults_mode not in (None, *DEFAULTS_MODES):
@@ -213,5 +234,8 @@ class ConfigFields(TypedDict, total=False):
     validate_params: bool
     strict_params: bool
     raise_response_errors: bool
+    interceptors: Sequence[Interceptor]
+    client_side_monitoring: bool | ClientSideMonitoring | None
+    transport: Transport | None
     max_connections: int
     max_body_bytes: int

@@ -1,0 +1,250 @@
+"""Where settings are found outside the program: environment variables, and the profile of the shared AWS files.
+
+`load_shared_files` reads the files, which blocks: call it in a thread. botocore parses them, and is imported only when
+there is one. As in botocore, a profile's keys in the credentials file win over those in the config file, and a missing
+file is an empty one. Unlike there, a variable that is set to nothing counts as unset, and a file that exists and cannot
+be read is an error.
+
+A setting that was found remembers its source, and every `ConfigurationError` raised here names it: the variable, or the
+key, profile and file. Text of the files is never repeated but for such values, since those files hold secrets.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sagemaker_async.config import check_endpoint_url
+from sagemaker_async.errors import ConfigurationError
+
+__all__ = ["Found", "Profile", "SharedFiles", "Sources", "load_shared_files"]
+
+Choice = TypeVar("Choice", bound=str)
+Section = Mapping[str, Any]
+"""Keys and values; a value is text, or for an indented block a mapping of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A setting's text and where it was found, with the conversions to what it has to be."""
+
+    text: str
+    source: str
+
+    def flag(self) -> bool:
+        """Return ``true`` or ``false``, in any case, as a bool."""
+        text = self.text.strip().lower()
+        if text not in ("true", "false"):
+            raise ConfigurationError(f"{self.source} must be true or false, got {self.text!r}")
+        return text == "true"
+
+    def count(self) -> int:
+        """Return a whole number of at least 1."""
+        try:
+            number = int(self.text)
+        except ValueError:
+            number = 0
+        if number < 1:
+            raise ConfigurationError(f"{self.source} must be a whole number of at least 1, got {self.text!r}")
+        return number
+
+    def choice(self, choices: Sequence[Choice]) -> Choice:
+        """Return the one of `choices` that is meant, whatever the case."""
+        for choice in choices:
+            if self.text.strip().lower() == choice:
+                return choice
+        raise ConfigurationError(f"{self.source} must be one of {', '.join(choices)}; got {self.text!r}")
+
+    def endpoint_url(self) -> str:
+        """Return the URL of an endpoint."""
+        check_endpoint_url(self.text, self.source)
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile of the shared files; without sections when none was asked for and there is no ``default``."""
+
+    name: str
+    sections: tuple[tuple[Path, Section], ...] = ()
+    """The profile's sections with their files, the stronger first."""
+
+    def find(self, key: str) -> Found | None:
+        """Return a key's text; None when it is absent or empty."""
+        for path, section in self.sections:
+            source = f"{key} of profile {self.name!r} in {path}"
+            if (found := _found(section, key, source)) is not None:
+                return found
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFiles:
+    """The two shared files, read; both are empty when they do not exist."""
+
+    config_path: Path
+    credentials_path: Path
+    config_profiles: Mapping[str, Section]
+    credentials_profiles: Mapping[str, Section]
+    services: Mapping[str, Section]
+    """The sections ``[services name]`` of the config file."""
+
+    def profile(self, name: str | None, source: str) -> Profile:
+        """Return a profile; None asks for ``default``, which need not exist then.
+
+        Args:
+            name: the profile's name.
+            source: where the name comes from, for the message.
+
+        Raises:
+            ConfigurationError: a named profile is in neither file.
+        """
+        wanted = name or "default"
+        both = ((self.credentials_path, self.credentials_profiles), (self.config_path, self.config_profiles))
+        sections = tuple((path, profiles[wanted]) for path, profiles in both if wanted in profiles)
+        if not sections and name is not None:
+            known = sorted({*self.config_profiles, *self.credentials_profiles})
+            raise ConfigurationError(
+                f"{source} asks for the profile {name!r}, which is neither in {self.config_path} nor in "
+                f"{self.credentials_path}; {_nearest(name, known, 'profiles')}. Correct the name, add the profile, or "
+                "point AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to the file that has it"
+            )
+        return Profile(wanted, sections)
+
+    def service_setting(self, profile: Profile, service: str, key: str) -> Found | None:
+        """Return a setting of one service from the ``services`` section that the profile names, if it names one.
+
+        Args:
+            profile: the profile.
+            service: the section's name of the service, such as ``sagemaker_runtime``.
+            key: such as ``endpoint_url``.
+
+        Raises:
+            ConfigurationError: the profile names a section that does not exist, or the section is malformed.
+        """
+        named = profile.find("services")
+        if named is None:
+            return None
+        section = self.services.get(named.text)
+        if section is None:
+            raise ConfigurationError(
+                f"{named.source} is {named.text!r}, but {self.config_path} has no section [services {named.text}]; "
+                f"{_nearest(named.text, sorted(self.services), 'services sections')}"
+            )
+        settings = section.get(service, {})
+        source = f"{service} in [services {named.text}] of {self.config_path}"
+        if not isinstance(settings, Mapping):
+            raise ConfigurationError(f"{source} must be followed by indented lines such as {key} = ..., got one value")
+        return _found(settings, key, f"{key} of {source}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The environment and one profile, asked in this order."""
+
+    environ: Mapping[str, str]
+    profile: Profile
+
+    def variable(self, *names: str) -> Found | None:
+        """Return the first of these environment variables that is set and not empty."""
+        for name in names:
+            if text := self.environ.get(name):
+                return Found(text, name)
+        return None
+
+    def find(self, variable: str, key: str) -> Found | None:
+        """Return a setting from its environment variable, or else from its key in the profile."""
+        return self.variable(variable) or self.profile.find(key)
+
+
+def load_shared_files(environ: Mapping[str, str]) -> SharedFiles:
+    """Read the shared config and credentials files, as far as they exist. Blocking.
+
+    Args:
+        environ: the environment; ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` say where they are, if not in
+            ``~/.aws``.
+
+    Raises:
+        ConfigurationError: a file cannot be read or is malformed.
+    """
+    config_path = _path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+    credentials_path = _path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    config: Mapping[str, Any] = {}
+    credentials: Mapping[str, Section] = {}
+    if _is_there(config_path, "AWS_CONFIG_FILE"):
+        from botocore.configloader import load_config
+
+        config = _parsed(load_config, config_path)
+    if _is_there(credentials_path, "AWS_SHARED_CREDENTIALS_FILE"):
+        from botocore.configloader import raw_config_parse
+
+        credentials = _parsed(raw_config_parse, credentials_path)
+    return SharedFiles(
+        config_path, credentials_path, config.get("profiles", {}), credentials, config.get("services", {})
+    )
+
+
+def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    text = re.sub(r"\$(\w+|\{\w+\})", lambda m: environ.get(m[1].strip("{}"), m[0]), environ.get(variable) or default)
+    home = environ.get("HOME" if os.name == "posix" else "USERPROFILE")
+    if home and text.startswith(("~/", "~\\")):
+        text = home + text[1:]
+    # Not Path.expanduser, which raises where a container's user has no home.
+    return Path(os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111
+
+
+def _is_there(path: Path, variable: str) -> bool:
+    try:
+        if not path.is_file():
+            return False
+    except OSError:  # such as a home directory of somebody else: as good as no file
+        return False
+    if not os.access(path, os.R_OK):
+        raise ConfigurationError(
+            f"{path} exists and cannot be read: allow this process to, or point {variable} elsewhere "
+            "(to /dev/null for none)"
+        )
+    return True
+
+
+def _parsed(parse: Any, path: Path) -> Mapping[str, Any]:
+    from botocore.exceptions import ConfigNotFound, ConfigParseError
+
+    try:
+        parsed: Mapping[str, Any] = parse(str(path))
+    except ConfigNotFound:  # removed meanwhile
+        return {}
+    except ConfigParseError as error:
+        cause = error.kwargs.get("error")
+    else:
+        return parsed
+    # Raised outside the handler: the parser's error quotes the line, and must not even be the context of ours.
+    lines = [number for number, _ in getattr(cause, "errors", ())] or [getattr(cause, "lineno", None)]
+    place = f"{path}, line {lines[0]}," if lines[0] else str(path)
+    raise ConfigurationError(
+        f"{place} is malformed ({type(cause).__name__}): an AWS config file is UTF-8 text with each [section] once, "
+        "and under it lines of the form key = value, each key once; indented lines belong to the key above them"
+    )
+
+
+def _found(section: Section, key: str, source: str) -> Found | None:
+    value = section.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{source} must be one value on the same line, got an indented block")
+    return Found(value, source) if value else None
+
+
+def _nearest(name: str, known: Sequence[str], what: str) -> str:
+    if not known:
+        return f"there are no {what} at all"
+    nearest = get_close_matches(name, known, n=1)
+    question = f"did you mean {nearest[0]!r}? " if nearest else ""
+    listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    return f"{question}the {what} are: {listed}"
