@@ -5,16 +5,17 @@ The names below are imported on first use (PEP 562), so that ``import sagemaker_
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import Config, Credentials, RetryConfig, Timeouts
+    from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
     from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
     from .predictor import Predictor
     from .runtime.client import SageMakerRuntimeClient
     from .runtime.events import PayloadPart, UnknownEvent
     from .session import Session
+    from .stub import StubResponse, StubTransport
 
     __version__: str
 
@@ -29,6 +30,9 @@ __all__ = [
     "SageMakerAsyncError",
     "SageMakerRuntimeClient",
     "Session",
+    "StubResponse",
+    "StubTransport",
+    "TLSConfig",
     "Timeouts",
     "UnknownEvent",
     "__version__",
@@ -45,6 +49,9 @@ _HOMES = {
     "SageMakerAsyncError": "errors",
     "SageMakerRuntimeClient": "runtime.client",
     "Session": "session",
+    "StubResponse": "stub",
+    "StubTransport": "stub",
+    "TLSConfig": "config",
     "Timeouts": "config",
     "UnknownEvent": "runtime.events",
 }
@@ -52,7 +59,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = metadata.version("sagemaker-async")
+        value: Any = import_module("importlib.metadata").version("sagemaker-async")
     elif name in _HOMES:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     else:

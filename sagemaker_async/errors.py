@@ -314,6 +314,11 @@ class CallError(SageMakerAsyncError):
         self.request_id = request_id or self.request_id
         return self
 
+    @property
+    def outcome(self) -> str:
+        """What `Attempt.outcome` says of an attempt that failed so: the status and code, or the exception's name."""
+        return type(self).__name__
+
     def _facts(self) -> list[str]:
         facts = [self.url] if self.url else []
         if self.request_id:
@@ -450,6 +455,11 @@ class ServiceError(CallError):
         self.error_message = error_message if error_message is not None else message
         self.fields = dict(fields or {})
 
+    @property
+    def outcome(self) -> str:
+        """The HTTP status and AWS's error code."""
+        return f"{self.status} {self.code}".rstrip()
+
 
 class ThrottlingError(ServiceError):
     """The service asks to be called less often."""
@@ -491,7 +501,7 @@ class ModelError(ServiceError):
 
     @property
     def log_url(self) -> str | None:
-        """The CloudWatch console page of `log_stream_arn`; None when that is absent or no ARN of a log stream."""
+        """The CloudWatch console page of the log stream, or of its group where AWS names no more; None without one."""
         return _cloudwatch_url(self.log_stream_arn) if self.log_stream_arn else None
 
 
@@ -532,10 +542,10 @@ class ExpiredTokenError(SignatureError):
     """The session token has expired."""
 
 
-def _cloudwatch_url(log_stream_arn: str) -> str | None:
-    # arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{stream}
-    parts = log_stream_arn.split(":", 5)
-    if len(parts) != 6 or parts[2] != "logs" or ":log-stream:" not in parts[5]:
+def _cloudwatch_url(arn: str) -> str | None:
+    # arn:{partition}:logs:{region}:{account}:log-group:{group}[:log-stream:{stream}]
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "logs" or not parts[5].startswith("log-group:"):
         return None
     group, _, stream = parts[5].removeprefix("log-group:").partition(":log-stream:")
     domains = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
@@ -546,10 +556,9 @@ def _cloudwatch_url(log_stream_arn: str) -> str | None:
         # The console's own fragment encoding: percent-encode twice and write "%" as "$".
         return quote(quote(text, safe=""), safe="").replace("%", "$")
 
-    return (
-        f"https://{region}.{domain}/cloudwatch/home?region={region}"
-        f"#logsV2:log-groups/log-group/{encoded(group)}/log-events/{encoded(stream)}"
-    )
+    page = f"https://{region}.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
+    page += encoded(group.removesuffix(":*"))
+    return f"{page}/log-events/{encoded(stream)}" if stream else page
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ What can be done about an error, all of which are `StreamError`:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from .dialects import Dialect, Token
 from .errors import StreamError
@@ -116,9 +116,14 @@ class TextIterator(SplitterIterator[str]):
     ) -> None:
         super().__init__(event_stream, TextSplitter(errors=errors, keep_partial=keep_partial))
 
+    @property
+    def text(self) -> str:
+        """The text so far: its first `keep_partial` characters."""
+        return self._splitter.text
+
     def describe(self, error: StreamError, /) -> None:
         super().describe(error)
-        error.partial = self._splitter.text
+        error.partial = self.text
 
 
 class JSONLinesIterator(SplitterIterator[Any]):
@@ -250,3 +255,36 @@ class TokenIterator(SplitterIterator[Token]):
     def describe(self, error: StreamError, /) -> None:
         super().describe(error)
         error.partial = self.text
+
+
+class BufferOptions(TypedDict, total=False):
+    """The options of `JSONIterator` and `JSONLinesIterator`."""
+
+    max_buffer: int
+
+
+class LineOptions(BufferOptions, total=False):
+    """The options of `LineIterator`."""
+
+    line_ends: LineEnds
+
+
+class TextOptions(TypedDict, total=False):
+    """The options of `TextIterator`."""
+
+    errors: DecodeErrors
+    keep_partial: int
+
+
+class SSEOptions(BufferOptions, total=False):
+    """The options of `SSEIterator`."""
+
+    deliver_unterminated: bool
+
+
+class TokenOptions(BufferOptions, total=False):
+    """The options of `TokenIterator`."""
+
+    dialect: str | Dialect | None
+    allow_incomplete: bool
+    keep_partial: int

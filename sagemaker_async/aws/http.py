@@ -6,10 +6,23 @@ again, so the target that is signed is the one that is sent (RFC 9112 section 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-__all__ = ["HTTPRequest", "HTTPResponse"]
+__all__ = ["ChunkCallback", "HTTPRequest", "HTTPResponse", "Progress"]
+
+ChunkCallback = Callable[[int, int | None], object]
+"""Called with the bytes so far and the total, which is None while it is not known."""
+
+
+class Progress(NamedTuple):
+    """Who wants to know how far the bytes of a call have got; called on the event loop, so it must not block."""
+
+    on_chunk_sent: ChunkCallback | None = None
+    """After each slice of the request's body was handed to the socket; again from the start at each attempt."""
+    on_chunk_received: ChunkCallback | None = None
+    """After each piece of the response's body has come."""
+
 
 
 class HTTPRequest(NamedTuple):

@@ -1,0 +1,136 @@
+"""`Call`: what one call carries through its attempts, and the facts it leaves on responses and errors."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import Attempt, CallError
+
+from .http import HTTPResponse, Progress
+from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
+from .operation import Operation
+from .protocols import request_id
+from .retries import CallState
+from .shapes import ResponseMetadata
+
+__all__ = ["Call", "Reply", "StreamWatcher"]
+
+
+class Call:
+    """One call under way; begins at its construction."""
+
+    __slots__ = (
+        "attempt_started",
+        "attempts",
+        "context",
+        "invocation_id",
+        "number",
+        "operation",
+        "origin",
+        "progress",
+        "resource",
+        "started",
+        "state",
+        "timeouts",
+    )
+
+    def __init__(
+        self, operation: Operation, resource: str | None, origin: str, timeouts: Timeouts, progress: Progress
+    ) -> None:
+        self.operation = operation
+        self.resource = resource
+        self.origin = origin
+        self.timeouts = timeouts
+        self.progress = progress
+        self.state = CallState()
+        self.invocation_id = _invocation_id()
+        self.attempts: list[Attempt] = []
+        self.number = 0
+        self.context: CallContext | None = None
+        """For interceptors; None when there are none."""
+        self.started = self.attempt_started = time.monotonic()
+
+    def begin_attempt(self) -> None:
+        """Start the clock of the next attempt."""
+        self.number += 1
+        self.attempt_started = time.monotonic()
+
+    def end_attempt(self, outcome: str, *, delay: float | None = None, note: str | None = None) -> None:
+        """List the attempt that was begun."""
+        begun = self.attempt_started
+        self.attempts.append(Attempt(self.number, begun - self.started, time.monotonic() - begun, outcome, delay, note))
+
+    def succeeded(self, response: HTTPResponse) -> ResponseMetadata:
+        """Return the metadata of the call whose last attempt `response` answers."""
+        self.end_attempt(str(response.status))
+        headers = response.headers
+        return ResponseMetadata(request_id(headers), response.status, headers, tuple(self.attempts))
+
+    def failed(self, error: CallError) -> CallError:
+        """Return `error` with the facts of the whole call, the attempt under way included."""
+        if self.number > len(self.attempts):
+            self.end_attempt(error.outcome)
+        error.attempts = tuple(self.attempts)
+        return error.locate(self.operation.name, self.resource, self.origin)
+
+    def outcome(self, response: HTTPResponse | None, error: CallError | None = None) -> AttemptOutcome:
+        """Return the last attempt for interceptors."""
+        assert self.context is not None
+        last = self.attempts[-1] if self.attempts else Attempt(0, 0.0, 0.0, error.outcome if error is not None else "")
+        status: int | None = response.status if response is not None else None
+        headers: Mapping[str, str] | None = response.headers if response is not None else None
+        streaming = self.operation.streaming and error is None
+        return AttemptOutcome(self.context, last, status, headers, error, streaming)
+
+
+@dataclass(slots=True)
+class Reply:
+    """A successful answer: its body read, or for a stream still to be read from `response`."""
+
+    response: HTTPResponse
+    body: bytes
+    metadata: ResponseMetadata
+    watcher: StreamWatcher | None = None
+    """For a stream: who wants to know how it ends; None when nobody does."""
+
+
+class StreamWatcher:
+    """Tells the interceptors how a stream went, once: when `ended` is first called, or when it is dropped before."""
+
+    __slots__ = ("_context", "_ended", "_first_event", "_interceptors", "_started")
+
+    def __init__(self, interceptors: InterceptorChain, context: CallContext, started: float) -> None:
+        self._interceptors = interceptors
+        self._context = context
+        self._started = started
+        self._first_event: float | None = None
+        self._ended = False
+
+    def __del__(self) -> None:
+        self.ended(0, 0, None)
+
+    def received(self) -> None:
+        """Take notice that events have come."""
+        if self._first_event is None:
+            self._first_event = time.monotonic() - self._started
+
+    def ended(self, events: int, bytes_received: int, error: Exception | None) -> None:
+        """Take notice that the stream ended or was left."""
+        if self._ended:
+            return
+        self._ended = True
+        duration = time.monotonic() - self._started
+        self._interceptors.after_stream(
+            StreamSummary(self._context, events, bytes_received, self._first_event, duration, error)
+        )
+
+
+def _invocation_id() -> str:
+    """Return a random UUID (RFC 9562, version 4), at a third of the cost of `uuid.uuid4`."""
+    bits = random.getrandbits(128)
+    text = f"{bits & ~(0xF << 76) & ~(0x3 << 62) | (4 << 76) | (2 << 62):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,171 @@
+"""What the clients of one session share: configuration, event loop, connection pool, credentials.
+
+A `Channel` does nothing until the first call; then it works out its settings off the event loop, opens the pool on the
+running loop, and belongs to that loop from then on. One pipeline per service hangs on it, and lives as long as it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from typing import Protocol
+
+from sagemaker_async.config import Config, Credentials
+from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
+
+from .credentials import CredentialCache, credential_source
+from .interceptors import InterceptorChain
+from .operation import Service
+from .pipeline import Pipeline
+from .settings import Settings, resolve_settings
+from .transport import AiohttpTransport, Transport
+from .user_agent import user_agent
+
+__all__ = ["Channel", "HasChannel"]
+
+
+class HasChannel(Protocol):
+    """Whatever clients can share a channel with: a `Session`, or another client."""
+
+    @property
+    def channel(self) -> Channel:
+        """The channel."""
+        ...
+
+
+class Channel:
+    """The shared way to AWS; see the module's docstring."""
+
+    def __init__(self, config: Config) -> None:
+        self._environ: dict[str, str] | None = None
+        if getattr(config.transport, "stubbed", False):
+            config, self._environ = _hermetic(config)
+        self.config = config
+        self.timeouts = config.timeouts
+        self.validate_params = config.validate_params
+        self.common_headers: dict[str, str] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Lock | None = None
+        self._settings: Settings | None = None
+        self._transport: Transport | None = None
+        self._credentials: CredentialCache | None = None
+        self._interceptors = InterceptorChain(())
+        self._pipelines: dict[str, Pipeline] = {}
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections of the pool are in use now."""
+        return self._transport.in_use if self._transport is not None else 0
+
+    def check_usable(self) -> None:
+        """Raise unless the channel can be used on the running event loop.
+
+        Raises:
+            SessionClosedError: it was closed.
+            WrongEventLoopError: it belongs to another event loop.
+        """
+        if self._closed:
+            raise SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise WrongEventLoopError(
+                "the session belongs to another event loop, where it was first used; make one Session per event loop "
+                "(for instance inside the coroutine that asyncio.run gets)"
+            )
+
+    async def pipeline(self, service: Service) -> Pipeline:
+        """Return the service's pipeline, opening what is not open yet.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
+        self.check_usable()
+        pipeline = self._pipelines.get(service.name)
+        return pipeline if pipeline is not None else await self._open(service)
+
+    def origin(self, service: Service) -> str:
+        """Return where the service is, once its pipeline is open; for messages."""
+        pipeline = self._pipelines.get(service.name)
+        return pipeline.endpoint.origin if pipeline is not None else ""
+
+    async def _open(self, service: Service) -> Pipeline:
+        if self._opening is None:
+            self._loop = asyncio.get_running_loop()
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            settings = self._settings
+            if settings is None:
+                settings = await resolve_settings(self.config, environ=self._environ)
+            self.check_usable()  # it may have been closed meanwhile
+            if self._settings is None:
+                self._settings = settings
+                self.timeouts = settings.timeouts
+                self.validate_params = settings.validate_params
+                agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
+                self.common_headers = {"User-Agent": agent}
+                monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
+                self._interceptors = InterceptorChain((*self.config.interceptors, *monitoring))
+                self._interceptors.opened(self)
+            if self._transport is None or self._credentials is None:
+                self._transport = self.config.transport or AiohttpTransport(
+                    max_connections=settings.max_connections,
+                    keepalive=settings.timeouts.keepalive,
+                    ssl_context=settings.ssl_context,
+                    proxy_for=settings.proxy_for,
+                )
+                # Config.profile and not settings.profile: one that only the environment names has another rank there.
+                self._credentials = credential_source(
+                    self.config.credentials, profile=self.config.profile, region=settings.region
+                )
+            if service.name not in self._pipelines:
+                self._pipelines[service.name] = Pipeline(
+                    service,
+                    settings.endpoint_for(service.endpoint_rules),
+                    self._transport,
+                    self._credentials,
+                    retry=settings.retry,
+                    interceptors=self._interceptors,
+                    correct_clock_skew=self.config.correct_clock_skew,
+                )
+            return self._pipelines[service.name]
+
+    async def close(self) -> None:
+        """Close the pool and every stream that is still open; idempotent.
+
+        Raises:
+            WrongEventLoopError: the channel belongs to another event loop that is still open.
+        """
+        if self._closed:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            self.check_usable()
+        self._closed = True
+        self._pipelines.clear()
+        if self._loop is asyncio.get_running_loop():
+            if self._credentials is not None:
+                await self._credentials.close()
+            if self._transport is not None:
+                await self._transport.close()
+            await self._interceptors.closed(self)
+        elif isinstance(self._transport, AiohttpTransport):  # its loop is gone
+            self._transport.abandon()
+
+
+def _hermetic(config: Config) -> tuple[Config, dict[str, str]]:
+    """Return what a stubbed session runs with: stand-ins for what is unset, and an environment with nothing in it."""
+    retry = config.retry
+    if retry.max_attempts is None:
+        retry = replace(retry, max_attempts=1)
+    config = config.with_fields(
+        region=config.region or "us-east-1",
+        credentials=config.credentials or Credentials("AKIDSTUB", "stub", account_id="123456789012"),
+        retry=retry,
+    )
+    return config, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}

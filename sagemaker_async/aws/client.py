@@ -1,0 +1,298 @@
+"""What every service client does with a call: check it, send it, make a response of the answer.
+
+A call is checked in two steps, because a body may be a file: `ServiceClient.prepare` validates all fields at once,
+never awaits, and raises before anything is sent; `ServiceClient.send` reads the body if that is still to be done, and
+sends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self, Unpack
+
+from sagemaker_async.config import Config, ConfigFields, Timeouts
+from sagemaker_async.errors import (
+    CallError,
+    ConfigurationError,
+    FieldProblem,
+    RequestValidationError,
+    ResponseError,
+    ServiceError,
+)
+
+from .body import Readable, body_bytes, read_body
+from .channel import Channel, HasChannel
+from .http import Progress
+from .operation import Operation
+from .pipeline import Reply
+from .protocols import build_request, parse_response
+from .shapes import (
+    RequestShape,
+    ResponseMetadata,
+    aws_field,
+    aws_names,
+    unvalidated_request,
+    validate_request,
+)
+
+__all__ = ["CallOptions", "PreparedCall", "ServiceClient"]
+
+logger = logging.getLogger(__name__)
+
+
+class CallOptions(NamedTuple):
+    """What a caller may say of one call, beside its fields."""
+
+    timeout: float | Timeouts | None = None
+    """Seconds for the whole call, or limits of its own; None: the session's."""
+    progress: Progress = Progress()
+    """Who wants to know how far the bytes have got."""
+
+
+class PreparedCall(NamedTuple):
+    """A call that has been checked and can be sent."""
+
+    operation: Operation
+    shape: RequestShape
+    unread: Readable | None
+    """The body, when it has still to be read; the shape has an empty one in its place."""
+    options: CallOptions
+
+
+_NO_OPTIONS = CallOptions()
+
+
+class ServiceClient:
+    """The base of the clients; an asynchronous context manager.
+
+    Args:
+        source: a session or client to share pool and credentials with, or a `Config`. None makes a channel of its own.
+        fields: fields of `Config`, which win over those of a `Config` given as `source`.
+
+    Raises:
+        ConfigurationError: a field is wrong, or fields were given together with something to share.
+    """
+
+    operations: ClassVar[tuple[Operation, ...]] = ()
+    """The operations of the service, as a table."""
+
+    def __init__(self, source: HasChannel | Config | None = None, /, **fields: Unpack[ConfigFields]) -> None:
+        self._channel, self._owns_channel = channel_for(source, fields)
+
+    @property
+    def channel(self) -> Channel:
+        """What this client shares with others."""
+        return self._channel
+
+    async def __aenter__(self) -> Self:
+        self._channel.check_usable()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pool, unless it is shared and belongs to the session; idempotent."""
+        if self._owns_channel:
+            await self._channel.close()
+
+    def prepare(
+        self, operation: Operation, fields: Mapping[str, Any], options: CallOptions = _NO_OPTIONS
+    ) -> PreparedCall:
+        """Check a call without sending it.
+
+        Args:
+            operation: what to call.
+            fields: its fields, in Python's or AWS's spelling; those that are None count as not given.
+            options: how to call it.
+
+        Raises:
+            RequestValidationError: listing everything that is wrong.
+            ConfigurationError: the timeout is no positive number of seconds, or a callback cannot be called.
+        """
+        _check_options(options)
+        values = {name: value for name, value in fields.items() if value is not None}
+        if not self._channel.config.strict_params:
+            values = _known_fields(operation, values)
+        unread: Readable | None = None
+        problems: list[FieldProblem] = []
+        if operation.request_body is not None:
+            for name in _spellings(operation, operation.request_body):
+                if name not in values:
+                    continue
+                try:
+                    body = body_bytes(values[name])
+                except (TypeError, ValueError) as error:
+                    problems.append(_body_problem(operation, str(error)))
+                    body = b""
+                if isinstance(body, bytes):
+                    values[name] = body
+                else:
+                    unread = body
+                    values[name] = b""
+        try:
+            shape = self._shape(operation, values)
+        except RequestValidationError as error:
+            problems.extend(error.problems)
+            raise RequestValidationError(operation.name, problems) from None
+        if problems:
+            raise RequestValidationError(operation.name, problems)
+        if unread is None and operation.request_body is not None:
+            self._check_size(operation, shape.__dict__.get(operation.request_body) or b"")
+        return PreparedCall(operation, shape, unread, options)
+
+    def _shape(self, operation: Operation, values: Mapping[str, Any]) -> RequestShape:
+        if self._channel.validate_params:
+            return validate_request(operation.request, operation.name, values)
+        return unvalidated_request(operation.request, operation.name, values, operation.path_fields)
+
+    async def call(self, prepared: PreparedCall) -> Any:
+        """Send a prepared call and return its response; with `Config.raise_response_errors` off, also for a failure.
+
+        Raises:
+            As `send`; and `ResponseError` when the answer is not what AWS promises.
+        """
+        try:
+            reply = await self.send(prepared)
+            return parse_response(prepared.operation, reply.metadata.headers, reply.body, reply.metadata)
+        except CallError as error:
+            return self.response_or_raise(prepared.operation, error)
+
+    def response_or_raise(self, operation: Operation, error: CallError, **fields: Any) -> Any:
+        """Return a response that carries `error`, when that is what the configuration says; raise it otherwise."""
+        if self._channel.config.raise_response_errors:
+            raise error
+        status = error.status if isinstance(error, ServiceError | ResponseError) else 0
+        metadata = ResponseMetadata(error.request_id, status, {}, error.attempts)
+        if operation.response_body is not None and not fields:
+            fields = {aws_field(operation.response, operation.response_body): b""}
+        return operation.response.model_construct(metadata=metadata, error=error, **fields)
+
+    async def send(self, call: PreparedCall) -> Reply:
+        """Send a prepared call.
+
+        Raises:
+            CallError: it failed.
+            RequestValidationError: its body could not be read, or is too large.
+            ConfigurationError, CredentialsError, UsageError: it could not be begun.
+        """
+        operation, shape, unread, options = call
+        channel = self._channel
+        channel.check_usable()
+        if unread is not None:
+            shape = await self._with_body(operation, shape, unread)
+        pipeline = await channel.pipeline(operation.service)
+        endpoint = pipeline.endpoint
+        request = build_request(operation, shape, endpoint.origin, endpoint.base_path, channel.common_headers)
+        resource = shape.__dict__[operation.resource] if operation.resource is not None else None
+        timeouts, timeout = channel.timeouts, options.timeout
+        if timeout is not None:
+            timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
+        return await pipeline.send(operation, request, timeouts, resource, options.progress)
+
+    def can_paginate(self, operation_name: str) -> bool:
+        """Return whether an operation answers in pages, as boto3's method of this name does.
+
+        Raises:
+            ConfigurationError: there is no such operation.
+        """
+        self._operation_named(operation_name)
+        return False
+
+    def get_paginator(self, operation_name: str) -> NoReturn:
+        """Raise `ConfigurationError`: no operation of this service answers in pages."""
+        self._operation_named(operation_name)
+        raise ConfigurationError(f"{operation_name} does not answer in pages: call it, and there is the whole answer")
+
+    @property
+    def waiter_names(self) -> list[str]:
+        """The names `get_waiter` knows."""
+        return []
+
+    def get_waiter(self, waiter_name: str) -> NoReturn:
+        """Raise `ConfigurationError`: this service has no waiters."""
+        raise ConfigurationError(f"there is no waiter {waiter_name!r}: this service has none")
+
+    def _operation_named(self, name: str) -> Operation:
+        wanted = name.replace("_", "").lower()
+        for operation in self.operations:
+            if operation.name.lower() == wanted:
+                return operation
+        known = ", ".join(operation.name for operation in self.operations)
+        raise ConfigurationError(f"there is no operation {name!r}; this client has {known}")
+
+    async def _with_body(self, operation: Operation, shape: RequestShape, unread: Readable) -> RequestShape:
+        assert operation.request_body is not None
+        try:
+            body = await read_body(unread)
+        except TypeError as error:
+            raise RequestValidationError(operation.name, [_body_problem(operation, str(error))]) from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            problem = _body_problem(operation, f"cannot be read: {reason or error}")
+            raise RequestValidationError(operation.name, [problem]) from error
+        self._check_size(operation, body)
+        return shape.model_copy(update={operation.request_body: body})
+
+    def _check_size(self, operation: Operation, body: bytes) -> None:
+        limit = self._channel.config.max_body_bytes
+        reason = "Config.max_body_bytes"
+        if operation.max_body_bytes is not None and operation.max_body_bytes < limit:
+            limit = operation.max_body_bytes
+            reason = f"what {operation.name} takes inline; put larger inputs into S3"
+        if len(body) > limit:
+            problem = _body_problem(operation, f"must have at most {limit} bytes ({reason}), has {len(body)}")
+            raise RequestValidationError(operation.name, [problem])
+
+
+def _known_fields(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
+    known: set[str] = set()
+    known.update(*aws_names(operation.request).items())
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        logger.warning("%s has no field %s; ignored (Config.strict_params is off)", operation.name, ", ".join(unknown))
+    return {name: value for name, value in values.items() if name in known}
+
+
+def _check_options(options: CallOptions) -> None:
+    for name, callback in zip(Progress._fields, options.progress, strict=True):
+        if callback is not None and not callable(callback):
+            raise ConfigurationError(f"{name} must be a callable (bytes so far, total or None), got {callback!r}")
+    timeout = options.timeout
+    if timeout is None or isinstance(timeout, Timeouts):
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+        raise ConfigurationError(
+            f"timeout must be a finite number of seconds, more than 0, or a Timeouts, got {timeout!r}"
+        )
+
+
+def channel_for(source: HasChannel | Config | None, fields: ConfigFields) -> tuple[Channel, bool]:
+    """Return the channel a client is to use, and whether it is the client's own to close."""
+    if source is None or isinstance(source, Config):
+        return Channel((source or Config()).with_fields(**fields)), True
+    channel = getattr(source, "channel", None)
+    if not isinstance(channel, Channel):
+        raise ConfigurationError(
+            f"a client is made from a Session, a Config or nothing, not from {type(source).__name__}"
+        )
+    if fields:
+        raise ConfigurationError(
+            f"{', '.join(fields)}: options belong to the session that is shared; set them on it, or give no session"
+        )
+    return channel, False
+
+
+def _spellings(operation: Operation, field: str) -> tuple[str, str]:
+    return field, aws_names(operation.request)[field]
+
+
+def _body_problem(operation: Operation, rule: str) -> FieldProblem:
+    assert operation.request_body is not None
+    return FieldProblem(*_spellings(operation, operation.request_body), rule)

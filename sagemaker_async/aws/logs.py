@@ -1,0 +1,68 @@
+"""What is logged of a call: one line at INFO on ``sagemaker_async.calls``, heads at DEBUG on ``sagemaker_async.wire``.
+
+Never logged: bodies, signatures, session tokens, proxy credentials, and the fields AWS marks as sensitive. Nothing is
+formatted unless someone listens.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+
+from sagemaker_async.errors import CallError
+
+from .http import HTTPRequest, HTTPResponse
+from .operation import Operation
+from .shapes import ResponseMetadata, aws_names
+
+__all__ = ["log_call", "log_request", "log_response"]
+
+calls = logging.getLogger("sagemaker_async.calls")
+wire = logging.getLogger("sagemaker_async.wire")
+
+MASKED_HEADERS = frozenset({"authorization", "proxy-authorization", "x-amz-security-token", "set-cookie", "cookie"})
+
+
+def log_call(operation: Operation, resource: str | None, outcome: ResponseMetadata | CallError, seconds: float) -> None:
+    """Log the one line of a call that has ended, or of a stream that has begun."""
+    if not calls.isEnabledFor(logging.INFO):
+        return
+    where = f"{operation.name} on {resource!r}" if resource else operation.name
+    result = outcome.outcome if isinstance(outcome, CallError) else str(outcome.status)
+    calls.info(
+        "%s: %s in %.3f s, %d attempt%s, request id %s",
+        where,
+        result,
+        seconds,
+        len(outcome.attempts),
+        "" if len(outcome.attempts) == 1 else "s",
+        outcome.request_id,
+    )
+
+
+def log_request(operation: Operation, request: HTTPRequest) -> None:
+    """Log the head of a request as it is sent."""
+    if wire.isEnabledFor(logging.DEBUG):
+        head = _head(request.headers, _sensitive_headers(operation))
+        wire.debug("> %s %s%s, %d bytes; %s", request.method, request.origin, request.target, len(request.body), head)
+
+
+def log_response(operation: Operation, response: HTTPResponse) -> None:
+    """Log the head of a response."""
+    if wire.isEnabledFor(logging.DEBUG):
+        wire.debug("< %d; %s", response.status, _head(response.headers, _sensitive_headers(operation)))
+
+
+def _head(headers: Mapping[str, str], sensitive: frozenset[str]) -> str:
+    return "; ".join(f"{name}: {'***' if name.lower() in sensitive else text}" for name, text in headers.items())
+
+
+@functools.cache
+def _sensitive_headers(operation: Operation) -> frozenset[str]:
+    hidden = {name for name, info in operation.request.model_fields.items() if not info.repr}
+    names = {header.lower() for field, header in operation.request_headers.items() if field in hidden}
+    aws_name_of = aws_names(operation.response)
+    hidden = {aws_name_of[name] for name, info in operation.response.model_fields.items() if not info.repr}
+    names |= {header.lower() for field, header in operation.response_headers.items() if field in hidden}
+    return MASKED_HEADERS | names

@@ -1,0 +1,64 @@
+"""What the machinery needs to know of a service and of each of its operations: rows of tables, no behaviour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sagemaker_async.errors import ServiceError
+
+from .endpoints import EndpointRules
+from .outcomes import RetryRules
+from .shapes import RequestShape, ResponseShape
+
+__all__ = ["Operation", "Service"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Service:
+    """One AWS service."""
+
+    name: str
+    """AWS's id of it, such as ``sagemaker-runtime``: the key of `Config.endpoint_urls`."""
+    endpoint_rules: EndpointRules
+    retry_rules: RetryRules
+    errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
+    """Exception of each error code that any operation of the service may answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operation:
+    """One operation of a service with the rest-json protocol."""
+
+    name: str
+    """AWS's name, such as ``InvokeEndpoint``."""
+    service: Service
+    path: str
+    """With the field names in braces: ``/endpoints/{endpoint_name}/invocations``."""
+    request: type[RequestShape]
+    response: type[ResponseShape]
+    resource: str | None = None
+    """The request field that names what the call is on, for messages."""
+    method: str = "POST"
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    """Request field to header field."""
+    request_body: str | None = None
+    """The request field that is the body."""
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    """Response field's AWS name to header field."""
+    response_body: str | None = None
+    """The AWS name of the response field that is the body; None: the body is a JSON object of fields."""
+    streaming: bool = False
+    """The answer is an event stream, handed over when its head has come."""
+    repeatable: bool = False
+    """Repeating it is cheap and harmless, so that it may be repeated when nobody knows whether it was done."""
+    max_body_bytes: int | None = None
+    """A limit of the service below `Config.max_body_bytes`."""
+    errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
+    """Exception of each error code this operation adds to its service's."""
+
+    @property
+    def path_fields(self) -> list[str]:
+        """The request fields that are part of the path."""
+        return re.findall(r"\{(\w+)\}", self.path)

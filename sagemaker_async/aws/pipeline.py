@@ -1,0 +1,304 @@
+"""The one loop of attempts: every call of every client passes through `Pipeline.send`.
+
+One attempt: get credentials, sign a copy of the request, send it, read the answer. What follows a failed one is decided
+by `retries.RetryPolicy` from facts; this module carries the decision out. Every attempt is listed on the response's
+metadata and on the error.
+
+A call whose answer is a stream ends here when the head of the answer has come: from then on nothing is repeated, and
+whoever takes the `Reply` owns its connection. On every other way out the connection has been let go of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+
+from sagemaker_async.config import Credentials, RetryConfig, Timeouts
+from sagemaker_async.errors import (
+    CallError,
+    SageMakerAsyncError,
+    ServiceError,
+    ThrottlingError,
+    TotalTimeoutError,
+    TransportError,
+)
+
+from .call import Call, Reply, StreamWatcher
+from .credentials import CredentialCache
+from .endpoints import Endpoint
+from .http import HTTPRequest, HTTPResponse, Progress
+from .interceptors import CallContext, InterceptorChain
+from .logs import log_call, log_request, log_response
+from .operation import Operation, Service
+from .outcomes import Outcome
+from .protocols import service_error
+from .retries import Retry, RetryPolicy
+from .sigv4 import Signer
+from .transport import Transport
+
+__all__ = ["Pipeline", "Reply"]
+
+HASH_OFF_LOOP_BYTES = 1 << 20
+"""Bodies from this size on are hashed in a worker thread: SHA-256 of 1 MiB takes one to three milliseconds."""
+
+_NO_INTERCEPTORS = InterceptorChain(())
+_NO_PROGRESS = Progress()
+
+
+class Pipeline:
+    """The request path of one service in one session.
+
+    Args:
+        service: whose retry rules apply.
+        endpoint: where requests go, and what their signature names.
+        transport: what sends them.
+        credentials: who signs them.
+        retry: when to repeat.
+        interceptors: the user's own, in order.
+        correct_clock_skew: whether to sign by the service's clock once it has refused a signature for its time.
+        clock: the time of day in seconds since the epoch, for signatures.
+        sleep: how to wait between attempts.
+        uniform: a source of random numbers in [0, 1), for jitter.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        endpoint: Endpoint,
+        transport: Transport,
+        credentials: CredentialCache,
+        *,
+        retry: RetryConfig,
+        interceptors: InterceptorChain = _NO_INTERCEPTORS,
+        correct_clock_skew: bool = True,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self.endpoint = endpoint
+        self._service = service
+        self._transport = transport
+        self._credentials = credentials
+        self._signer = Signer(endpoint.signing_region, endpoint.signing_name)
+        self._policy = RetryPolicy(retry, service.retry_rules, now=time.monotonic())
+        self._wait_to_fill = retry.adaptive_wait_to_fill
+        self._interceptors = interceptors
+        self._correct_clock_skew = correct_clock_skew
+        self._clock = clock
+        self._sleep = sleep
+        self._uniform = uniform
+        self._clock_offset = 0.0
+
+    async def send(
+        self,
+        operation: Operation,
+        request: HTTPRequest,
+        timeouts: Timeouts,
+        resource: str | None = None,
+        progress: Progress = _NO_PROGRESS,
+    ) -> Reply:
+        """Send a request until it succeeds or may not be repeated.
+
+        Raises:
+            CallError: with all its attempts, and where it went.
+            CredentialsError: there were none to sign with.
+            SessionClosedError: the session was closed meanwhile.
+        """
+        call = Call(operation, resource, request.origin, timeouts, progress)
+        if self._interceptors:
+            call.context = self._context(call)
+        try:
+            reply = await self._within_total(call, request)
+        except CallError as error:
+            log_call(operation, resource, error, time.monotonic() - call.started)
+            if call.context is not None:
+                await self._interceptors.after_call(call.outcome(None, error))
+            raise
+        log_call(operation, resource, reply.metadata, time.monotonic() - call.started)
+        if call.context is not None:
+            try:
+                await self._interceptors.after_call(call.outcome(reply.response))
+            except BaseException:
+                reply.response.close()
+                raise
+            if operation.streaming:
+                reply.watcher = StreamWatcher(self._interceptors, call.context, call.started)
+        return reply
+
+    def _context(self, call: Call) -> CallContext:
+        endpoint = self.endpoint
+        return CallContext(
+            self._service.name,
+            call.operation.name,
+            call.resource,
+            endpoint.origin,
+            endpoint.signing_region,
+            call.invocation_id,
+        )
+
+    async def _within_total(self, call: Call, request: HTTPRequest) -> Reply:
+        total = call.timeouts.total
+        if total is None:
+            return await self._attempts(call, request)
+        try:
+            async with asyncio.timeout(total) as limit:
+                return await self._attempts(call, request)
+        except TimeoutError as error:
+            if isinstance(error, CallError) or not limit.expired():
+                raise
+        raise call.failed(
+            TotalTimeoutError(
+                f"not done within {total:g} s (Timeouts.total), over all attempts and the delays between them", total
+            )
+        )
+
+    async def _attempts(self, call: Call, request: HTTPRequest) -> Reply:
+        if call.context is not None:
+            request = await self._interceptors.before_call(call.context, request)
+        payload_hash = await _payload_hash(request.body)
+        while True:
+            await self._wait_for_capacity(call)
+            credentials = self._credentials.fresh(self._clock()) or await self._credentials.get()
+            call.begin_attempt()
+            outgoing = await self._signed(call, request, payload_hash, credentials)
+            response: HTTPResponse | None = None
+            error: CallError | None = None
+            body = b""
+            try:
+                response = await self._transport.send(outgoing, call.timeouts, call.progress.on_chunk_sent)
+                log_response(call.operation, response)
+                if not 200 <= response.status < 300:
+                    error_body = await _error_body(response)
+                    error = service_error(call.operation, response.status, response.headers, error_body)
+                elif not call.operation.streaming:
+                    body = await _body(response, call.progress)
+            except CallError as failure:
+                error = failure
+            except BaseException:  # cancelled, or a callback raised
+                if response is not None:
+                    response.close()
+                raise
+            if error is None:
+                assert response is not None
+                return await self._succeeded(call, response, body)
+            decision = self._policy.next(
+                call.state,
+                self._outcome(error, response),
+                repeatable=call.operation.repeatable,
+                random=self._uniform(),
+                now=time.monotonic(),
+            )
+            if decision.clock_offset is not None:
+                self._clock_offset = decision.clock_offset
+            if isinstance(decision, Retry):
+                call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
+            else:
+                call.failed(error)
+            if call.context is not None:
+                await self._interceptors.after_attempt(call.outcome(response, error))
+            if not isinstance(decision, Retry):
+                if decision.refresh_credentials:  # for the next call: this one has no attempt left
+                    with contextlib.suppress(SageMakerAsyncError):
+                        await self._credentials.refresh(credentials)
+                raise error
+            if decision.refresh_credentials:
+                await self._credentials.refresh(credentials)
+            if decision.delay:
+                await self._sleep(decision.delay)
+
+    async def _succeeded(self, call: Call, response: HTTPResponse, body: bytes) -> Reply:
+        self._policy.success(call.state, time.monotonic())
+        metadata = call.succeeded(response)
+        if call.context is not None:
+            try:
+                await self._interceptors.after_attempt(call.outcome(response))
+            except BaseException:
+                response.close()
+                raise
+        return Reply(response, body, metadata)
+
+    async def _signed(
+        self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials
+    ) -> HTTPRequest:
+        """Return the request of one attempt, signed."""
+        headers = {
+            **request.headers,
+            "amz-sdk-invocation-id": call.invocation_id,
+            "amz-sdk-request": f"attempt={call.number}; max={self._policy.max_attempts}",
+        }
+        unsigned = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
+        if call.context is not None:
+            unsigned = await self._interceptors.before_attempt(call.context, unsigned)
+            if unsigned.body is not request.body:
+                payload_hash = await _payload_hash(unsigned.body)
+        now = self._clock() + self._clock_offset
+        signed = self._signer.sign(unsigned, credentials, now, payload_hash=payload_hash)
+        outgoing = HTTPRequest(unsigned.method, unsigned.origin, unsigned.target, signed, unsigned.body)
+        log_request(call.operation, outgoing)
+        return outgoing
+
+    async def _wait_for_capacity(self, call: Call) -> None:
+        """Adaptive mode only: wait until the client's own rate limit lets another attempt pass."""
+        while wait := self._policy.acquire(time.monotonic()):
+            if not self._wait_to_fill:
+                refused = ThrottlingError(
+                    f"held back by the client's own rate limit for another {wait:.3g} s "
+                    "(RetryConfig.adaptive_wait_to_fill is off)",
+                    status=0,
+                    code="ClientRateLimit",
+                )
+                refused.not_sent = True
+                refused.retry_after = wait
+                raise call.failed(refused)
+            await self._sleep(wait)
+
+    def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:
+        if response is None or not isinstance(error, ServiceError):
+            return Outcome(not_sent=error.not_sent, stale=error.stale, ambiguous=error.ambiguous)
+        headers = response.headers
+        return Outcome(
+            status=error.status,
+            code=error.code or None,
+            null_message=error.null_message,
+            retry_after=headers.get("x-amz-retry-after"),
+            date=headers.get("Date") if self._correct_clock_skew else None,
+            wall_clock=self._clock(),
+            applied_offset=self._clock_offset,
+        )
+
+
+async def _body(response: HTTPResponse, progress: Progress) -> bytes:
+    if progress.on_chunk_received is None:
+        return await response.read()
+    length = response.headers.get("Content-Length", "")
+    total = int(length) if length.isascii() and length.isdigit() else None
+    chunks: list[bytes] = []
+    received = 0
+    while chunk := await response.read_chunk():
+        chunks.append(chunk)
+        received += len(chunk)
+        progress.on_chunk_received(received, total)
+    return b"".join(chunks)
+
+
+async def _error_body(response: HTTPResponse) -> bytes:
+    """Return the body of an error, as far as it came: its status and beginning say more than that it broke off."""
+    chunks: list[bytes] = []
+    with contextlib.suppress(TransportError):
+        while chunk := await response.read_chunk():
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _payload_hash(body: bytes) -> str:
+    if len(body) >= HASH_OFF_LOOP_BYTES:
+        return await asyncio.to_thread(_hash, body)
+    return _hash(body)
+
+
+def _hash(body: bytes) -> str:
+    return sha256(body).hexdigest()

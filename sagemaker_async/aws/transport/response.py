@@ -1,0 +1,144 @@
+"""An answer whose body is still to be read, and how its connection is let go of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import ChunkTimeoutError, SageMakerAsyncError, SessionClosedError
+
+from .connector import disconnect, running_loop
+from .translation import cause_of, closed_meanwhile, translated
+
+if TYPE_CHECKING:
+    from . import AiohttpTransport
+
+__all__ = ["Response"]
+
+
+class Response:
+    """An answer whose body is still to be read: the `HTTPResponse` of `AiohttpTransport`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_failure",
+        "_loop",
+        "_response",
+        "_timeouts",
+        "_transport",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, response: aiohttp.ClientResponse, timeouts: Timeouts, transport: AiohttpTransport) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response: aiohttp.ClientResponse | None = response
+        self._timeouts = timeouts
+        self._transport = transport
+        self._failure: SageMakerAsyncError | None = None
+        self._ended = False
+        self._loop = response._loop
+        if (connection := response.connection) is not None and (protocol := connection.protocol) is not None:
+            protocol.read_timeout = timeouts.between_chunks
+            protocol.start_timeout()
+
+    async def read(self) -> bytes:
+        response = self._response
+        if response is None:
+            return self._end()
+        try:
+            body = await response.read()
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, Exception):
+                raise
+            self._failure = self._translated(error)
+        else:
+            self._response = None
+            self._ended = True
+            return body
+        return self._end()  # not in the handler, see AiohttpTransport.send
+
+    async def read_chunk(self) -> bytes:
+        response = self._response
+        if response is None:
+            return self._end()
+        try:
+            chunk = await response.content.readany()
+        except BaseException as error:
+            # aiohttp raises at once, and what had arrived before the failure would be lost.
+            chunk = _unread(response) if isinstance(error, Exception) else b""
+            self.close()
+            if not isinstance(error, Exception):
+                raise
+            self._failure = self._translated(error)
+        else:
+            if not chunk:
+                self._response = None
+                self._ended = True
+                response.release()
+            return chunk
+        return chunk or self._end()
+
+    def _end(self) -> bytes:
+        """Return the body's own end; raise when it has not come."""
+        if self._failure is not None:
+            raise self._failure
+        if self._ended:
+            return b""
+        if self._transport.closed:
+            raise closed_meanwhile()
+        raise SessionClosedError("the answer was closed before its body was read")
+
+    def _translated(self, error: Exception) -> SageMakerAsyncError:
+        timeouts = self._timeouts
+        failure: SageMakerAsyncError
+        if isinstance(error, aiohttp.SocketTimeoutError) and timeouts.between_chunks is not None:
+            failure = ChunkTimeoutError(
+                f"the answer began and then nothing came for {timeouts.between_chunks:g} s (Timeouts.between_chunks); "
+                "raise the limit for models that pause longer",
+                timeouts.between_chunks,
+            )
+        else:
+            failure = translated(error, timeouts, None, closed=self._transport.closed)
+        failure.__cause__ = cause_of(error)
+        return failure
+
+    def close(self) -> None:
+        response, self._response = self._response, None
+        if response is None:
+            return
+        if self._loop.is_closed():
+            _disconnect(response)
+        elif running_loop() is self._loop:
+            response.close()
+        else:
+            try:
+                self._loop.call_soon_threadsafe(response.close)
+            except RuntimeError:  # the loop was closed since
+                _disconnect(response)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _unread(response: aiohttp.ClientResponse) -> bytes:
+    content = response.content
+    return content._read_nowait(-1) if content._buffer else b""
+
+
+def _disconnect(response: aiohttp.ClientResponse) -> None:
+    """End the connection of a response whose loop is gone, and keep aiohttp's finalisers from warning of it."""
+    response._closed = True
+    connection, response._connection = response._connection, None
+    if connection is None:
+        return
+    protocol, connection._protocol = connection._protocol, None
+    if protocol is not None and protocol.transport is not None:
+        connection._connector._acquired.discard(protocol)
+        disconnect(protocol.transport)

@@ -1,0 +1,137 @@
+"""The seam where exceptions of aiohttp, asyncio and the operating system become ours; `translated` is total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import (
+    CallError,
+    ConnectError,
+    ConnectionLostError,
+    DNSError,
+    FirstByteTimeoutError,
+    ProxyError,
+    ResponseError,
+    SageMakerAsyncError,
+    SessionClosedError,
+    TLSError,
+    TransportError,
+)
+
+from .connector import ConnectionFacts, running_loop
+
+__all__ = ["cause_of", "closed_meanwhile", "translated"]
+
+
+def cause_of(error: Exception) -> BaseException | None:
+    """Return what the translated exception keeps as its cause: what is behind aiohttp's exceptions, if anything.
+
+    Those themselves hold the request with its signature and session token.
+    """
+    cause: BaseException | None = error
+    while isinstance(cause, aiohttp.ClientError | HttpProcessingError | SageMakerAsyncError):
+        cause = cause.__cause__
+    return cause
+
+
+def closed_meanwhile() -> SessionClosedError:
+    """Return the error of a call that the closing of its transport ended."""
+    return SessionClosedError("the session was closed while the call was under way")
+
+
+def translated(
+    error: Exception, timeouts: Timeouts, connection: ConnectionFacts | None, *, closed: bool
+) -> SageMakerAsyncError:
+    """Return our exception for one of aiohttp, asyncio or the operating system.
+
+    Args:
+        error: what was raised.
+        timeouts: the limits that were in force.
+        connection: how far the request had got; None once its answer had begun.
+        closed: whether the transport was closed meanwhile.
+    """
+    if isinstance(error, SageMakerAsyncError):
+        return error
+    if isinstance(error.__cause__, CallError):  # ours, wrapped on its way through aiohttp
+        return error.__cause__
+    if closed:
+        return closed_meanwhile()
+    if isinstance(error, aiohttp.SocketTimeoutError) and timeouts.first_byte is not None:
+        return FirstByteTimeoutError(
+            f"the request was sent and no answer began within {timeouts.first_byte:g} s (Timeouts.first_byte); "
+            "SageMaker itself gives a model 60 s to answer; for longer work use a response stream or asynchronous "
+            "inference",
+            timeouts.first_byte,
+        )
+    for kinds, build in _TRANSLATIONS:
+        if isinstance(error, kinds):
+            return build(error, connection)
+    unknown = TransportError(f"the call failed in an unexpected way ({type(error).__name__}: {_words(error)})")
+    unknown.ambiguous = connection is None or connection.handed_out is not None
+    return unknown
+
+
+_Build = Callable[[Any, "ConnectionFacts | None"], SageMakerAsyncError]
+
+
+def _lost(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
+    when = "before an answer began" if connection is not None else "before the answer was complete"
+    lost = ConnectionLostError(f"the connection was lost {when} ({_words(error)})")
+    if connection is not None and not _answer_began(error):
+        loop = running_loop()
+        lost.stale = loop is not None and connection.stale(loop.time())
+    return lost
+
+
+def _answer_began(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
+def _no_http(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+    status = error.status if isinstance(error, aiohttp.ClientResponseError) else getattr(error, "code", 0)
+    return ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
+
+
+def _dns(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+    return DNSError(f"the host name could not be resolved ({_words(error)}); check the region and the endpoint URL")
+
+
+def _tls(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+    return TLSError(
+        f"TLS failed ({_words(error)}); check the certificate authorities (AWS_CA_BUNDLE) and the host name"
+    )
+
+
+def _proxy(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+    return ProxyError(f"the proxy refused or failed ({_words(error)})")
+
+
+def _connect(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+    return ConnectError(f"no connection could be made ({_words(error)}); nothing was sent")
+
+
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), _dns),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), _proxy),
+    ((aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), _tls),
+    ((aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError), _connect),
+    ((aiohttp.ClientResponseError, HttpProcessingError), _no_http),
+    ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), _connect),
+    ((aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError), _lost),
+)
+"""In this order, for aiohttp's classes overlap."""
+
+
+def _words(error: Exception) -> str:
+    """Return what an exception says, without the headers and connection keys that some of aiohttp's carry."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the peer closed it"
+    if type(error) is aiohttp.ClientConnectionError and isinstance(error.__cause__, Exception):
+        return _words(error.__cause__)
+    said = error.message if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError) else str(error)
+    return " ".join(said.split()) or type(error).__name__

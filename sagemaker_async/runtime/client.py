@@ -1,0 +1,225 @@
+"""`SageMakerRuntimeClient`: the three operations of SageMaker Runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Coroutine, Generator
+from types import TracebackType
+from typing import Any, NamedTuple, Unpack
+
+from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
+from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
+from sagemaker_async.aws.protocols import parse_response, shown
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
+
+from .operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from .shapes import (
+    InvokeEndpointAsyncFields,
+    InvokeEndpointAsyncResponse,
+    InvokeEndpointFields,
+    InvokeEndpointResponse,
+    InvokeEndpointWithResponseStreamFields,
+    InvokeEndpointWithResponseStreamResponse,
+)
+from .stream import EventStream
+
+__all__ = ["ResponseStreamCall", "SageMakerRuntimeClient"]
+
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+SHOWN_BYTES = 200
+"""How much of an answer that is no event stream its error shows,"""
+BEGINNING_SECONDS = 1.0
+"""and how long is waited for that much."""
+
+
+class SageMakerRuntimeClient(ServiceClient):
+    """The data plane of SageMaker.
+
+    Each method takes its fields as keywords, in Python's spelling (``endpoint_name``) or AWS's (``EndpointName``), and
+    `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own. Bodies may be bytes, bytearray,
+    memoryview, str (sent as UTF-8) or a binary object with ``read()``. `on_chunk_sent` and `on_chunk_received` are
+    told, on the event loop, how many bytes have gone and come, and how many there are in all (None while not known).
+
+    All raise `RequestValidationError` before anything is sent when a field breaks one of AWS's rules, and `CallError`
+    with its many kinds when the call fails; see `sagemaker_async.errors`.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
+    """
+
+    operations = (INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, INVOKE_ENDPOINT_ASYNC)
+
+    async def invoke_endpoint(
+        self,
+        *,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **fields: Unpack[InvokeEndpointFields],
+    ) -> InvokeEndpointResponse:
+        """Get one inference from a model and return its whole answer.
+
+        Raises:
+            ModelError: the model's container answered with an error.
+            ModelNotReadyException: a multi-model endpoint was still loading the model after the last attempt.
+            ValidationError: AWS refused the request, for instance because there is no such endpoint.
+        """
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        response: InvokeEndpointResponse = await self.call(self.prepare(INVOKE_ENDPOINT, fields, options))
+        return response
+
+    def invoke_endpoint_with_response_stream(
+        self,
+        *,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **fields: Unpack[InvokeEndpointWithResponseStreamFields],
+    ) -> ResponseStreamCall:
+        """Get one inference from a model as a stream of events.
+
+        The fields are checked at this call; nothing is sent before what it returns is awaited or entered::
+
+            async with client.invoke_endpoint_with_response_stream(endpoint_name="e", body=b"...") as response:
+                async for event in response.body: ...
+
+        `timeout` bounds the call up to the head of the answer, not the stream.
+
+        Raises:
+            ModelError, ValidationError: as `invoke_endpoint`, once awaited.
+            NotAnEventStreamError: what answered is something else than an event stream, once awaited.
+        """
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        return ResponseStreamCall(self, self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options))
+
+    async def invoke_endpoint_async(
+        self,
+        *,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **fields: Unpack[InvokeEndpointAsyncFields],
+    ) -> InvokeEndpointAsyncResponse:
+        """Queue one inference whose input is in S3 or inline, and return where the result will be.
+
+        Raises:
+            ValidationError: AWS refused the request.
+        """
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        response: InvokeEndpointAsyncResponse = await self.call(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
+        return response
+
+
+class ResponseStreamCall(Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse]):
+    """A checked call that sends when it is awaited, entered with ``async with``, or made a task; once.
+
+    Left un-started it warns, as a coroutine does.
+    """
+
+    __slots__ = ("__weakref__", "_call", "_client", "_coroutine", "_response")
+
+    def __init__(self, client: SageMakerRuntimeClient, call: PreparedCall) -> None:
+        self._client = client
+        self._call = call
+        self._coroutine: Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse] | None = None
+        self._response: InvokeEndpointWithResponseStreamResponse | None = None
+
+    def _begun(self) -> Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse]:
+        if self._coroutine is not None:
+            raise StreamConsumedError("this call was sent already; invoke the endpoint again for another")
+        self._coroutine = self._open()
+        return self._coroutine
+
+    async def _open(self) -> InvokeEndpointWithResponseStreamResponse:
+        client, call = self._client, self._call
+        operation = call.operation
+        response: InvokeEndpointWithResponseStreamResponse
+        try:
+            reply = await client.send(call)
+            where = _Where(
+                operation.name,
+                call.shape.__dict__["endpoint_name"],
+                client.channel.origin(operation.service),
+                reply.metadata.request_id,
+            )
+            if not _is_event_stream(reply.response):
+                error = await _not_an_event_stream(reply.response)
+                error.attempts = reply.metadata.attempts
+                raise error.locate(*where)
+            stream = EventStream(
+                reply.response, *where, watcher=reply.watcher, on_chunk_received=call.options.progress.on_chunk_received
+            )
+            response = parse_response(operation, reply.metadata.headers, stream, reply.metadata)
+        except CallError as failure:
+            response = client.response_or_raise(operation, failure, body=EventStream.failed(failure))
+        return response
+
+    def __await__(self) -> Generator[Any, Any, InvokeEndpointWithResponseStreamResponse]:
+        return self._begun().__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Run on to the next suspension, as `coroutine.send`."""
+        return (self._coroutine or self._begun()).send(value)
+
+    def throw(self, *exc_info: Any) -> Any:
+        """Raise inside, as `coroutine.throw`."""
+        return (self._coroutine or self._begun()).throw(*exc_info)
+
+    def close(self) -> None:
+        """Give up, as `coroutine.close`; a call that was never sent stays unsent."""
+        (self._coroutine or self._begun()).close()
+
+    async def __aenter__(self) -> InvokeEndpointWithResponseStreamResponse:
+        self._response = await self._begun()
+        return self._response
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+
+    def __del__(self) -> None:
+        if self._coroutine is None:
+            warnings.warn(
+                "invoke_endpoint_with_response_stream(...) was never awaited: nothing was sent",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+class _Where(NamedTuple):
+    operation: str
+    resource: str | None
+    url: str
+    request_id: str | None
+
+
+def _is_event_stream(response: HTTPResponse) -> bool:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == EVENT_STREAM
+
+
+async def _beginning(response: HTTPResponse) -> bytes:
+    """Return the first bytes of a body, or what there is of them within a moment, and let go of the connection."""
+    body = b""
+    try:
+        async with asyncio.timeout(BEGINNING_SECONDS):
+            while len(body) <= SHOWN_BYTES and (chunk := await response.read_chunk()):
+                body += chunk
+    except (CallError, TimeoutError):  # the error to report is that it is no event stream, whatever comes after
+        pass
+    finally:
+        response.close()
+    return body
+
+
+async def _not_an_event_stream(response: HTTPResponse) -> NotAnEventStreamError:
+    content_type = response.headers.get("Content-Type", "no Content-Type")
+    return NotAnEventStreamError(
+        f"the answer is no event stream but {content_type}: {shown(await _beginning(response))}; check that the "
+        "endpoint URL leads to SageMaker Runtime",
+        response.status,
+    )

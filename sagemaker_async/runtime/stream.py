@@ -1,0 +1,299 @@
+"""The response stream of one invocation: `EventStream`, which owns the connection it is read from.
+
+What is yielded, in order: every `PayloadPart`, `UnknownEvent`, and as the last one a `ModelStreamError` or
+`InternalStreamFailure` if the service sent one. What is raised, after everything that came before it was yielded:
+`UnmodeledStreamError`; `EventStreamError` and its kind for bytes that are no event stream, or that end inside a
+message; `StreamConnectionError` when the connection ends before the HTTP body does; `StreamStalledError` after too long
+a silence. A stream never just stops.
+
+The connection is let go of at the end, on any failure, when a read is cancelled, by `aclose`, and when the last
+reference to the stream goes, from whichever thread that happens. Single use, one consumer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+from sagemaker_async.aws.eventstream import Decoder, Message
+from sagemaker_async.errors import (
+    CallError,
+    ChunkTimeoutError,
+    ConcurrentReadError,
+    ConnectionLostError,
+    SageMakerAsyncError,
+    StreamClosedError,
+    StreamConnectionError,
+    StreamConsumedError,
+    StreamError,
+    StreamStalledError,
+)
+
+from .events import PayloadPart, StreamEvent, event_of
+
+if TYPE_CHECKING:
+    from sagemaker_async.aws.call import StreamWatcher
+    from sagemaker_async.aws.eventstream import HeaderValue
+    from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
+
+__all__ = ["EventStream"]
+
+
+class EventStream:
+    """An asynchronous iterator over the events of one response stream; see the module's docstring.
+
+    Args:
+        response: where the bytes come from; owned from now on.
+        operation: for messages: AWS's name of the operation,
+        resource: what it was called on,
+        url: where,
+        request_id: and AWS's id of it.
+        watcher: is told how the stream ends.
+        on_chunk_received: is told how many bytes have come, framing included.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_bytes_received",
+        "_chunk_bytes",
+        "_closed",
+        "_decoder",
+        "_ended",
+        "_events",
+        "_failure",
+        "_iterated",
+        "_on_chunk_received",
+        "_only_parts",
+        "_part_headers",
+        "_queue",
+        "_reading",
+        "_response",
+        "_watcher",
+        "_where",
+    )
+
+    def __init__(
+        self,
+        response: HTTPResponse | None,
+        operation: str,
+        resource: str | None,
+        url: str,
+        request_id: str | None,
+        *,
+        watcher: StreamWatcher | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+    ) -> None:
+        self._response = response
+        self._watcher = watcher
+        self._on_chunk_received = on_chunk_received
+        self._chunk_bytes = 0
+        self._where = (operation, resource, url, request_id)
+        self._decoder = Decoder()
+        # Payload parts wait here as bare bytes, for most consumers want no more; other events as themselves.
+        self._queue: deque[bytes | StreamEvent] = deque()
+        self._only_parts = True
+        self._part_headers: Mapping[str, HeaderValue] | None = None
+        self._failure: SageMakerAsyncError | None = None
+        self._ended = False
+        self._closed = False
+        self._reading = False
+        self._iterated = False
+        self._events = 0
+        self._bytes_received = 0
+
+    @classmethod
+    def failed(cls, error: CallError) -> Self:
+        """Return the stream of a call that failed before there was one: reading it raises the call's error."""
+        stream = cls(None, error.operation or "", error.resource, error.url or "", error.request_id)
+        stream._ended = True
+        stream._failure = error
+        return stream
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "ended" if self._ended else "open"
+        return f"<EventStream of {self._where[1]!r}, {state}, {self._events} events, {self._bytes_received} bytes>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has been let go of."""
+        return self._closed or self._ended
+
+    def __aiter__(self) -> Self:
+        if self._iterated:
+            raise StreamConsumedError("a response stream can be iterated once; invoke the endpoint again for another")
+        self._iterated = True
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        queue = self._queue
+        while not queue:
+            if self._ended:
+                raise self._end() or StopAsyncIteration
+            await self._receive()
+        event = queue.popleft()
+        return PayloadPart(event) if isinstance(event, bytes) else event
+
+    async def next_parts(self) -> list[bytes]:
+        """Return the payload parts that are there, at least one, waiting if need be; none at the clean end.
+
+        The fast way to read a stream: unknown events are skipped, and `ModelStreamError` and `InternalStreamFailure`
+        are raised once the parts before them were returned. Raises what iterating raises.
+        """
+        queue = self._queue
+        parts: list[bytes] = []
+        while True:
+            if self._only_parts:
+                parts.extend(queue)  # type: ignore[arg-type] # nothing else is there
+                queue.clear()
+            while queue:
+                event = queue[0]
+                if isinstance(event, bytes):
+                    parts.append(event)
+                elif isinstance(event, StreamError):
+                    if parts:
+                        return parts
+                    queue.clear()
+                    try:
+                        raise event
+                    finally:
+                        del event  # a frame that refers to its own exception would be a reference cycle
+                queue.popleft()
+            self._only_parts = True
+            if parts:
+                return parts
+            if self._ended:
+                error = self._end()
+                if error is None:
+                    return parts
+                try:
+                    raise error
+                finally:
+                    del error
+            await self._receive()
+
+    async def aclose(self) -> None:
+        """Drop what is not read yet and let go of the connection; idempotent."""
+        self.close()
+
+    def close(self) -> None:
+        """Do as `aclose`, at once and from any thread."""
+        if not self._ended:
+            self._closed = True
+            self._queue.clear()
+            self._stop(None)
+
+    def _stop(self, error: Exception | None) -> None:
+        """Let go of the connection: nothing more will be read."""
+        self._ended = True
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.ended(self._events, self._bytes_received, error)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _end(self) -> SageMakerAsyncError | None:
+        """Return what ended the stream, once: a failure, or None at its clean end (and ever after)."""
+        if self._closed:
+            return StreamClosedError("this response stream was closed before it was read to its end")
+        failure, self._failure = self._failure, None
+        return failure
+
+    async def _receive(self) -> None:
+        """Read once; queue the events that came, and note the stream's end or failure behind them."""
+        if self._reading:
+            raise ConcurrentReadError("two tasks read from one response stream; give each its own, or share a queue")
+        assert self._response is not None
+        self._reading = True
+        try:
+            chunk = await self._response.read_chunk()
+            if chunk and self._on_chunk_received is not None:
+                self._chunk_bytes += len(chunk)
+                self._on_chunk_received(self._chunk_bytes, None)
+        except CallError as error:
+            self._fail(_while_streaming(error))
+            return
+        except SageMakerAsyncError as error:
+            self._fail(error)
+            return
+        except BaseException:  # cancelled, mostly: part of the stream may be lost, so there is no going on
+            self.close()
+            raise
+        finally:
+            self._reading = False
+        if self._ended:  # closed by another task while this one waited
+            return
+        decoder = self._decoder
+        try:
+            if chunk:
+                self._take(decoder.feed(chunk))
+                if (malformed := decoder.error) is not None:
+                    self._fail(malformed)
+            else:
+                decoder.close()
+                self._stop(None)
+        except StreamError as error:
+            self._fail(error)
+
+    def _take(self, messages: list[Message]) -> None:
+        queue = self._queue
+        if messages and self._watcher is not None:
+            self._watcher.received()
+        for headers, payload in messages:
+            if headers is self._part_headers:
+                queue.append(payload)
+                self._events += 1
+                self._bytes_received += len(payload)
+                continue
+            event = event_of(headers, payload)
+            if isinstance(event, PayloadPart):
+                self._part_headers = headers
+                queue.append(payload)
+                self._events += 1
+                self._bytes_received += len(payload)
+                continue
+            self._only_parts = False
+            queue.append(event)
+            if isinstance(event, StreamError):
+                self.locate(event)
+                self._stop(event)
+                return
+            self._events += 1
+
+    def _fail(self, error: SageMakerAsyncError) -> None:
+        """Keep what is to be raised when everything before it was yielded."""
+        if self._ended:
+            return
+        if isinstance(error, StreamError):
+            self.locate(error)
+        elif isinstance(error, CallError):
+            error.locate(*self._where)
+        self._failure = error
+        self._stop(error)
+
+    def locate(self, error: StreamError) -> None:
+        """Note on an error where the stream is from and what it had carried; for the iterators above."""
+        error.locate(*self._where)
+        error.events = self._events
+        error.bytes_received = self._bytes_received
+
+
+def _while_streaming(error: CallError) -> CallError:
+    """Return the stream error that a transport error is, once the stream is under way."""
+    failure: StreamError
+    if isinstance(error, ChunkTimeoutError):
+        failure = StreamStalledError(
+            f"nothing came for {error.seconds:g} s (Timeouts.between_chunks) although the stream had not ended; "
+            "raise the limit for models that pause longer between tokens",
+            error.seconds,
+        )
+    elif isinstance(error, ConnectionLostError):
+        failure = StreamConnectionError(f"the connection ended before the stream did ({error.message})")
+    else:
+        return error
+    failure.__cause__ = error
+    return failure

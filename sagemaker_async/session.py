@@ -1,0 +1,83 @@
+"""`Session`: one connection pool, one source of credentials, all clients."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self, Unpack
+
+from .aws.channel import Channel
+from .config import Config, ConfigFields
+from .errors import ConfigurationError
+from .runtime.client import SageMakerRuntimeClient
+
+__all__ = ["Session"]
+
+
+class Session:
+    """What an application makes once per event loop, and closes at its end.
+
+    Nothing is read, resolved or opened before the first call, which binds the session to its event loop.
+
+    Args:
+        config: the options; None means all defaults.
+        fields: fields of `Config`, which win over those of `config`.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+
+    Example:
+        ::
+
+            async with Session(region="us-east-1") as session:
+                response = await session.runtime.invoke_endpoint(endpoint_name="my-endpoint", body=b"...")
+    """
+
+    def __init__(self, config: Config | None = None, /, **fields: Unpack[ConfigFields]) -> None:
+        if config is not None and not isinstance(config, Config):
+            raise ConfigurationError(
+                "Session takes a Config, and its fields as keywords (such as region='us-east-1'), "
+                f"not {type(config).__name__}"
+            )
+        self._channel = Channel((config or Config()).with_fields(**fields))
+        self._runtime = SageMakerRuntimeClient(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._channel.closed else f"{self._channel.connections_in_use} connections in use"
+        return f"<Session, {state}>"
+
+    @property
+    def config(self) -> Config:
+        """The options it was made with."""
+        return self._channel.config
+
+    @property
+    def channel(self) -> Channel:
+        """What its clients share."""
+        return self._channel
+
+    @property
+    def runtime(self) -> SageMakerRuntimeClient:
+        """The client of SageMaker Runtime, the data plane."""
+        return self._runtime
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections of the pool are in use now: calls under way and streams not yet closed."""
+        return self._channel.connections_in_use
+
+    async def __aenter__(self) -> Self:
+        self._channel.check_usable()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pool and every stream that is still open; idempotent.
+
+        Raises:
+            WrongEventLoopError: the session belongs to another event loop, which still runs.
+        """
+        await self._channel.close()
