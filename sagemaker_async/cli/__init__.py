@@ -1,0 +1,81 @@
+"""The command line ``sagemaker-async``: invoke an endpoint, stream from one, serve one on this machine, or see a demo.
+
+`main` takes the arguments and returns the exit status:
+
+- 0: it went well;
+- 1: a call was begun and failed, or a check of the demo did;
+- 2: nothing was sent, because the command line, the configuration or the input is wrong;
+- 130: interrupted (Ctrl-C); connections are closed first;
+- 141: whoever read the output left early, as ``head`` does.
+
+Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``,
+imported when it is asked for: ``--help`` and ``--version`` import neither aiohttp nor pydantic.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+
+from sagemaker_async.errors import SageMakerAsyncError
+
+from .arguments import COMMANDS, make_parser
+from .failures import description, exit_status
+
+__all__ = ["main"]
+
+_INTERRUPTED = 128 + 2
+_BROKEN_PIPE = 128 + 13
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; `argv` is ``sys.argv[1:]`` unless given.
+
+    Raises:
+        SystemExit: argparse's, after ``--help`` and ``--version`` (0) and for a wrong command line (2).
+    """
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command not in COMMANDS:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        with _logging(arguments.verbose):
+            status: int = import_module(f".{arguments.command}", __name__).run(arguments)
+            sys.stdout.flush()
+    except SageMakerAsyncError as error:
+        print(f"sagemaker-async: {description(error)}", file=sys.stderr)
+        return exit_status(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go; without this the interpreter would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except OSError as error:  # the disk is full, for instance
+        print(f"sagemaker-async: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+@contextmanager
+def _logging(verbose: int) -> Iterator[None]:
+    """Send the package's log to standard error while a command runs, from INFO (1) or DEBUG (2) on."""
+    if not verbose:
+        yield
+        return
+    logger = logging.getLogger("sagemaker_async")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

@@ -1,0 +1,76 @@
+"""From the arguments of ``invoke`` and ``stream`` to a call: the options of the session, the body, the fields."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from sagemaker_async.config import MAX_BODY_BYTES, ConfigFields
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.runtime.shapes import InvokeEndpointFields
+
+__all__ = ["content_type_of", "read_body", "request_fields", "session_options"]
+
+
+def session_options(arguments: argparse.Namespace) -> ConfigFields:
+    """Return what a `Session` is made with."""
+    return {
+        "region": arguments.region,
+        "profile": arguments.profile,
+        "endpoint_url": arguments.endpoint_url,
+    }
+
+
+def request_fields(arguments: argparse.Namespace, body: bytes) -> InvokeEndpointFields:
+    """Return the fields of the request; those of a stream are a part of those of an invocation."""
+    fields: InvokeEndpointFields = {"endpoint_name": arguments.endpoint, "body": body}
+    given = {name: value for name in arguments.fields if (value := getattr(arguments, name)) is not None}
+    fields.update(given)  # type: ignore[typeddict-item] # argparse knows the names, see `arguments`
+    fields.setdefault("content_type", content_type_of(body))
+    return fields
+
+
+def content_type_of(body: bytes) -> str:
+    """Return ``application/json`` when the body is JSON (RFC 8259), else ``application/octet-stream``."""
+    try:
+        json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return "application/octet-stream"
+    return "application/json"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def read_body(given: str | None) -> bytes:
+    """Return the body that an argument stands for: text, ``@FILE``, or standard input for ``-`` and None.
+
+    Raises:
+        ConfigurationError: there is none, it cannot be read, or it is larger than any endpoint accepts.
+    """
+    if given is not None and given.startswith("@"):
+        try:
+            with Path(given[1:]).open("rb") as file:
+                return _read(file, given[1:])
+        except OSError as error:
+            raise ConfigurationError(f"the body cannot be read from {given[1:]!r}: {error.strerror}") from None
+    if given not in (None, "-"):
+        return os.fsencode(given)
+    if given is None and sys.stdin.isatty():
+        raise ConfigurationError("there is no body: give text, @FILE, or - to type it and end with Ctrl-D")
+    body = _read(sys.stdin.buffer, "standard input")
+    if given is None and not body:
+        raise ConfigurationError("there is no body: none is given and standard input is empty; '' is an empty body")
+    return body
+
+
+def _read(file: BinaryIO, name: str) -> bytes:
+    body = file.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise ConfigurationError(f"the body from {name} has more than the {MAX_BODY_BYTES} bytes an endpoint accepts")
+    return body

@@ -1,0 +1,92 @@
+"""What the demo prints on: `console_for` returns the plain form, or the one that `rich` makes pretty on a terminal.
+
+Plain text is for files, pipes, terminals that were told NO_COLOR (https://no-color.org) or are dumb, ``--plain``, and
+where the extra ``cli`` is not installed. Both forms say the same.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+__all__ = ["Console", "PlainConsole", "console_for"]
+
+
+class Console(ABC):
+    """Prints the parts a demonstration consists of, each flushed at once."""
+
+    def __init__(self) -> None:
+        self._width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        self._column = 0
+
+    @abstractmethod
+    def heading(self, text: str) -> None:
+        """Print the title of a section."""
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Print a paragraph."""
+
+    @abstractmethod
+    def figures(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Print rows of a name, a value and a remark."""
+
+    @abstractmethod
+    def check(self, claim: str, passed: bool, evidence: str) -> None:
+        """Print a claim that was verified, or refuted."""
+
+    @abstractmethod
+    def write(self, text: str) -> None:
+        """Print a piece of a line."""
+
+    def token(self, text: str) -> None:
+        """Print a token where the last one ended; the line breaks before one that would cross the margin."""
+        if self._column == 0 or self._column + len(text) > self._width - 2:
+            self.write("\n  " if self._column else "  ")
+            self._column = 2
+            text = text.lstrip()
+        self.write(text)
+        self._column += len(text)
+
+    def end_tokens(self) -> None:
+        """End the line that tokens were printed on."""
+        self.write("\n")
+        self._column = 0
+
+
+class PlainConsole(Console):
+    """Text without colours on standard output; characters that it cannot encode are escaped."""
+
+    def write(self, text: str) -> None:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+
+    def heading(self, text: str) -> None:
+        self.write(f"\n{text}\n")
+
+    def say(self, text: str) -> None:
+        self.write(f"  {text}\n")
+
+    def figures(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+        for name, value, remark in rows:
+            self.write(f"  {name:<{names}}  {value:>{values}}  {remark}".rstrip() + "\n")
+
+    def check(self, claim: str, passed: bool, evidence: str) -> None:
+        self.write(f"  {'ok    ' if passed else 'FAILED'}  {claim}\n          {evidence}\n")
+
+
+def console_for(*, plain: bool) -> Console:
+    """Return the console for this standard output; `plain` rules colours out."""
+    wanted = not plain and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if wanted:
+        try:
+            from .rich_console import RichConsole
+        except ImportError:
+            return PlainConsole()
+        return RichConsole()
+    return PlainConsole()

@@ -1,0 +1,136 @@
+"""``sagemaker-async demo``: a prediction, a stream and what can be verified, against an embedded SageMaker.
+
+Everything is real but the model: requests are signed, cross a socket, and are checked by a server that knows nothing of
+the client's code. The figures are those of this run; the text model's delay before each token is named beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sagemaker_async import __version__
+from sagemaker_async.deserializers import JSONDeserializer
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.iterators import TokenIterator
+from sagemaker_async.local import LocalSageMaker, TextModel
+from sagemaker_async.predictor import Predictor
+from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.session import Session
+
+from .checks import CHECKS, Stage, tried
+from .console import Console, console_for
+from .pace import Pace, duration
+
+__all__ = ["run"]
+
+_ENDPOINT = "text"
+_SLOW_ENDPOINT = "text-slow"
+_ECHO = "echo"
+_WARM_CALLS = 20
+_MOST_TOKENS = 4096
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration; returns 0 when every check passed, else 1. Raises `SageMakerAsyncError`."""
+    if not 1 <= arguments.tokens <= _MOST_TOKENS:
+        raise ConfigurationError(f"--tokens must be from 1 to {_MOST_TOKENS}, got {arguments.tokens}")
+    return asyncio.run(_demonstrate(arguments, console_for(plain=arguments.plain)))
+
+
+async def _demonstrate(arguments: argparse.Namespace, console: Console) -> int:
+    began = time.perf_counter()
+    request = {"inputs": arguments.prompt, "parameters": {"max_new_tokens": arguments.tokens}}
+    console.heading(f"sagemaker_async {__version__}")
+    async with LocalSageMaker() as local:
+        local.add_endpoint(_ENDPOINT, TextModel())
+        local.add_endpoint(_SLOW_ENDPOINT, TextModel(arguments.token_delay))
+        local.add_endpoint(_ECHO, lambda body: body)
+        console.say(f"A SageMaker listens on {local.url} and checks the signature of every request.")
+        console.say("Its small text model makes little sense, but it makes it token by token.")
+        async with Session(**local.client_options) as session:
+            predicted = await _predict(console, session, request)
+            streamed = await _stream(console, session, request, arguments.token_delay)
+            stage = Stage(
+                local=local,
+                session=session,
+                endpoint=_ENDPOINT,
+                echo=_ECHO,
+                request=request,
+                predicted=predicted,
+                streamed=streamed,
+            )
+            passed = await _verify(console, stage)
+    console.heading(f"{passed} of {len(CHECKS)} verified, {duration(time.perf_counter() - began)} altogether")
+    console.say("Next: sagemaker-async serve runs this SageMaker with your own models; see also --help.")
+    return 0 if passed == len(CHECKS) else 1
+
+
+async def _predict(console: Console, session: Session, request: Mapping[str, Any]) -> str:
+    console.heading("Prediction: await predictor.predict(...)")
+    predictor = Predictor(_ENDPOINT, session, JSONSerializer(), JSONDeserializer())
+    times: list[float] = []
+    for _ in range(1 + _WARM_CALLS):
+        began = time.perf_counter()
+        answer = await predictor.predict(request)
+        times.append(time.perf_counter() - began)
+    text: str = answer["generated_text"]
+    _show(console, request["inputs"], text)
+    console.figures(
+        [
+            ("first call", duration(times[0]), "connecting and first-time set-up included"),
+            ("then", duration(statistics.median(times[1:])), f"median of {_WARM_CALLS} calls on the same connection"),
+        ]
+    )
+    return text
+
+
+def _show(console: Console, prompt: str, text: str) -> None:
+    console.token(prompt)
+    for word in re.findall(r"\s*\S+", text):
+        console.token(word)
+    console.end_tokens()
+
+
+async def _stream(console: Console, session: Session, request: Mapping[str, Any], delay: float) -> str:
+    console.heading("Stream: async for token in predictor.predict_stream(...)")
+    predictor = Predictor(_SLOW_ENDPOINT, session, JSONSerializer())
+    text = ""
+    console.token(request["inputs"])
+    pace = Pace(time.perf_counter)
+    async with predictor.predict_stream({**request, "stream": True}, iterator=TokenIterator) as stream:
+        async for token in stream:
+            pace.mark()
+            if not token.special:
+                text += token.text
+                console.token(token.text)
+    console.end_tokens()
+    wait = f"the model waits {duration(delay)} before each token" if delay else "the model does not wait"
+    most = f"at most {1 / delay:.1f} with that wait" if delay else ""
+    console.figures(
+        [
+            ("time to first token", _or_dash(pace.to_first, duration), wait),
+            ("tokens", str(pace.count), f"in {duration(pace.total)}"),
+            ("tokens/s", _or_dash(pace.rate, "{:.1f}".format), most),
+        ]
+    )
+    return text
+
+
+def _or_dash(value: float | None, text: Callable[[float], str]) -> str:
+    return "-" if value is None else text(value)
+
+
+async def _verify(console: Console, stage: Stage) -> int:
+    console.heading("Verified in this run")
+    passed = 0
+    for check in CHECKS:
+        outcome = await tried(check, stage)
+        console.check(check.claim, outcome.passed, outcome.evidence)
+        passed += outcome.passed
+    return passed

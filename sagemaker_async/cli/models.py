@@ -1,0 +1,69 @@
+"""What ``serve --endpoint NAME=SPEC`` may name: `endpoint_model` turns one into a name and a model."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.local.models import ModelLike, as_model
+from sagemaker_async.local.text_model import TextModel
+
+__all__ = ["endpoint_model"]
+
+_log = logging.getLogger(__name__)
+
+
+def endpoint_model(given: str, token_delay: float) -> tuple[str, ModelLike]:
+    """Return the name and the model of ``NAME=SPEC``; a `token_delay` in seconds is for the built-in text model.
+
+    In this order SPEC is ``text`` or ``echo``, a URL, an existing path, or ``module:callable``, which is looked for in
+    the current directory first.
+
+    Raises:
+        ConfigurationError: it is none of these, or it cannot be loaded.
+    """
+    name, separator, spec = given.partition("=")
+    if not separator or not name or not spec:
+        raise ConfigurationError(f"--endpoint takes NAME=SPEC, such as my-model=./model, got {given!r}")
+    if spec == "text":
+        return name, TextModel(token_delay)
+    if spec == "echo":
+        return name, _echo
+    try:
+        return name, as_model(_found(spec))
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        _log.info("the model of --endpoint %s cannot be loaded", given, exc_info=error)
+        raise ConfigurationError(
+            f"--endpoint {given}: the model cannot be loaded: {type(error).__name__}: {error} (-v shows where)"
+        ) from error
+
+
+def _echo(body: bytes) -> bytes:
+    return body
+
+
+def _found(spec: str) -> Any:
+    """Return what a spec refers to, whether or not it can be a model."""
+    if spec.startswith(("http://", "https://")):
+        return spec
+    if Path(spec).exists():
+        return Path(spec)
+    module_name, separator, attributes = spec.partition(":")
+    if not separator or not attributes or os.sep in module_name:
+        raise ConfigurationError(
+            f"--endpoint ...={spec}: there is no such file or directory, and it is neither text, echo, a URL nor "
+            "module:callable"
+        )
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds str
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    model: Any = import_module(module_name)
+    for attribute in attributes.split("."):
+        model = getattr(model, attribute)
+    return model

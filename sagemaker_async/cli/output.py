@@ -1,0 +1,91 @@
+"""Where answers go: `Output` takes their bytes, `print_metadata` shows what travels beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.runtime.shapes import InvokeEndpointResponse, InvokeEndpointWithResponseStreamResponse
+
+from .failures import printable
+
+__all__ = ["Output", "print_metadata"]
+
+
+class Output:
+    """Standard output, or a file; every write is flushed, so that a reader sees a token when it comes.
+
+    Bytes are written as they are. Only on a terminal a line break is added at the end where the answer has none. The
+    file is made when the context is entered, so that a failed call leaves an older one alone.
+
+    Args:
+        path: the file; None and ``-`` mean standard output.
+
+    Raises:
+        ConfigurationError: the path is a directory or in none, or, on entering, the file cannot be written.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = Path(path) if path not in (None, "-") else None
+        self._file: BinaryIO | None = None
+        self._ends_line = True
+        self.bytes_written = 0
+        if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
+            raise ConfigurationError(f"--output {path!r} must be a file in a directory that exists")
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person sees the bytes at once."""
+        return self._path is None and sys.stdout.isatty()
+
+    def __enter__(self) -> Self:
+        if self._path is None:
+            self._file = sys.stdout.buffer
+        else:
+            try:
+                self._file = self._path.open("wb")
+            except OSError as error:
+                raise ConfigurationError(f"--output {str(self._path)!r} cannot be written: {error.strerror}") from None
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Write and flush; raises `BrokenPipeError` when nobody reads any more."""
+        assert self._file is not None
+        if data:
+            self._file.write(data)
+            self._file.flush()
+            self._ends_line = data.endswith(b"\n")
+            self.bytes_written += len(data)
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        file, self._file = self._file, None
+        assert file is not None
+        if self._path is not None:
+            file.close()
+        elif not self._ends_line and self.is_terminal:
+            file.write(b"\n")
+            file.flush()
+
+
+def print_metadata(response: InvokeEndpointResponse | InvokeEndpointWithResponseStreamResponse) -> None:
+    """Print request id, variant and their like on standard error, one ``name: value`` a line."""
+    metadata = response.metadata
+    rows = {
+        "status": metadata.status,
+        "request-id": metadata.request_id,
+        "attempts": len(metadata.attempts),
+        "content-type": response.content_type,
+        "invoked-production-variant": response.invoked_production_variant,
+        "custom-attributes": response.custom_attributes,
+    }
+    if isinstance(response, InvokeEndpointResponse):
+        rows["new-session-id"] = response.new_session_id
+        rows["closed-session-id"] = response.closed_session_id
+    for name, value in rows.items():
+        if value is not None:
+            print(f"{name}: {printable(str(value))}", file=sys.stderr)

@@ -1,0 +1,105 @@
+"""``sagemaker-async serve``: the embedded SageMaker in a process of its own, until Ctrl-C or SIGTERM.
+
+Its credentials are known to everybody, so an address that other machines can reach is refused unless
+``--allow-remote`` says that this is meant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import os
+import shlex
+import signal
+from contextlib import suppress
+
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.local import LocalSageMaker
+
+from .models import endpoint_model
+
+__all__ = ["run"]
+
+_DEFAULT_ENDPOINTS = ("text=text", "echo=echo")
+_REQUEST = '{"inputs": "The keeper"}'
+_STREAM_REQUEST = '{"inputs": "The keeper", "stream": true}'
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop, which is exit status 0; raises `ConfigurationError`."""
+    if not arguments.allow_remote and not _is_loopback(arguments.host):
+        raise ConfigurationError(
+            f"--host {arguments.host} can be reached from other machines, and whoever reaches it can run your models; "
+            "add --allow-remote if that is meant"
+        )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(arguments))
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    local = LocalSageMaker(host=arguments.host, port=arguments.port, region=arguments.region)
+    given_endpoints = arguments.endpoints or _DEFAULT_ENDPOINTS
+    for given in given_endpoints:
+        name, model = endpoint_model(given, arguments.token_delay)
+        local.add_endpoint(name, model)
+    try:
+        await local.start()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(
+            f"cannot listen on {arguments.host} port {arguments.port}: {reason}; --port 0 takes any free port"
+        ) from error
+    try:
+        print(_instructions(local, "--tokens" if given_endpoints[0].endswith("=text") else "--raw"), flush=True)
+        await stopped.wait()
+    finally:
+        await local.close()
+
+
+def _instructions(local: LocalSageMaker, form: str) -> str:
+    """Return what to paste into another terminal to call the first endpoint; `form` is an option of stream."""
+    credentials, options = local.credentials, local.boto3_options
+    variables = {
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": local.url,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_DEFAULT_REGION": options["region_name"],
+    }
+    export = "set" if os.name == "nt" else "export"
+    names = list(local.endpoints)
+    name = names[0]
+    arguments = ", ".join(f"{option}={value!r}" for option, value in options.items())
+    user = f"{credentials.access_key_id}:{credentials.secret_access_key}"
+    region = options["region_name"]
+    call = f'EndpointName="{name}", ContentType="application/json", Body={_REQUEST.encode()!r}'
+    lines = [
+        f"SageMaker listens on {local.url} (region {region}); endpoints: {', '.join(names)}. Ctrl-C stops it.",
+        "",
+        "In another terminal, with credentials that are worth nothing elsewhere:",
+        *(f"  {export} {variable}={value}" for variable, value in variables.items()),
+        f"  sagemaker-async stream {name} {shlex.quote(_STREAM_REQUEST)} {form}",
+        "",
+        "With boto3:",
+        f'  client = boto3.client("sagemaker-runtime", {arguments})',
+        f'  client.invoke_endpoint({call})["Body"].read()',
+        "",
+        "With curl:",
+        f"  curl --aws-sigv4 aws:amz:{region}:sagemaker --user {user} \\",
+        f"    --json {shlex.quote(_REQUEST)} {local.url}/endpoints/{name}/invocations",
+    ]
+    return "\n".join(lines)
