@@ -26,7 +26,7 @@ def tests(session: nox.Session) -> None:
 def foreign(session: nox.Session) -> None:
     """Run the tests with aiobotocore and its botocore."""
     session.install("-q", "-e", ".[test-foreign]")
-    session.run("pytest", "tests/foreign", *session.posargs)
+    session.run("pytest", "--confcutdir=tests/foreign", "tests/foreign", *session.posargs)
 
 
 @nox.session

@@ -15,6 +15,9 @@
     │   ├── StreamClosedError
     │   └── ConcurrentReadError
     ├── RequestValidationError (ValueError)     the request breaks a rule; nothing was sent
+    ├── UnexpectedStatusException (ValueError)  what was waited for came to another end; the SDK's name
+    │   └── CapacityError                       because AWS has no capacity for it
+    ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
     ├── SerializationError (ValueError)         an object cannot become a request body
     ├── DeserializationError (ValueError)       a response body cannot become an object
     └── CallError                               a call was begun and failed
@@ -36,6 +39,10 @@
         │   ├── ThrottlingError
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
+        │   ├── ResourceNotFound
+        │   ├── ResourceInUse
+        │   ├── ResourceLimitExceeded
+        │   ├── ConflictException
         │   ├── ModelError                      the model's container answered with an error
         │   ├── InternalFailure
         │   ├── ServiceUnavailable
@@ -81,9 +88,11 @@ __all__ = [
     "AccessDeniedError",
     "Attempt",
     "CallError",
+    "CapacityError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
+    "ConflictException",
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",
@@ -117,6 +126,9 @@ __all__ = [
     "RecordError",
     "RecordTooLongError",
     "RequestValidationError",
+    "ResourceInUse",
+    "ResourceLimitExceeded",
+    "ResourceNotFound",
     "ResponseError",
     "SageMakerAsyncError",
     "SerializationError",
@@ -137,9 +149,11 @@ __all__ = [
     "TransportError",
     "TransportTimeoutError",
     "TruncatedStreamError",
+    "UnexpectedStatusException",
     "UnmodeledStreamError",
     "UsageError",
     "ValidationError",
+    "WaiterTimeoutError",
     "WrongEventLoopError",
 ]
 
@@ -245,6 +259,46 @@ class RequestValidationError(SageMakerAsyncError, ValueError):
         super().__init__(f"{operation}: {listed}. Nothing was sent.")
         self.operation = operation
         self.problems = tuple(problems)
+
+
+class UnexpectedStatusException(SageMakerAsyncError, ValueError):
+    """What was waited for reached another status than it should; named as in the SageMaker SDK.
+
+    Attributes:
+        allowed_statuses: the statuses that were waited for; empty when it was to disappear.
+        actual_status: the one it has.
+        failure_reason: AWS's own words about why; None when it gave none.
+    """
+
+    def __init__(
+        self, message: str, allowed_statuses: Sequence[str], actual_status: str, failure_reason: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.allowed_statuses = list(allowed_statuses)
+        self.actual_status = actual_status
+        self.failure_reason = failure_reason
+
+
+class CapacityError(UnexpectedStatusException):
+    """It failed because AWS had no capacity for it: another instance type, region or time may have."""
+
+
+class WaiterTimeoutError(SageMakerAsyncError, TimeoutError):
+    """What was waited for did not come within the limit; it may still come.
+
+    Attributes:
+        seconds: the limit.
+        last_status: the last status that was seen; None when there was none.
+        failure_reason: AWS's own words in the last description; None when it gave none.
+    """
+
+    def __init__(
+        self, message: str, seconds: float, last_status: str | None = None, failure_reason: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.last_status = last_status
+        self.failure_reason = failure_reason
 
 
 class SerializationError(SageMakerAsyncError, ValueError):
@@ -473,6 +527,22 @@ class ModelNotReadyException(ThrottlingError):
 
 class ValidationError(ServiceError):
     """The service refused the request as invalid: an unknown endpoint, a body too large, a bad field."""
+
+
+class ResourceNotFound(ServiceError):
+    """There is no such resource. (Of unknown endpoints, components and models AWS says `ValidationError` instead.)"""
+
+
+class ResourceInUse(ServiceError):
+    """The resource exists already, or something else uses it."""
+
+
+class ResourceLimitExceeded(ServiceError):
+    """The account's quota for such resources is used up; Service Quotas raises it, waiting does not."""
+
+
+class ConflictException(ServiceError):
+    """Someone else changed the resource at the same time."""
 
 
 class ModelError(ServiceError):

@@ -69,7 +69,7 @@ class ByteIterator(StreamIterator[bytes]):
 
     def _take(self, parts: list[bytes]) -> None:
         self._bytes_received += sum(map(len, parts))
-        self._ready.extend(parts)
+        self.ready.extend(parts)
 
 
 class LineIterator(SplitterIterator[bytes]):

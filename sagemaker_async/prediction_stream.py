@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
 from functools import partial
 from types import TracebackType
@@ -29,6 +30,7 @@ from .iterators import (
     ServerSentEvent,
     SSEIterator,
     SSEOptions,
+    StreamIterator,
     TextIterator,
     TextOptions,
     Token,
@@ -65,9 +67,11 @@ class PredictionStream(Generic[T]):
         "_opener",
         "_read",
         "_reading",
+        "_ready",
         "_records",
         "_response",
         "_send",
+        "_started",
     )
 
     def __init__(self, send: Callable[[], ResponseStreamCall], iterator: IteratorFactory[T]) -> None:
@@ -77,7 +81,9 @@ class PredictionStream(Generic[T]):
         self._records: AsyncIterator[T] | None = None
         self._read: AsyncIterator[T] | None = None
         self._opener: asyncio.Task[Any] | None = None
+        self._ready: deque[T] = deque()
         self._iterated = False
+        self._started = False
         self._reading = False
         self._ended = False
         self._closed = False
@@ -131,7 +137,7 @@ class PredictionStream(Generic[T]):
 
     def _as(self, make_iterator: IteratorFactory[R]) -> PredictionStream[R]:
         """Return this very stream, with other records: there is one connection, and one that closes it."""
-        if self._iterated:
+        if self._iterated or self._started:
             raise StreamConsumedError("this stream is being read already; say how to read it before reading it")
         stream = cast("PredictionStream[R]", self)
         stream._make_iterator = make_iterator
@@ -168,6 +174,8 @@ class PredictionStream(Generic[T]):
     def _make_records(self) -> None:
         assert self._response is not None
         self._records = self._read = _records_of(self._make_iterator(self._response.body), self._make_iterator)
+        if isinstance(self._records, StreamIterator):
+            self._ready = self._records.ready
 
     async def _send_from(self, opener: asyncio.Task[Any] | None) -> InvokeEndpointWithResponseStreamResponse:
         """Send the request; `aclose` cancels the task that does so, as `asyncio.timeout` would."""
@@ -211,13 +219,15 @@ class PredictionStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        if self._ready:  # most tokens come in company: these need no waiting and no further coroutine
+            return self._ready.popleft()
         if self._reading:
             raise ConcurrentReadError("two tasks read from one stream at the same time; give each task its own")
         if self._closed:
             raise _closed_error()
         if self._ended:
             raise StopAsyncIteration
-        self._reading = True
+        self._reading = self._started = True
         try:
             if self._records is None:
                 await self.open()

@@ -8,6 +8,7 @@ from typing import Self, Unpack
 from .aws.channel import Channel
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
+from .hosting.client import SageMakerClient
 from .runtime.client import SageMakerRuntimeClient
 
 __all__ = ["Session"]
@@ -40,6 +41,7 @@ class Session:
             )
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
+        self._hosting: SageMakerClient | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._channel.closed else f"{self._channel.connections_in_use} connections in use"
@@ -59,6 +61,13 @@ class Session:
     def runtime(self) -> SageMakerRuntimeClient:
         """The client of SageMaker Runtime, the data plane."""
         return self._runtime
+
+    @property
+    def hosting(self) -> SageMakerClient:
+        """The client of SageMaker hosting, the control plane; its first call imports its shapes, in a thread."""
+        if self._hosting is None:
+            self._hosting = SageMakerClient(self)
+        return self._hosting
 
     @property
     def connections_in_use(self) -> int:

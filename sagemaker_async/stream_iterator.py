@@ -100,7 +100,8 @@ class StreamIterator(ABC, Generic[T]):
             raise ConfigurationError(
                 f"event_stream must be an async iterable of response stream events, not {type(event_stream).__name__}"
             )
-        self._ready: deque[T] = deque()
+        self.ready: deque[T] = deque()
+        """Records that have been made and not been yielded, in order; whoever consumes the iterator may pop them."""
         self._failure: Exception | None = None
         self._ended = False
         self._closed = False
@@ -126,7 +127,7 @@ class StreamIterator(ABC, Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        ready = self._ready
+        ready = self.ready
         if ready:
             return ready.popleft()
         if self._closed:
@@ -155,7 +156,7 @@ class StreamIterator(ABC, Generic[T]):
         """Drop what is not delivered yet and close the stream beneath; idempotent."""
         self._closed = self._ended = True
         self._failure = None
-        self._ready.clear()
+        self.ready.clear()
         await self._close_event_stream()
 
     async def _close_event_stream(self) -> None:
@@ -175,7 +176,7 @@ class StreamIterator(ABC, Generic[T]):
                 self._parts_received += len(parts)
                 self._take(parts)
             else:
-                self._ready.extend(self.finish())
+                self.ready.extend(self.finish())
                 self._ended = True
         except Exception as error:  # noqa: BLE001 - whatever a user's own split raises comes after the records before it
             if isinstance(error, StreamError):
@@ -202,7 +203,7 @@ class StreamIterator(ABC, Generic[T]):
     def _take(self, parts: list[bytes]) -> None:
         for part in parts:
             self._bytes_received += len(part)
-            self._ready.extend(self.split(part))
+            self.ready.extend(self.split(part))
 
 
 class SplitterIterator(StreamIterator[T]):
@@ -226,4 +227,4 @@ class SplitterIterator(StreamIterator[T]):
         # Splitters do not care where slices are cut, so that parts received together are split together.
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._bytes_received += len(data)
-        self._ready.extend(self._splitter.feed(data))
+        self.ready.extend(self._splitter.feed(data))

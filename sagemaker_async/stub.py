@@ -129,9 +129,10 @@ class StubTransport:
 
     def __init__(self, *answers: Answer, otherwise: Answer | None = None) -> None:
         self.requests: list[HTTPRequest] = []
-        self._script: deque[Answer] = deque(answers)
-        self._otherwise = otherwise
+        self._script: deque[Answer] = deque()
+        self._otherwise = otherwise if otherwise is None else _checked(otherwise)
         self._open = 0
+        self.add(*answers)
 
     @property
     def unused(self) -> int:
@@ -144,8 +145,8 @@ class StubTransport:
         return self._open
 
     def add(self, *answers: Answer) -> None:
-        """Append to the script."""
-        self._script.extend(answers)
+        """Append to the script; raises `ConfigurationError` for what can be no answer."""
+        self._script.extend([_checked(answer) for answer in answers])
 
     async def send(
         self,
@@ -164,13 +165,30 @@ class StubTransport:
                 f"{request.method} {request.target}; give more answers, or otherwise="
             )
         if not isinstance(answer, StubResponse | Exception):
-            answer = answer(request)
+            answer = _computed(answer(request))
         if isinstance(answer, Exception):
             raise answer
         return _Answer(answer, self)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
+
+
+def _checked(answer: Answer) -> Answer:
+    if isinstance(answer, StubResponse | Exception) or callable(answer):
+        return answer
+    raise ConfigurationError(
+        "StubTransport answers with a StubResponse, an exception, or a function of the request that returns one of "
+        f"them, not {type(answer).__name__}"
+    )
+
+
+def _computed(answer: object) -> StubResponse | Exception:
+    if isinstance(answer, StubResponse | Exception):
+        return answer
+    raise UsageError(
+        f"a scripted function returned {type(answer).__name__}; it must return a StubResponse or an exception"
+    )
 
 
 class _Answer:

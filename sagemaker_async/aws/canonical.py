@@ -108,12 +108,17 @@ def encode_path(path: str) -> str:
     return _quote(path, "/", "path")
 
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
+
+
 def encode_segment(text: str) -> str:
     """Percent-encode one raw path segment or query part: as `encode_path`, but ``/`` becomes ``%2F``.
 
     Raises:
         RequestValidationError: the text holds lone surrogates, which have no UTF-8 form.
     """
+    if _UNRESERVED.fullmatch(text):  # endpoint names are, on every call
+        return text
     return _quote(text, "", "path segment")
 
 

@@ -86,9 +86,16 @@ class Channel:
             ConfigurationError: a setting is wrong, or there is no region.
             SessionClosedError, WrongEventLoopError: as `check_usable`.
         """
+        return self.open_pipeline(service) or await self._open(service)
+
+    def open_pipeline(self, service: Service) -> Pipeline | None:
+        """Return the service's pipeline if it is open.
+
+        Raises:
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
         self.check_usable()
-        pipeline = self._pipelines.get(service.name)
-        return pipeline if pipeline is not None else await self._open(service)
+        return self._pipelines.get(service.name)
 
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
@@ -103,12 +110,15 @@ class Channel:
             settings = self._settings
             if settings is None:
                 settings = await resolve_settings(self.config, environ=self._environ)
+                # In a thread too: the versions it names are read from the installed packages' metadata.
+                agent = await asyncio.to_thread(
+                    user_agent, settings.retry.mode or "standard", settings.user_agent_app_id
+                )
             self.check_usable()  # it may have been closed meanwhile
             if self._settings is None:
                 self._settings = settings
                 self.timeouts = settings.timeouts
                 self.validate_params = settings.validate_params
-                agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
                 self.common_headers = {"User-Agent": agent}
                 monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
                 self._interceptors = InterceptorChain((*self.config.interceptors, *monitoring))

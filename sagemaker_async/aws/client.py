@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self, Unpack
+from typing import Any, ClassVar, NamedTuple, Self, Unpack
 
 from sagemaker_async.config import Config, ConfigFields, Timeouts
 from sagemaker_async.errors import (
@@ -59,11 +59,14 @@ class PreparedCall(NamedTuple):
     operation: Operation
     shape: RequestShape
     unread: Readable | None
-    """The body, when it has still to be read; the shape has an empty one in its place."""
+    """The body, when it has still to be read; the shape has a stand-in for it."""
     options: CallOptions
 
 
 _NO_OPTIONS = CallOptions()
+
+_TO_BE_READ = b"\0"
+"""Stands for a body that has still to be read: some body, which no rule about having one mistakes for none."""
 
 
 class ServiceClient:
@@ -135,7 +138,7 @@ class ServiceClient:
                     values[name] = body
                 else:
                     unread = body
-                    values[name] = b""
+                    values[name] = _TO_BE_READ
         try:
             shape = self._shape(operation, values)
         except RequestValidationError as error:
@@ -153,6 +156,10 @@ class ServiceClient:
         return unvalidated_request(operation.request, operation.name, values, operation.path_fields)
 
     async def call(self, prepared: PreparedCall) -> Any:
+        """Do as `perform`, under the name that clients without a `call` of their own use."""
+        return await self.perform(prepared)
+
+    async def perform(self, prepared: PreparedCall) -> Any:
         """Send a prepared call and return its response; with `Config.raise_response_errors` off, also for a failure.
 
         Raises:
@@ -184,10 +191,11 @@ class ServiceClient:
         """
         operation, shape, unread, options = call
         channel = self._channel
-        channel.check_usable()
+        pipeline = channel.open_pipeline(operation.service)
         if unread is not None:
             shape = await self._with_body(operation, shape, unread)
-        pipeline = await channel.pipeline(operation.service)
+        if pipeline is None:
+            pipeline = await channel.pipeline(operation.service)
         endpoint = pipeline.endpoint
         request = build_request(operation, shape, endpoint.origin, endpoint.base_path, channel.common_headers)
         resource = shape.__dict__[operation.resource] if operation.resource is not None else None
@@ -205,8 +213,12 @@ class ServiceClient:
         self._operation_named(operation_name)
         return False
 
-    def get_paginator(self, operation_name: str) -> NoReturn:
-        """Raise `ConfigurationError`: no operation of this service answers in pages."""
+    def get_paginator(self, operation_name: str) -> object:
+        """Return what iterates over the pages of an operation, as boto3's method of this name does.
+
+        Raises:
+            ConfigurationError: there is no such operation, or it does not answer in pages.
+        """
         self._operation_named(operation_name)
         raise ConfigurationError(f"{operation_name} does not answer in pages: call it, and there is the whole answer")
 
@@ -215,8 +227,12 @@ class ServiceClient:
         """The names `get_waiter` knows."""
         return []
 
-    def get_waiter(self, waiter_name: str) -> NoReturn:
-        """Raise `ConfigurationError`: this service has no waiters."""
+    def get_waiter(self, waiter_name: str) -> object:
+        """Return what waits for something, as boto3's method of this name does.
+
+        Raises:
+            ConfigurationError: there is no such waiter.
+        """
         raise ConfigurationError(f"there is no waiter {waiter_name!r}: this service has none")
 
     def _operation_named(self, name: str) -> Operation:

@@ -24,7 +24,6 @@ class Progress(NamedTuple):
     """After each piece of the response's body has come."""
 
 
-
 class HTTPRequest(NamedTuple):
     """One HTTP/1.1 request, complete but for its signature."""
 
@@ -36,6 +35,10 @@ class HTTPRequest(NamedTuple):
     headers: Mapping[str, str]
     """Header fields in the order they are sent; Host and Content-Length are the transport's own."""
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        what = f"{len(self.headers)} header fields, {len(self.body)} bytes"
+        return f"<HTTPRequest {self.method} {self.origin}{self.target}, {what}>"
 
 
 class HTTPResponse(Protocol):

@@ -2,8 +2,8 @@
 
 Override what you need; a method may be plain or ``async`` unless it says otherwise. They run on the event loop, so they
 must not block. What one raises ends the call and reaches the caller as it is: an interceptor that only watches should
-not raise. The ways out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with`` blocks
-do.
+not raise. The ways out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with``
+blocks do.
 
 A call that was begun ends in exactly one way: `after_call`, or `abandoned`. When `AttemptOutcome.streaming` is true
 there, `after_stream` follows.

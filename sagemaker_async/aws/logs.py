@@ -16,7 +16,7 @@ from .http import HTTPRequest, HTTPResponse
 from .operation import Operation
 from .shapes import ResponseMetadata, aws_names
 
-__all__ = ["log_call", "log_request", "log_response"]
+__all__ = ["log_abandoned", "log_call", "log_request", "log_response"]
 
 calls = logging.getLogger("sagemaker_async.calls")
 wire = logging.getLogger("sagemaker_async.wire")
@@ -28,16 +28,29 @@ def log_call(operation: Operation, resource: str | None, outcome: ResponseMetada
     """Log the one line of a call that has ended, or of a stream that has begun."""
     if not calls.isEnabledFor(logging.INFO):
         return
-    where = f"{operation.name} on {resource!r}" if resource else operation.name
     result = outcome.outcome if isinstance(outcome, CallError) else str(outcome.status)
+    _log(operation, resource, result, seconds, len(outcome.attempts), outcome.request_id)
+
+
+def log_abandoned(
+    operation: Operation, resource: str | None, error: BaseException, seconds: float, attempts: int
+) -> None:
+    """Log the one line of a call that has ended without an outcome, such as a cancelled one."""
+    if calls.isEnabledFor(logging.INFO):
+        _log(operation, resource, type(error).__name__, seconds, attempts, None)
+
+
+def _log(
+    operation: Operation, resource: str | None, result: str, seconds: float, attempts: int, request_id: str | None
+) -> None:
     calls.info(
         "%s: %s in %.3f s, %d attempt%s, request id %s",
-        where,
+        f"{operation.name} on {resource!r}" if resource else operation.name,
         result,
         seconds,
-        len(outcome.attempts),
-        "" if len(outcome.attempts) == 1 else "s",
-        outcome.request_id,
+        attempts,
+        "" if attempts == 1 else "s",
+        request_id,
     )
 
 

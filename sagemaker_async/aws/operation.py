@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sagemaker_async.errors import ServiceError
 
@@ -23,21 +24,29 @@ class Service:
     """AWS's id of it, such as ``sagemaker-runtime``: the key of `Config.endpoint_urls`."""
     endpoint_rules: EndpointRules
     retry_rules: RetryRules
+    protocol: Literal["rest-json", "json-rpc", "query"] = "rest-json"
+    """How its requests and answers are written; see `protocols`."""
+    target_prefix: str = ""
+    """What json-rpc puts before an operation's name, such as ``DynamoDB_20120810``."""
+    api_version: str = ""
+    """What query sends as the version, such as ``2011-06-15``."""
     errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
     """Exception of each error code that any operation of the service may answer."""
+    slow_answer_hint: str = "raise the limit if the service is to take longer"
+    """What to do when no answer began in time; ends the message of that error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
-    """One operation of a service with the rest-json protocol."""
+    """One operation of a service; fields about header fields and bodies are for the rest-json protocol alone."""
 
     name: str
     """AWS's name, such as ``InvokeEndpoint``."""
     service: Service
-    path: str
-    """With the field names in braces: ``/endpoints/{endpoint_name}/invocations``."""
     request: type[RequestShape]
     response: type[ResponseShape]
+    path: str = "/"
+    """With the field names in braces: ``/endpoints/{endpoint_name}/invocations``."""
     resource: str | None = None
     """The request field that names what the call is on, for messages."""
     method: str = "POST"
@@ -58,7 +67,8 @@ class Operation:
     errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
     """Exception of each error code this operation adds to its service's."""
 
-    @property
-    def path_fields(self) -> list[str]:
-        """The request fields that are part of the path."""
-        return re.findall(r"\{(\w+)\}", self.path)
+    path_fields: tuple[str, ...] = field(init=False)
+    """The request fields that are part of the path."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path_fields", tuple(re.findall(r"\{(\w+)\}", self.path)))

@@ -32,7 +32,7 @@ from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
-from .logs import log_call, log_request, log_response
+from .logs import log_abandoned, log_call, log_request, log_response
 from .operation import Operation, Service
 from .outcomes import Outcome
 from .protocols import service_error
@@ -112,11 +112,19 @@ class Pipeline:
         if self._interceptors:
             call.context = self._context(call)
         try:
-            reply = await self._within_total(call, request)
+            if timeouts.total is None:
+                reply = await self._attempts(call, request)
+            else:
+                reply = await self._within(timeouts.total, call, request)
         except CallError as error:
             log_call(operation, resource, error, time.monotonic() - call.started)
             if call.context is not None:
                 await self._interceptors.after_call(call.outcome(None, error))
+            raise
+        except BaseException as error:
+            log_abandoned(operation, resource, error, time.monotonic() - call.started, call.number)
+            if call.context is not None:
+                self._interceptors.abandoned(call.context, error)
             raise
         log_call(operation, resource, reply.metadata, time.monotonic() - call.started)
         if call.context is not None:
@@ -140,10 +148,7 @@ class Pipeline:
             call.invocation_id,
         )
 
-    async def _within_total(self, call: Call, request: HTTPRequest) -> Reply:
-        total = call.timeouts.total
-        if total is None:
-            return await self._attempts(call, request)
+    async def _within(self, total: float, call: Call, request: HTTPRequest) -> Reply:
         try:
             async with asyncio.timeout(total) as limit:
                 return await self._attempts(call, request)
@@ -152,7 +157,9 @@ class Pipeline:
                 raise
         raise call.failed(
             TotalTimeoutError(
-                f"not done within {total:g} s (Timeouts.total), over all attempts and the delays between them", total
+                f"not done within {total:g} s (Timeouts.total, or the call's timeout), over all attempts and the delays "
+                "between them; allow more, or less for each attempt (Timeouts.first_byte) so that others fit in",
+                total,
             )
         )
 
@@ -225,18 +232,17 @@ class Pipeline:
         self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials
     ) -> HTTPRequest:
         """Return the request of one attempt, signed."""
-        headers = {
-            **request.headers,
-            "amz-sdk-invocation-id": call.invocation_id,
-            "amz-sdk-request": f"attempt={call.number}; max={self._policy.max_attempts}",
-        }
-        unsigned = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
+        unsigned = request
         if call.context is not None:
+            call.context.access_key_id = credentials.access_key_id
             unsigned = await self._interceptors.before_attempt(call.context, unsigned)
             if unsigned.body is not request.body:
                 payload_hash = await _payload_hash(unsigned.body)
         now = self._clock() + self._clock_offset
         signed = self._signer.sign(unsigned, credentials, now, payload_hash=payload_hash)
+        # After signing, as botocore adds them.
+        signed["amz-sdk-invocation-id"] = call.invocation_id
+        signed["amz-sdk-request"] = f"attempt={call.number}; max={self._policy.max_attempts}"
         outgoing = HTTPRequest(unsigned.method, unsigned.origin, unsigned.target, signed, unsigned.body)
         log_request(call.operation, outgoing)
         return outgoing
@@ -258,7 +264,7 @@ class Pipeline:
 
     def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:
         if response is None or not isinstance(error, ServiceError):
-            return Outcome(not_sent=error.not_sent, stale=error.stale, ambiguous=error.ambiguous)
+            return Outcome(not_sent=error.not_sent and error.retryable, stale=error.stale, ambiguous=error.ambiguous)
         headers = response.headers
         return Outcome(
             status=error.status,

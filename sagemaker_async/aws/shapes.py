@@ -9,6 +9,7 @@ Both spellings of a field are accepted on the way in: ``endpoint_name`` and AWS'
 from __future__ import annotations
 
 import difflib
+import functools
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -104,11 +105,13 @@ def unvalidated_request(shape: type[S], operation: str, values: Mapping[str, Any
     return cast("S", shape.model_construct(set(fields), **fields))
 
 
+@functools.cache
 def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     """Return AWS's name of each field of a shape, by its Python name."""
     return {name: info.alias or name for name, info in shape.model_fields.items()}
 
 
+@functools.cache
 def aws_field(shape: type[pydantic.BaseModel], aws_name: str) -> str:
     """Return the Python name of a shape's field from AWS's."""
     return next(name for name, info in shape.model_fields.items() if aws_name in (info.alias, name))

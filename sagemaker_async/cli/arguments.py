@@ -188,6 +188,14 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--tokens", type=int, default=40, metavar="N", help="most tokens to generate (%(default)s)")
     parser.add_argument("--plain", action="store_true", help="no colours, also on a terminal")
     _add_token_delay(parser)
+    web = parser.add_argument_group("a page in the browser, instead (needs the extra demo)")
+    web.add_argument("--web", action="store_true", help="serve a page on this machine until Ctrl-C or SIGTERM")
+    web.add_argument("--port", type=int, default=8000, help="port of the page, 0 for any free one (%(default)s)")
+    web.add_argument("--endpoint-name", metavar="NAME", help="ask an endpoint of AWS's, not one on this machine")
+    web.add_argument("--chat", action="store_true", help="that endpoint takes OpenAI's messages rather than inputs")
+    web.add_argument("--region", metavar="REGION", help="its AWS region, e.g. us-east-1")
+    web.add_argument("--profile", metavar="NAME", help="profile of the shared AWS files")
+    web.add_argument("--endpoint-url", metavar="URL", help="server to call in place of AWS's")
 
 
 def _add_token_delay(parser: argparse.ArgumentParser) -> None:

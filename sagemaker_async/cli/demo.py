@@ -37,7 +37,14 @@ _MOST_TOKENS = 4096
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demonstration; returns 0 when every check passed, else 1. Raises `SageMakerAsyncError`."""
+    """Run the demonstration, or serve the page; returns 0 when all went well, else 1. Raises `SageMakerAsyncError`."""
+    if arguments.web:
+        from . import web
+
+        return web.run(arguments)
+    for option in ("endpoint_name", "chat", "region", "profile", "endpoint_url"):
+        if getattr(arguments, option):
+            raise ConfigurationError(f"--{option.replace('_', '-')} is for the page: add --web")
     if not 1 <= arguments.tokens <= _MOST_TOKENS:
         raise ConfigurationError(f"--tokens must be from 1 to {_MOST_TOKENS}, got {arguments.tokens}")
     return asyncio.run(_demonstrate(arguments, console_for(plain=arguments.plain)))

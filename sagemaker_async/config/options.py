@@ -104,9 +104,9 @@ class Config:
     interceptors: Sequence[Interceptor] = ()
     """Objects that see every call and attempt, in this order; see `sagemaker_async.aws.interceptors.Interceptor`."""
     client_side_monitoring: bool | ClientSideMonitoring | None = None
-    """Send a datagram about every call and attempt to AWS's monitoring agent: True where the environment and the profile
-    say (`AWS_CSM_HOST`, `AWS_CSM_PORT`, `AWS_CSM_CLIENT_ID`), or a `sagemaker_async.aws.monitoring.ClientSideMonitoring`
-    of your own. None: `AWS_CSM_ENABLED`, then the profile's ``csm_enabled``."""
+    """Send a datagram about every call and attempt to AWS's monitoring agent. True: to where `AWS_CSM_HOST` and
+    `AWS_CSM_PORT` or the profile say; or a `sagemaker_async.aws.monitoring.ClientSideMonitoring` of your own.
+    None: only if `AWS_CSM_ENABLED` or the profile's ``csm_enabled`` says so."""
     transport: Transport | None = None
     """What sends requests, in place of aiohttp: a `StubTransport` in tests, or your own. None: aiohttp."""
     max_connections: int = 128

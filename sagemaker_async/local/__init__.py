@@ -5,6 +5,9 @@
         async with Session(**local.client_options) as session:
             answer = await session.runtime.invoke_endpoint(endpoint_name="echo", body=b"hello")
 
+It has a control plane as well, for clients that create what they invoke: ``local.add_model("my-model", callable)`` says
+what runs behind a model that CreateModel makes; see `sagemaker_async.local.control_plane`.
+
 Names are imported when they are first used (PEP 562), so that the pytest plugin in this package costs a test run that
 does not ask for it nothing: importing this module imports neither aiohttp nor pydantic.
 """

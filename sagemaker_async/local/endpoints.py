@@ -1,5 +1,8 @@
 """The endpoints of an embedded SageMaker: what they run, what they count, and what goes wrong on them.
 
+An `Endpoint` is what the data plane sees; what it runs is its `Deployment`, a value that an update replaces as a whole.
+Requests that target no variant are spread by the variants' weights, always in the same order.
+
 Counters change on the event loop of the embedded SageMaker and may be read from any thread. `Endpoint.until` and
 `Endpoint.wait_until` wait for a condition over them without polling and without sleeping.
 """
@@ -7,10 +10,10 @@ Counters change on the event loop of the embedded SageMaker and may be read from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from sagemaker_async.errors import ConfigurationError
 
@@ -18,19 +21,58 @@ from .faults import FaultScript
 from .gate import Signal
 from .models import Model
 
-__all__ = ["REAL_TIME_BODY_LIMIT", "AsyncInvocation", "Endpoint"]
+__all__ = ["REAL_TIME_BODY_LIMIT", "SERVERLESS_BODY_LIMIT", "AsyncInvocation", "Deployment", "Endpoint", "Variant"]
 
 REAL_TIME_BODY_LIMIT = 26_214_400
 """Bytes a real-time endpoint accepts."""
+SERVERLESS_BODY_LIMIT = 4_194_304
+"""Bytes a serverless endpoint accepts."""
+
+
+class Variant(NamedTuple):
+    """One production variant, or one inference component on it."""
+
+    name: str
+    """The variant's name."""
+    model: Model | None
+    """None for a variant that only hosts inference components."""
+    weight: float = 1.0
+    """Its share of the requests that target no variant, relative to the others' weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What an endpoint runs.
+
+    Raises:
+        ConfigurationError: there is no variant, or a location is no URL of S3.
+    """
+
+    variants: tuple[Variant, ...]
+    async_output: str
+    """``s3://bucket/prefix`` for the results of InvokeEndpointAsync."""
+    async_failure: str
+    """The same for its failures."""
+    body_limit: int = REAL_TIME_BODY_LIMIT
+    """Bytes the two synchronous routes accept."""
+
+    def __post_init__(self) -> None:
+        for label in ("async_output", "async_failure"):
+            location = getattr(self, label)
+            scheme, _, place = location.partition("://")
+            if scheme not in ("s3", "https") or not place.strip("/"):
+                raise ConfigurationError(f"{label} must look like s3://bucket/prefix, got {location!r}")
+        if not self.variants:
+            raise ConfigurationError("variants must name at least one production variant, got none")
 
 
 class Endpoint:
-    """One endpoint; made by `LocalSageMaker.add_endpoint`.
+    """One endpoint; made by `LocalSageMaker.add_endpoint`, or by CreateEndpoint.
 
     Attributes:
         name: its name.
-        variants: names of its production variants; the first is invoked unless the request targets another.
-        body_limit: bytes its two synchronous routes accept.
+        deployment: what it runs.
+        components: the inference components in service on it, by name; empty unless CreateInferenceComponent was used.
         faults: what goes wrong with the next requests.
         requests: how many requests came for it, refused ones included.
         invocations: how many times the model was run.
@@ -40,27 +82,10 @@ class Endpoint:
         stalled: how many requests wait in a scripted `Stall`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: Model,
-        *,
-        variants: Sequence[str],
-        body_limit: int,
-        async_output: str,
-        async_failure: str,
-    ) -> None:
-        for label, location in (("async_output", async_output), ("async_failure", async_failure)):
-            if not location.startswith("s3://") or not location[5:].strip("/"):
-                raise ConfigurationError(f"{label} must look like s3://bucket/prefix, got {location!r}")
-        if not variants or isinstance(variants, str):
-            raise ConfigurationError(f"variants must name at least one production variant, got {variants!r}")
+    def __init__(self, name: str, deployment: Deployment) -> None:
         self.name: Final = name
-        self.model: Final = model
-        self.variants: Final = tuple(variants)
-        self.body_limit: Final = body_limit
-        self.async_output: Final = async_output.rstrip("/")
-        self.async_failure: Final = async_failure.rstrip("/")
+        self.deployment = deployment
+        self.components: Final[dict[str, Variant]] = {}
         self.faults: Final = FaultScript()
         self.requests = 0
         self.invocations = 0
@@ -68,10 +93,30 @@ class Endpoint:
         self.completed_streams = 0
         self.abandoned_streams = 0
         self.stalled = 0
+        self._shares: dict[str, float] = {}
         self._signal = Signal()
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name!r}: {self.requests} requests, {self.invocations} invocations>"
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of its production variants."""
+        return tuple([variant.name for variant in self.deployment.variants])
+
+    def next_variant(self) -> Variant:
+        """Return the variant that the next untargeted request goes to.
+
+        Smooth weighted round robin: over any run of requests as long as the weights' sum, each variant gets its share.
+        """
+        variants = self.deployment.variants
+        if len(variants) == 1:
+            return variants[0]
+        shares = {variant.name: self._shares.get(variant.name, 0.0) + variant.weight for variant in variants}
+        chosen = max(variants, key=lambda variant: shares[variant.name])
+        shares[chosen.name] -= sum([variant.weight for variant in variants])
+        self._shares = shares
+        return chosen
 
     def changed(self) -> None:
         """Tell those who wait that a counter changed."""

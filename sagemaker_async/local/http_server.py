@@ -84,6 +84,7 @@ class LoopbackServer:
             self._handlers.discard(task)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._state.transitions.settle()
         request_id = str(uuid.uuid4())
         headers = {"x-amzn-RequestId": request_id, "Date": self._state.http_date()}
         target = request.raw_path

@@ -110,15 +110,21 @@ class ModelFailure(Exception):
     """Raised by a model to answer with a status and body of its choice; the client gets a ModelError.
 
     A status of 0 is what SageMaker reports when the container did not answer in time.
+
+    Args:
+        status: the container's HTTP status.
+        message: the container's body.
+        log_group_only: whether the error's LogStreamArn ends at the log group, as when no one instance is to blame.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, log_group_only: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.log_group_only = log_group_only
 
-    def __reduce__(self) -> tuple[type[ModelFailure], tuple[int, str]]:
-        return type(self), (self.status, self.message)
+    def __reduce__(self) -> tuple[type[ModelFailure], tuple[int, str], dict[str, bool]]:
+        return type(self), (self.status, self.message), {"log_group_only": self.log_group_only}
 
 
 @runtime_checkable

@@ -16,10 +16,11 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from sagemaker_async.aws.partitions import partition_of
 from sagemaker_async.errors import InternalStreamFailure, ModelStreamError, StreamError
 
 from .answers import Refusal, json_answer, json_refusal, scripted_answer
-from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint
+from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint, Variant
 from .faults import NO_FAULTS, NotAnEventStream, Plan, Reset, Status, Throttle
 from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, definite_type
 from .operations import (
@@ -41,6 +42,14 @@ __all__ = ["RuntimeCall", "RuntimeService"]
 _route_of = re.compile(r"/endpoints/([^/]+)/([a-z-]+)").fullmatch
 _SESSION_SECONDS = 1200.0
 _ASYNC_TIMEOUT_SECONDS = 900
+_NO_COMPONENT_NAMED = (
+    "Inference Component Name header is required for endpoints to which you plan to deploy inference components. "
+    "Please include Inference Component Name header or consider using SageMaker models."
+)
+_NO_COPIES = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress "
+    "(if configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 
 
 class RuntimeService:
@@ -76,7 +85,7 @@ class RuntimeCall:
             endpoint.requests += 1
             endpoint.changed()
             self.plan = endpoint.faults.next()
-            self.body_limit = endpoint.body_limit
+            self.body_limit = endpoint.deployment.body_limit
         if operation.name == "InvokeEndpointAsync":
             self.body_limit = ASYNC_BODY_LIMIT
 
@@ -97,18 +106,17 @@ class RuntimeCall:
         request = invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
         if endpoint is None:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
-        if request.target_variant is not None and request.target_variant not in endpoint.variants:
-            raise invalid(f"Variant {request.target_variant} of endpoint {self._name} not found.")
+        variant = _chosen_variant(endpoint, request)
         if self.plan.faults:
             scripted = await self._instead_of_the_model(exchange, endpoint)
             if scripted is not None:
                 return scripted
         match self._operation.name:
             case "InvokeEndpoint":
-                return await self._invoke(exchange, endpoint, request)
+                return await self._invoke(exchange, endpoint, request, variant)
             case "InvokeEndpointWithResponseStream":
-                return await self._stream(exchange, endpoint, request)
-        return await self._invoke_async(exchange, endpoint, request)
+                return await self._stream(exchange, endpoint, request, variant)
+        return await self._invoke_async(exchange, endpoint, request, variant)
 
     async def _instead_of_the_model(self, exchange: Exchange, endpoint: Endpoint) -> web.StreamResponse | None:
         for fault in exchange.plan.faults:
@@ -123,44 +131,49 @@ class RuntimeCall:
                 return await send_body(exchange, endpoint, fault.body, headers)
         return None
 
-    async def _run(self, endpoint: Endpoint, request: InvocationRequest) -> ModelOutput:
+    async def _run(self, endpoint: Endpoint, request: InvocationRequest, variant: Variant) -> ModelOutput:
+        assert variant.model is not None
         endpoint.invocations += 1
         endpoint.changed()
-        return await endpoint.model.invoke(request, self._state.executor)
+        return await variant.model.invoke(request, self._state.executor)
 
-    async def _invoke(self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest) -> web.StreamResponse:
+    async def _invoke(
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
+    ) -> web.StreamResponse:
         headers = exchange.headers
         if request.session_id == "NEW_SESSION":
             request = replace(request, session_id=str(uuid.uuid4()))
             expires = self._state.iso_date(_SESSION_SECONDS)
             headers[PREFIX + "New-Session-Id"] = f"{request.session_id}; Expires={expires}"
         try:
-            response = await self._run(endpoint, request)
+            response = await self._run(endpoint, request, variant)
             body = await _whole_body(response)
         except ModelFailure as failure:
-            raise self._model_error(endpoint, failure) from failure
+            raise self._model_error(endpoint, request, variant, failure) from failure
         headers["Content-Type"] = _content_type(request, response)
         if response.close_session and request.session_id is not None:
             headers[PREFIX + "Closed-Session-Id"] = request.session_id
-        _describe(endpoint, request, response, headers)
+        _describe(variant, response, headers)
         headers.update(response.headers)
         await before_answer(exchange, endpoint, self._state)
         return await send_body(exchange, endpoint, body, headers)
 
-    async def _stream(self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest) -> web.StreamResponse:
+    async def _stream(
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
+    ) -> web.StreamResponse:
         first: bytes | StreamError | None
         try:
-            response = await self._run(endpoint, request)
+            response = await self._run(endpoint, request, variant)
             parts = _one_part(response.body) if isinstance(response.body, bytes) else response.body
             # The head waits for the first part: until then a failure is still an HTTP status.
             first = await anext(parts, None)
         except ModelFailure as failure:
-            raise self._model_error(endpoint, failure) from failure
+            raise self._model_error(endpoint, request, variant, failure) from failure
         except (ModelStreamError, InternalStreamFailure) as error:
             first = error
         headers = exchange.headers
         headers[PREFIX + "Content-Type"] = _content_type(request, response)
-        _describe(endpoint, request, response, headers)
+        _describe(variant, response, headers)
         try:
             await before_answer(exchange, endpoint, self._state)
         except BaseException:
@@ -169,21 +182,25 @@ class RuntimeCall:
         return await EventStreamAnswer(exchange, endpoint, headers).send(first, parts)
 
     async def _invoke_async(
-        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
     ) -> web.StreamResponse:
         fields = async_fields(exchange.request.headers)
         if (fields.input_location is None) == (not exchange.body):
             raise invalid("Exactly one of Body and InputLocation must be given.")
         name = str(uuid.uuid4())
-        place = [endpoint.async_output, (fields.output_extension or "").strip("/"), fields.filename or f"{name}.out"]
+        place = [
+            endpoint.deployment.async_output.rstrip("/"),
+            (fields.output_extension or "").strip("/"),
+            fields.filename or f"{name}.out",
+        ]
         invocation = AsyncInvocation(
             endpoint_name=endpoint.name,
             inference_id=request.inference_id or str(uuid.uuid4()),
             output_location="/".join(filter(None, place)),
-            failure_location=f"{endpoint.async_failure}/{name}-error.out",
+            failure_location=f"{endpoint.deployment.async_failure.rstrip('/')}/{name}-error.out",
         )
         self._state.keep(invocation)
-        self._state.spawn(self._run_async(endpoint, request, fields, invocation))
+        self._state.spawn(self._run_async(endpoint, request, variant, fields, invocation))
         headers = exchange.headers
         headers[PREFIX + "OutputLocation"] = invocation.output_location
         headers[PREFIX + "FailureLocation"] = invocation.failure_location
@@ -191,9 +208,19 @@ class RuntimeCall:
         return json_answer({"InferenceId": invocation.inference_id}, headers, status=202)
 
     async def _run_async(
-        self, endpoint: Endpoint, request: InvocationRequest, fields: AsyncFields, invocation: AsyncInvocation
+        self,
+        endpoint: Endpoint,
+        request: InvocationRequest,
+        variant: Variant,
+        fields: AsyncFields,
+        invocation: AsyncInvocation,
     ) -> None:
         objects = self._state.objects
+
+        def fail(refusal: Refusal) -> None:
+            objects[invocation.failure_location] = refusal.message.encode()
+            invocation.done.set_result(False)
+
         try:
             if fields.input_location is not None:
                 body = objects.get(fields.input_location)
@@ -201,25 +228,28 @@ class RuntimeCall:
                     raise ModelFailure(404, f"there is no object at {fields.input_location}")
                 request = replace(request, body=body)
             async with asyncio.timeout(fields.timeout or _ASYNC_TIMEOUT_SECONDS):
-                output = await _whole_body(await self._run(endpoint, request))
+                output = await _whole_body(await self._run(endpoint, request, variant))
         except asyncio.CancelledError:
             invocation.done.cancel()
             raise
         except TimeoutError:
-            self._failed(endpoint, invocation, ModelFailure(0, "Your invocation timed out."))
+            fail(self._model_error(endpoint, request, variant, ModelFailure(0, "Your invocation timed out.")))
         except ModelFailure as failure:
-            self._failed(endpoint, invocation, failure)
+            fail(self._model_error(endpoint, request, variant, failure))
         else:
             objects[invocation.output_location] = output
             invocation.done.set_result(True)
 
-    def _failed(self, endpoint: Endpoint, invocation: AsyncInvocation, failure: ModelFailure) -> None:
-        self._state.objects[invocation.failure_location] = self._model_error(endpoint, failure).message.encode()
-        invocation.done.set_result(False)
-
-    def _model_error(self, endpoint: Endpoint, failure: ModelFailure) -> Refusal:
+    def _model_error(
+        self, endpoint: Endpoint, request: InvocationRequest, variant: Variant, failure: ModelFailure
+    ) -> Refusal:
         region, account = self._state.region, self._state.account_id
         group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
+        if request.component in endpoint.components:
+            group = f"/aws/sagemaker/InferenceComponents/{request.component}"
+        log_arn = f"arn:{partition_of(region).id}:logs:{region}:{account}:log-group:{group}"
+        if not failure.log_group_only:
+            log_arn += f":log-stream:{variant.name}/i-00000000000000000"
         side, code = (
             ("client", "CLIENT_ERROR_FROM_MODEL")
             if 400 <= failure.status < 500
@@ -233,8 +263,7 @@ class RuntimeCall:
             f"#logEventViewer:group={group} in account {account} for more information.",
             fields={
                 "ErrorCode": code,
-                "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}"
-                f":log-stream:{endpoint.variants[0]}/i-00000000000000000",
+                "LogStreamArn": log_arn,
                 "OriginalMessage": failure.message,
                 "OriginalStatusCode": failure.status,
             },
@@ -245,10 +274,36 @@ def _content_type(request: InvocationRequest, response: ModelOutput) -> str:
     return response.content_type or definite_type(request.accept) or request.content_type or "application/octet-stream"
 
 
-def _describe(endpoint: Endpoint, request: InvocationRequest, response: ModelOutput, headers: dict[str, str]) -> None:
-    headers["x-Amzn-Invoked-Production-Variant"] = request.target_variant or endpoint.variants[0]
+def _describe(variant: Variant, response: ModelOutput, headers: dict[str, str]) -> None:
+    headers["x-Amzn-Invoked-Production-Variant"] = variant.name
     if response.custom_attributes is not None:
         headers[PREFIX + "Custom-Attributes"] = response.custom_attributes
+
+
+def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
+    """Return the variant or inference component that a request goes to; raises `Refusal` when it names none there is.
+
+    An endpoint that hosts no inference component hands the name on to its model.
+    """
+    target = request.target_variant
+    if target is not None and target not in endpoint.variants:
+        raise invalid(f"Variant {target} of endpoint {endpoint.name} not found.")
+    variants = endpoint.deployment.variants
+    if request.component is not None:
+        component = endpoint.components.get(request.component)
+        if component is not None:
+            return _serving(component, _NO_COPIES)
+        if any(variant.model is None for variant in variants):
+            raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
+    if target is None:
+        return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
+    return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)
+
+
+def _serving(variant: Variant, otherwise: str) -> Variant:
+    if variant.model is None:
+        raise invalid(otherwise)
+    return variant
 
 
 async def _one_part(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -2,7 +2,8 @@
 
 `LocalSageMaker` runs on the caller's event loop, `ThreadedLocalSageMaker` on a thread with a loop of its own; both have
 the same methods (`EmbeddedSageMaker`), which may be called from any thread. How requests reach the services is in
-`sagemaker_async.local.http_server`, what they are answered in `sagemaker_async.local.runtime`.
+`sagemaker_async.local.http_server`, what they are answered in `sagemaker_async.local.runtime` and in
+`sagemaker_async.local.control_plane`.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ from sagemaker_async.config import ConfigFields, Credentials, check_region
 from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .answers import Refusal
-from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint
+from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
+from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model, ModelLike, as_model
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
-from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest
+from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
+from .transitions import Transitions, TransitionTimes
 
 __all__ = ["EmbeddedSageMaker", "LocalSageMaker", "ThreadedLocalSageMaker"]
 
 _MODEL_THREADS = 32
 
 
-class EmbeddedSageMaker:
+class EmbeddedSageMaker(Seeding):
     """What the two forms of the embedded SageMaker share; use `LocalSageMaker` or `LocalSageMaker.in_thread`.
 
     Args:
@@ -42,9 +45,14 @@ class EmbeddedSageMaker:
         credentials: who may call; None takes fixed ones that are worth nothing elsewhere (see `client_options`).
         clock: returns seconds since the epoch; signatures are judged and answers dated by it.
         sleep: what `SlowFirstByte` waits with.
+        transition_times: seconds that changes of state take (Creating to InService, ...), for all kinds of resources or
+            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent and MonitoringSchedule. None: they
+            are complete at the next call.
+        stepped_clock: whether the time that changes of state go by stands still but for `step`; they take one second
+            then, unless `transition_times` says otherwise. Signatures are judged by `clock` all the same.
 
     Raises:
-        ConfigurationError: the region or port can be none.
+        ConfigurationError: the region, port or a time can be none.
     """
 
     def __init__(
@@ -56,6 +64,8 @@ class EmbeddedSageMaker:
         credentials: Credentials | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        transition_times: TransitionTimes | None = None,
+        stepped_clock: bool = False,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
@@ -72,10 +82,17 @@ class EmbeddedSageMaker:
             clock=clock,
             sleep=sleep,
             executor=self._executor,
+            transitions=Transitions(clock, transition_times, stepped=stepped_clock),
             account_id=self._credentials.account_id or ACCOUNT_ID,
             keys={self._credentials.access_key_id: self._credentials},
         )
-        self._server = LoopbackServer(self._state, [RuntimeService(self._state)])
+        self._control_plane = ControlPlane(self._state)
+        services: list[Service] = [
+            RuntimeService(self._state),
+            ControlPlaneService(self._state, self._control_plane),
+            IdentityService(self._state),
+        ]
+        self._server = LoopbackServer(self._state, services)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._url or 'not running'}: {', '.join(self.endpoints) or 'no endpoints'}>"
@@ -124,7 +141,8 @@ class EmbeddedSageMaker:
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """The endpoints by their names."""
+        """The endpoints that can be invoked, by their names."""
+        self._state.transitions.settle()
         return self._state.endpoints
 
     def add_endpoint(
@@ -137,7 +155,7 @@ class EmbeddedSageMaker:
         async_output: str | None = None,
         async_failure: str | None = None,
     ) -> Endpoint:
-        """Add an endpoint that is in service at once.
+        """Add an endpoint that is in service at once, with a model and an endpoint configuration made for it.
 
         Args:
             name: 1 to 63 letters, digits and inner hyphens.
@@ -159,28 +177,27 @@ class EmbeddedSageMaker:
             raise ConfigurationError(
                 f"an endpoint's name is 1 to 63 letters, digits and inner hyphens, got {name!r}"
             ) from None
-        if name in self._state.endpoints:
-            raise ConfigurationError(f"there is an endpoint {name!r} already; remove_endpoint({name!r}) first")
+        if isinstance(variants, str):
+            raise ConfigurationError(f"variants must be names of production variants, got {variants!r}")
+        served = as_model(model)
         bucket = f"s3://sagemaker-{self._state.region}-{self._state.account_id}"
-        endpoint = Endpoint(
-            name,
-            as_model(model),
-            variants=variants,
+        deployment = Deployment(
+            variants=tuple([Variant(variant, served, 0.0 if place else 1.0) for place, variant in enumerate(variants)]),
             body_limit=body_limit,
             async_output=async_output or f"{bucket}/async-endpoint-outputs",
             async_failure=async_failure or f"{bucket}/async-endpoint-failures",
         )
-        self._models.append(endpoint.model)
-        self._state.endpoints[name] = endpoint
+        endpoint = self._control_plane.add_endpoint(name, served, deployment)
+        self._models.append(served)
         return endpoint
 
     def remove_endpoint(self, name: str) -> None:
-        """Remove an endpoint; requests under way finish. An unknown name is ignored."""
-        self._state.endpoints.pop(name, None)
+        """Remove an endpoint at once, however it came to be; requests under way finish. An unknown name is ignored."""
+        self._control_plane.remove_endpoint(name)
 
     def script(self, name: str, entries: Iterable[ScriptEntry]) -> Endpoint:
         """Append to an endpoint's fault script, and return the endpoint; `ConfigurationError` if there is none."""
-        endpoint = self._state.endpoints.get(name)
+        endpoint = self.endpoints.get(name)
         if endpoint is None:
             raise ConfigurationError(f"there is no endpoint {name!r}; add_endpoint({name!r}, model) first")
         endpoint.faults.extend(entries)
@@ -259,10 +276,19 @@ class LocalSageMaker(EmbeddedSageMaker):
         credentials: Credentials | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        transition_times: TransitionTimes | None = None,
+        stepped_clock: bool = False,
     ) -> ThreadedLocalSageMaker:
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
-            host=host, port=port, region=region, credentials=credentials, clock=clock, sleep=sleep
+            host=host,
+            port=port,
+            region=region,
+            credentials=credentials,
+            clock=clock,
+            sleep=sleep,
+            transition_times=transition_times,
+            stepped_clock=stepped_clock,
         )
 
 

@@ -22,6 +22,7 @@ from sagemaker_async.config import Credentials
 from .answers import Refusal
 from .endpoints import AsyncInvocation, Endpoint
 from .faults import Plan
+from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
 
@@ -54,6 +55,8 @@ class LocalState:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
     executor: Executor
+    transitions: Transitions
+    """The changes of state to come; settled before each request."""
     account_id: str = ACCOUNT_ID
     keys: dict[str, Credentials] = field(default_factory=dict)
     """Who may call, by access key id."""

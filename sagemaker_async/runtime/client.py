@@ -66,7 +66,7 @@ class SageMakerRuntimeClient(ServiceClient):
             ValidationError: AWS refused the request, for instance because there is no such endpoint.
         """
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
-        response: InvokeEndpointResponse = await self.call(self.prepare(INVOKE_ENDPOINT, fields, options))
+        response: InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
         return response
 
     def invoke_endpoint_with_response_stream(
@@ -107,7 +107,7 @@ class SageMakerRuntimeClient(ServiceClient):
             ValidationError: AWS refused the request.
         """
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
-        response: InvokeEndpointAsyncResponse = await self.call(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
+        response: InvokeEndpointAsyncResponse = await self.perform(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
         return response
 
 
@@ -146,6 +146,8 @@ class ResponseStreamCall(Coroutine[Any, Any, InvokeEndpointWithResponseStreamRes
             if not _is_event_stream(reply.response):
                 error = await _not_an_event_stream(reply.response)
                 error.attempts = reply.metadata.attempts
+                if reply.watcher is not None:
+                    reply.watcher.ended(0, 0, error)
                 raise error.locate(*where)
             stream = EventStream(
                 reply.response, *where, watcher=reply.watcher, on_chunk_received=call.options.progress.on_chunk_received

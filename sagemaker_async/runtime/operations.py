@@ -38,6 +38,9 @@ SAGEMAKER_RUNTIME = Service(
         final=frozenset({"ModelError", "ValidationError"}),
         null_message_is_throttling=True,
     ),
+    slow_answer_hint=(
+        "SageMaker itself gives a model 60 s to answer: for longer work use a response stream or asynchronous inference"
+    ),
     errors={
         "InternalFailure": InternalFailure,
         "ServiceUnavailable": ServiceUnavailable,

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
-from pydantic import Field, SkipValidation, model_validator
+from pydantic import ConfigDict, Field, SkipValidation, model_validator
 from pydantic_core import PydanticCustomError
 
 from sagemaker_async.aws.body import BodyLike
@@ -54,8 +54,14 @@ FILENAME = r"\A[a-zA-Z0-9][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]*)?\z"
 FILENAME_RULE = "takes letters, digits, hyphens, underscores and at most one dot, and begins with a letter or digit"
 
 
+BUILT = ConfigDict(defer_build=False)
+"""Built at import: building reads files, where pydantic looks for plugins, and a call would do it on the event loop."""
+
+
 class Invocation(RequestShape):
     """What all three operations take."""
+
+    model_config = BUILT
 
     endpoint_name: str = Field(alias="EndpointName", max_length=63, pattern=NAME, description=NAME_RULE)
     content_type: str | None = Field(
@@ -171,8 +177,8 @@ class InvokeEndpointAsyncRequest(Invocation):
 
     @model_validator(mode="after")
     def _exactly_one_input(self) -> Self:
-        if (self.body is None) == (self.input_location is None):
-            given = "neither" if self.body is None else "both"
+        if bool(self.body) == bool(self.input_location):  # an empty body is none, for it does not show on the wire
+            given = "both" if self.body else "neither"
             raise PydanticCustomError(
                 "exclusive",
                 "give exactly one of body (inline, at most 128,000 bytes) and input_location; {given} was given",
@@ -214,6 +220,8 @@ class NewSession(NamedTuple):
 class InvokeEndpointResponse(ResponseShape):
     """What `InvokeEndpoint` answers."""
 
+    model_config = BUILT
+
     body: bytes = Field(alias="Body", repr=False)
     content_type: str | None = Field(default=None, alias="ContentType")
     invoked_production_variant: str | None = Field(default=None, alias="InvokedProductionVariant")
@@ -239,6 +247,8 @@ class InvokeEndpointResponse(ResponseShape):
 
 class InvokeEndpointWithResponseStreamResponse(ResponseShape):
     """What `InvokeEndpointWithResponseStream` answers; `body` is still to be read, and owns the connection."""
+
+    model_config = BUILT
 
     body: SkipValidation[EventStream] = Field(alias="Body", repr=False)
     content_type: str | None = Field(default=None, alias="ContentType")
@@ -288,6 +298,8 @@ class InvokeEndpointWithResponseStreamResponse(ResponseShape):
 
 class InvokeEndpointAsyncResponse(ResponseShape):
     """What `InvokeEndpointAsync` answers: where the result will be."""
+
+    model_config = BUILT
 
     inference_id: str | None = Field(default=None, alias="InferenceId")
     output_location: str | None = Field(default=None, alias="OutputLocation")

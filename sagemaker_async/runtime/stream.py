@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from sagemaker_async.aws.eventstream import Decoder, Message
 from sagemaker_async.errors import (
@@ -126,12 +126,11 @@ class EventStream:
         return self
 
     async def __anext__(self) -> StreamEvent:
-        queue = self._queue
-        while not queue:
+        while not self._queue:
             if self._ended:
                 raise self._end() or StopAsyncIteration
             await self._receive()
-        event = queue.popleft()
+        event = self._queue.popleft()
         return PayloadPart(event) if isinstance(event, bytes) else event
 
     async def next_parts(self) -> list[bytes]:
@@ -140,37 +139,44 @@ class EventStream:
         The fast way to read a stream: unknown events are skipped, and `ModelStreamError` and `InternalStreamFailure`
         are raised once the parts before them were returned. Raises what iterating raises.
         """
-        queue = self._queue
-        parts: list[bytes] = []
         while True:
-            if self._only_parts:
-                parts.extend(queue)  # type: ignore[arg-type] # nothing else is there
-                queue.clear()
-            while queue:
-                event = queue[0]
-                if isinstance(event, bytes):
-                    parts.append(event)
-                elif isinstance(event, StreamError):
-                    if parts:
-                        return parts
-                    queue.clear()
-                    try:
-                        raise event
-                    finally:
-                        del event  # a frame that refers to its own exception would be a reference cycle
-                queue.popleft()
-            self._only_parts = True
-            if parts:
-                return parts
-            if self._ended:
+            if self._queue:
+                if self._only_parts:
+                    parts = cast("list[bytes]", list(self._queue))
+                    self._queue.clear()
+                    return parts
+                if selected := self._parts_before_an_error():
+                    return selected
+            elif self._ended:
                 error = self._end()
                 if error is None:
-                    return parts
+                    return []
                 try:
                     raise error
                 finally:
-                    del error
-            await self._receive()
+                    del error  # a frame that refers to its own exception would be a reference cycle
+            else:
+                await self._receive()
+
+    def _parts_before_an_error(self) -> list[bytes]:
+        """Take the parts out of a queue with other events in it; raise an error that is its first event."""
+        parts: list[bytes] = []
+        queue = self._queue
+        while queue:
+            event = queue[0]
+            if isinstance(event, StreamError):
+                if parts:
+                    return parts
+                queue.clear()
+                try:
+                    raise event
+                finally:
+                    del event
+            queue.popleft()
+            if isinstance(event, bytes):
+                parts.append(event)
+        self._only_parts = True
+        return parts
 
     async def aclose(self) -> None:
         """Drop what is not read yet and let go of the connection; idempotent."""
@@ -243,21 +249,26 @@ class EventStream:
         queue = self._queue
         if messages and self._watcher is not None:
             self._watcher.received()
+        part_headers = self._part_headers
+        parts = [payload for headers, payload in messages if headers is part_headers]
+        if len(parts) != len(messages):  # other events among them, or other headers
+            self._take_any(messages)
+            return
+        queue.extend(parts)
+        self._events += len(parts)
+        self._bytes_received += sum(map(len, parts))
+
+    def _take_any(self, messages: list[Message]) -> None:
+        queue = self._queue
         for headers, payload in messages:
-            if headers is self._part_headers:
-                queue.append(payload)
-                self._events += 1
-                self._bytes_received += len(payload)
-                continue
             event = event_of(headers, payload)
             if isinstance(event, PayloadPart):
                 self._part_headers = headers
                 queue.append(payload)
-                self._events += 1
                 self._bytes_received += len(payload)
-                continue
-            self._only_parts = False
-            queue.append(event)
+            else:
+                self._only_parts = False
+                queue.append(event)
             if isinstance(event, StreamError):
                 self.locate(event)
                 self._stop(event)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -109,3 +112,91 @@ def stream(call: RawClient) -> Callable[..., Awaitable[Answer]]:
         return await call(name, "invocations-response-stream", body, **options)
 
     return stream
+
+
+class Forwarder:
+    """A server on loopback that hands the bytes of its connections on, after a beginning of its own if it has one."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, begin: Callable[..., Awaitable[tuple[str, int] | None]], tls: ssl.SSLContext | None) -> str:
+        """Listen; `begin` gets a connection's reader and writer and returns where to connect it to, None to hang up."""
+        self._begin = begin
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        return f"{'https' if tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                target = await self._begin(reader, writer)
+                if target is not None:
+                    await _joined(reader, writer, *await asyncio.open_connection(*target))
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+
+async def _joined(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    far_reader: asyncio.StreamReader,
+    far_writer: asyncio.StreamWriter,
+) -> None:
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            sink.write(data)
+            await sink.drain()
+
+    copies = [asyncio.create_task(copy(reader, far_writer)), asyncio.create_task(copy(far_reader, writer))]
+    try:
+        await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in copies:
+            each.cancel()
+        await asyncio.gather(*copies, return_exceptions=True)
+        far_writer.transport.abort()
+
+
+@pytest.fixture
+async def forwarder() -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    """Starts servers that hand connections on: ``origin = await forwarder(begin, tls=context)``, see `Forwarder`."""
+    started: list[Forwarder] = []
+
+    async def start(
+        begin: Callable[..., Awaitable[tuple[str, int] | None]], *, tls: ssl.SSLContext | None = None
+    ) -> str:
+        started.append(Forwarder())
+        return await started[-1].start(begin, tls)
+
+    yield start
+    for each in started:
+        await each.stop()
+
+
+@pytest.fixture
+def tls_front(
+    forwarder: Callable[..., Awaitable[str]],
+) -> Callable[[LocalSageMaker, ssl.SSLContext], Awaitable[str]]:
+    """Puts TLS before an embedded SageMaker and returns the ``https://`` origin."""
+
+    async def tls_front(local: LocalSageMaker, tls: ssl.SSLContext) -> str:
+        behind = URL(local.url)
+
+        async def begin(*_: object) -> tuple[str, int]:
+            return str(behind.host), int(behind.port or 0)
+
+        return await forwarder(begin, tls=tls)
+
+    return tls_front

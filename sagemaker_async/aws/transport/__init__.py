@@ -33,7 +33,13 @@ from sagemaker_async.errors import FirstByteTimeoutError, SageMakerAsyncError
 
 from .connector import ConnectionFacts, Connector, current_connection
 from .response import Response
-from .translation import cause_of, closed_meanwhile, translated
+from .translation import (
+    PROXY_AUTHENTICATION_REQUIRED,
+    cause_of,
+    closed_meanwhile,
+    proxy_wants_credentials,
+    translated,
+)
 
 __all__ = ["AiohttpTransport", "Transport", "translated"]
 
@@ -144,8 +150,11 @@ class AiohttpTransport:
             failure.__cause__ = cause_of(error)
         else:
             wrapped = Response(response, timeouts, self)
-            self._open.add(wrapped)
-            return wrapped
+            if proxy is None or response.status != PROXY_AUTHENTICATION_REQUIRED:
+                self._open.add(wrapped)
+                return wrapped
+            wrapped.close()
+            failure = proxy_wants_credentials()
         finally:
             current_connection.reset(token)
         # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not

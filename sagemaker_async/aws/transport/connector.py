@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
+import functools
 import socket
 from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConnectTimeoutError, PoolTimeoutError
@@ -31,6 +35,11 @@ class ConnectionFacts:
         self.connect_time = 0.0
         self.handed_out: float | None = None
 
+    @property
+    def being_made(self) -> bool:
+        """Whether the connection is not there yet, so that nothing can have been sent on it."""
+        return bool(self.phase) and self.handed_out is None
+
     def stale(self, now: float) -> bool:
         """Whether a close by the peer that was seen `now` came before the peer can have answered the request."""
         return self.reused and self.handed_out is not None and now - self.handed_out <= self.connect_time + STALE_MARGIN
@@ -47,8 +56,17 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-_CONNECT_TIME = "_sagemaker_async_connect_time"
-"""Noted on aiohttp's protocol object, which lives as long as the connection does."""
+class _Protocol(ResponseHandler):
+    """aiohttp's protocol of one connection, with what the connector notes on it and one failure passed on."""
+
+    connect_time = 0.0
+    """Seconds TCP took to connect."""
+
+    def set_exception(self, exc: Any, *args: Any) -> None:
+        super().set_exception(exc, *args)
+        # aiohttp tells only those who wait for a head of malformed bytes; who reads the body would wait for ever.
+        if isinstance(exc, HttpProcessingError) and self._payload is not None:
+            self._payload.set_exception(aiohttp.ClientPayloadError(exc.message))
 
 
 class Connector(aiohttp.TCPConnector):
@@ -58,12 +76,18 @@ class Connector(aiohttp.TCPConnector):
     cheaper than tracing (16 us a request).
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        factory: Any = functools.partial(_Protocol, loop=self._loop)
+        self._factory = factory
+
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         connection = await super().connect(req, traces, timeout)
         facts = current_connection.get()
         if not facts.phase:
             facts.reused = True
-            facts.connect_time = getattr(connection.protocol, _CONNECT_TIME, 0.0)
+            protocol: Any = connection.protocol
+            facts.connect_time = protocol.connect_time
         facts.handed_out = self._loop.time()
         return connection
 
@@ -87,7 +111,7 @@ class Connector(aiohttp.TCPConnector):
         seconds = facts.timeouts.connect
         try:
             async with asyncio.timeout(seconds) as limit:
-                protocol = await super()._create_connection(req, traces, timeout)
+                protocol: Any = await super()._create_connection(req, traces, timeout)
         except TimeoutError:
             if not limit.expired() or seconds is None:
                 raise
@@ -98,7 +122,7 @@ class Connector(aiohttp.TCPConnector):
                 facts.phase,
             ) from None
         facts.phase = "connected"
-        setattr(protocol, _CONNECT_TIME, facts.connect_time)
+        protocol.connect_time = facts.connect_time
         return protocol
 
     async def _wrap_create_connection(self, *args: Any, **kwargs: Any) -> Any:
@@ -107,12 +131,16 @@ class Connector(aiohttp.TCPConnector):
         started = self._loop.time()
         factory, *others = args
 
-        def made() -> Any:  # asyncio calls the factory when TCP is connected and TLS begins
-            facts.phase = "TLS"
+        def made() -> Any:  # asyncio calls the factory when TCP is connected
+            facts.phase = "TLS" if kwargs.get("ssl") else "CONNECT through the proxy"
             facts.connect_time = self._loop.time() - started
             return factory()
 
         return await super()._wrap_create_connection(made, *others, **kwargs)
+
+    async def _start_tls_connection(self, *args: Any, **kwargs: Any) -> Any:
+        current_connection.get().phase = "TLS"
+        return await super()._start_tls_connection(*args, **kwargs)
 
     def abandon(self) -> None:
         """Let go of every connection after the loop was closed."""

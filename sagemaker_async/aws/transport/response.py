@@ -82,6 +82,8 @@ class Response:
                 self._response = None
                 self._ended = True
                 response.release()
+                if response.connection is not None:  # the peer answered without taking the whole request
+                    response.close()
             return chunk
         return chunk or self._end()
 

@@ -25,7 +25,9 @@ from sagemaker_async.errors import (
 
 from .connector import ConnectionFacts, running_loop
 
-__all__ = ["cause_of", "closed_meanwhile", "translated"]
+__all__ = ["PROXY_AUTHENTICATION_REQUIRED", "cause_of", "closed_meanwhile", "proxy_wants_credentials", "translated"]
+
+PROXY_AUTHENTICATION_REQUIRED = 407
 
 
 def cause_of(error: Exception) -> BaseException | None:
@@ -63,9 +65,7 @@ def translated(
         return closed_meanwhile()
     if isinstance(error, aiohttp.SocketTimeoutError) and timeouts.first_byte is not None:
         return FirstByteTimeoutError(
-            f"the request was sent and no answer began within {timeouts.first_byte:g} s (Timeouts.first_byte); "
-            "SageMaker itself gives a model 60 s to answer; for longer work use a response stream or asynchronous "
-            "inference",
+            f"the request was sent and no answer began within {timeouts.first_byte:g} s (Timeouts.first_byte)",
             timeouts.first_byte,
         )
     for kinds, build in _TRANSLATIONS:
@@ -80,6 +80,8 @@ _Build = Callable[[Any, "ConnectionFacts | None"], SageMakerAsyncError]
 
 
 def _lost(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
+    if connection is not None and connection.being_made:
+        return _proxy(error, connection)
     when = "before an answer began" if connection is not None else "before the answer was complete"
     lost = ConnectionLostError(f"the connection was lost {when} ({_words(error)})")
     if connection is not None and not _answer_began(error):
@@ -92,7 +94,9 @@ def _answer_began(error: Exception) -> bool:
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
-def _no_http(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+def _no_http(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
+    if connection is not None and connection.being_made:
+        return _proxy(error, connection)
     status = error.status if isinstance(error, aiohttp.ClientResponseError) else getattr(error, "code", 0)
     return ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
 
@@ -108,10 +112,28 @@ def _tls(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
 
 
 def _proxy(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
-    return ProxyError(f"the proxy refused or failed ({_words(error)})")
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == PROXY_AUTHENTICATION_REQUIRED:
+        return proxy_wants_credentials()
+    status = f"HTTP {error.status}, " if isinstance(error, aiohttp.ClientHttpProxyError) else ""
+    return ProxyError(f"the proxy refused or failed ({status}{_words(error)}); nothing was sent to the service")
 
 
-def _connect(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+def proxy_wants_credentials() -> ProxyError:
+    """Return the error of a request that the proxy did not let through; it is not repeated."""
+    error = ProxyError(
+        f"the proxy wants credentials, or others (HTTP {PROXY_AUTHENTICATION_REQUIRED}); put them into its URL, "
+        "http://user:password@host:port, percent-encoded"
+    )
+    error.retryable = False
+    return error
+
+
+def _connect(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
+    if connection is not None and connection.phase == "TLS":
+        return TLSError(
+            f"the peer broke off the TLS handshake ({_words(error)}); check that it speaks TLS 1.2 or newer, and "
+            "whether it wants a client certificate (TLSConfig.client_cert)"
+        )
     return ConnectError(f"no connection could be made ({_words(error)}); nothing was sent")
 
 

@@ -1,27 +1,30 @@
-"""The rest-json protocol: a request shape becomes an HTTP request, an HTTP response becomes a response or an error.
+"""From an answer with an error status to the exception it is: what all protocols share, and how the JSON ones say it.
 
-Pure: values in, values out; nothing here awaits, sends, signs or reads a clock. An HTTP response that breaks the
-protocol raises `ResponseError`, whatever bytes it holds.
+Pure.
 
-Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
+A code is looked up in the operation's table, then the service's, then AWS's common errors; without a known code the
+status decides, for then a gateway answered, mostly.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pydantic
-
+from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.outcomes import (
+    CLOCK_SKEW_CODES,
+    EXPIRED_CREDENTIALS_CODES,
+    THROTTLING_CODES,
+    retry_after_seconds,
+)
 from sagemaker_async.errors import (
     AccessDeniedError,
     ExpiredTokenError,
     GatewayError,
     InternalFailure,
-    ResponseError,
     ServiceError,
     ServiceUnavailable,
     SignatureError,
@@ -29,13 +32,9 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 
-from .canonical import encode_segment
-from .http import HTTPRequest
-from .operation import Operation
-from .outcomes import CLOCK_SKEW_CODES, EXPIRED_CREDENTIALS_CODES, THROTTLING_CODES, retry_after_seconds
-from .shapes import RequestShape, ResponseMetadata
+from .answers import shown
 
-__all__ = ["build_request", "parse_response", "service_error"]
+__all__ = ["ErrorFacts", "error_facts", "error_of", "request_id"]
 
 REQUEST_ID_HEADERS = ("x-amzn-RequestId", "x-amz-request-id")
 
@@ -71,71 +70,6 @@ ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
 }
 """What an answer without a known error code is: a gateway's, mostly."""
 
-_SHOWN_BYTES = 200
-
-
-def build_request(
-    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
-) -> HTTPRequest:
-    """Return the request of one call, complete but for what each attempt adds."""
-    headers = dict(common_headers)
-    given = shape.__dict__
-    for field, name in operation.request_headers.items():
-        value = given.get(field)
-        if value is not None:
-            headers[name] = value if isinstance(value, str) else str(value)
-    body = given[operation.request_body] if operation.request_body is not None else b""
-    target = base_path + _PLACEHOLDER.sub(lambda match: encode_segment(given[match[1]]), operation.path)
-    return HTTPRequest(operation.method, origin, target, headers, body or b"")
-
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:
-    """Return the operation's response shape.
-
-    Args:
-        operation: whose answer it is.
-        headers: the response's header fields.
-        body: its body as bytes, or what stands for it (an event stream).
-        metadata: goes into the shape as it is.
-
-    Raises:
-        ResponseError: the answer lacks what it must have, or the body is no JSON object where it must be one.
-    """
-    fields: dict[str, Any] = {"metadata": metadata}
-    for field, header in operation.response_headers.items():
-        if (value := headers.get(header)) is not None:
-            fields[field] = value
-    if operation.response_body is not None:
-        fields[operation.response_body] = body
-    else:
-        fields |= _json_object(operation, body, metadata.status)
-    try:
-        return operation.response.model_validate(fields)
-    except pydantic.ValidationError as error:
-        wrong = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
-    raise ResponseError(f"the answer's {wrong} is missing or of the wrong type", metadata.status)
-
-
-def _json_object(operation: Operation, body: bytes, status: int) -> dict[str, Any]:
-    try:
-        members = json.loads(body) if body else {}
-    except (ValueError, RecursionError):
-        members = None
-    if isinstance(members, dict):
-        members.pop("metadata", None)
-        return members
-    raise ResponseError(f"{operation.name} answers a JSON object; this is {shown(body)}", status)
-
-
-def shown(body: bytes) -> str:
-    """Return the first bytes of a body as printable text, for messages about answers that are not AWS's."""
-    text = body[:_SHOWN_BYTES].decode("utf-8", "replace")
-    dots = "..." if len(body) > _SHOWN_BYTES else ""
-    return f"{''.join(c if c.isprintable() else ' ' for c in text)!r}{dots}" if body else "empty"
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
@@ -150,7 +84,7 @@ class ErrorFacts:
 
 
 def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:
-    """Return what an error answer says; an answer that is not AWS's says nothing."""
+    """Return what an error answer of a JSON protocol says; an answer that is not AWS's says nothing."""
     try:
         parsed = json.loads(body) if body else {}
     except (ValueError, RecursionError):
@@ -168,12 +102,14 @@ def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:
     return ErrorFacts(code or None, message, null_message, members)
 
 
-def service_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
-    """Return the exception that an answer with an error status is."""
-    facts = error_facts(headers, body)
+def error_of(
+    operation: Operation, status: int, headers: Mapping[str, str], body: bytes, facts: ErrorFacts
+) -> ServiceError:
+    """Return the exception that an answer with an error status is, from what was read of it."""
     kind = _error_class(operation, status, facts)
-    if facts.message:
-        message = facts.message
+    said = _without_request(facts.message)
+    if said:
+        message = said
     elif facts.fields:
         message = f"{facts.code or 'an error'} without a message"
     else:
@@ -185,13 +121,18 @@ def service_error(operation: Operation, status: int, headers: Mapping[str, str],
         f"HTTP {status} {code}: {message}" if code else f"HTTP {status}: {message}",
         status=status,
         code=code,
-        error_message=facts.message,
-        fields=facts.fields,
+        error_message=said,
+        fields={name: _without_request(value) for name, value in facts.fields.items()},
     )
     error.null_message = facts.null_message
     error.request_id = request_id(headers)
     error.retry_after = retry_after_seconds(headers.get("x-amz-retry-after"))
     return error
+
+
+def _without_request(said: Any) -> Any:
+    """Return what AWS says without the request it repeats when it refuses a signature: that has the session token."""
+    return said.partition("The Canonical String for this request")[0].rstrip() if isinstance(said, str) else said
 
 
 def _error_class(operation: Operation, status: int, facts: ErrorFacts) -> type[ServiceError]:

@@ -1,0 +1,110 @@
+"""AWS's JSON 1.1 protocol: one path, the operation named in a header field, JSON objects both ways. Pure.
+
+Timestamps are seconds since 1970, with fractions where they have any; blobs are base64; JSON ``null`` means that a
+member is absent.
+
+Source: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
+"""
+
+from __future__ import annotations
+
+import base64
+import calendar
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata
+from sagemaker_async.errors import FieldProblem, RequestValidationError
+
+from .answers import json_object, validated
+from .structures import RequestStructure, renamed
+
+__all__ = ["CONTENT_TYPE", "build_request", "document", "parse_response"]
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+
+
+def build_request(
+    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+) -> HTTPRequest:
+    """Return the request of one call, complete but for what each attempt adds.
+
+    Raises:
+        RequestValidationError: a value that nobody has checked cannot be JSON; all such are listed.
+    """
+    headers = {
+        **common_headers,
+        "Content-Type": CONTENT_TYPE,
+        "X-Amz-Target": f"{operation.service.target_prefix}.{operation.name}",
+    }
+    body = json.dumps(document(operation.name, shape), separators=(",", ":")).encode()
+    return HTTPRequest("POST", origin, base_path + operation.path, headers, body)
+
+
+def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:  # noqa: ARG001 - the protocols' common signature
+    """Return the operation's response shape; see the package's function of this name."""
+    members = json_object(operation, body, metadata.status, _without_nulls)
+    members.pop("error", None)
+    return validated(operation, {**members, "metadata": metadata}, metadata.status)
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    if None in members.values():
+        return {name: value for name, value in members.items() if value is not None}
+    return members
+
+
+def document(operation_name: str, shape: RequestShape) -> dict[str, Any]:
+    """Return a request as what `json.dumps` takes, under AWS's names.
+
+    Raises:
+        RequestValidationError: a value cannot be JSON.
+    """
+    problems: list[FieldProblem] = []
+    members: dict[str, Any] = _structure(shape, "", problems)
+    if problems:
+        raise RequestValidationError(operation_name, problems)
+    return members
+
+
+def _structure(shape: pydantic.BaseModel, path: str, problems: list[FieldProblem]) -> dict[str, Any]:
+    kind = type(shape)
+    given: dict[str, Any] = {**shape.__dict__, **(shape.model_extra or {})}
+    members = renamed(kind, {name: given[name] for name in given if given[name] is not None})
+    if isinstance(shape, RequestStructure):
+        members |= shape.newer_members
+    return {name: _json(value, f"{path}{name}", problems) for name, value in members.items()}
+
+
+def _json(value: Any, path: str, problems: list[FieldProblem]) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, pydantic.BaseModel):
+        return _structure(value, f"{path}.", problems)
+    if isinstance(value, Mapping):
+        wrong = next((key for key in value if not isinstance(key, str)), None)
+        if wrong is not None:
+            problems.append(FieldProblem(path, path, f"has a key that is no str but {type(wrong).__name__}"))
+            return None
+        return {key: _json(member, f"{path}.{key}", problems) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(element, f"{path}.{position}", problems) for position, element in enumerate(value)]
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, dt.datetime):
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+        seconds = calendar.timegm(aware.utctimetuple())
+        # Divided once, so that it is rounded once: equal moments must be equal numbers.
+        return (seconds * 1_000_000 + aware.microsecond) / 1_000_000 if aware.microsecond else seconds
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    what = repr(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+    problems.append(FieldProblem(path, path, f"cannot be sent as JSON: it is {what}"))
+    return None

@@ -1,0 +1,84 @@
+"""AWS's query protocol: a form with the operation's name on the way out, XML on the way in. Pure.
+
+As much of it as answers of flat text members need: an element that holds elements is not read further than one level
+below the result. A document type is refused: AWS sends none, and what it could declare is not wanted.
+
+Source: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from xml.parsers import expat
+
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata, aws_names
+from sagemaker_async.errors import ResponseError
+
+from .answers import shown, validated
+from .errors import ErrorFacts
+
+__all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
+
+CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+def build_request(
+    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+) -> HTTPRequest:
+    """Return the request of one call, complete but for what each attempt adds."""
+    names = aws_names(operation.request)
+    form = {"Action": operation.name, "Version": operation.service.api_version}
+    form |= {names[field]: str(value) for field, value in shape.__dict__.items() if value is not None}
+    headers = {**common_headers, "Content-Type": CONTENT_TYPE}
+    return HTTPRequest("POST", origin, base_path + operation.path, headers, urlencode(form).encode())
+
+
+def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:  # noqa: ARG001 - the protocols' common signature
+    """Return the operation's response shape; see the package's function of this name."""
+    texts = _texts(body)
+    if texts is None:
+        raise ResponseError(f"{operation.name} answers XML; this is {shown(body)}", metadata.status)
+    result = (f"{operation.name}Response", f"{operation.name}Result")
+    members = {path[2]: text for path, text in texts.items() if len(path) == 3 and path[:2] == result}
+    return validated(operation, {**members, "metadata": metadata}, metadata.status)
+
+
+def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:  # noqa: ARG001 - the protocols' common signature
+    """Return what an error answer says; an answer that is not AWS's says nothing."""
+    texts = _texts(body) or {}
+    members = {path[-1]: text for path, text in texts.items() if len(path) >= 2 and path[-2] == "Error"}
+    return ErrorFacts(members.get("Code") or None, members.get("Message") or None, False, members)
+
+
+def _texts(body: bytes) -> dict[tuple[str, ...], str] | None:
+    """Return the text of each element by the names on the way to it; None when the body is no XML."""
+    found: dict[tuple[str, ...], str] = {}
+    path: list[str] = []
+
+    def start(name: str, _attributes: Mapping[str, str]) -> None:
+        path.append(name)
+        found[tuple(path)] = ""
+
+    def end(_name: str) -> None:
+        path.pop()
+
+    def text(characters: str) -> None:
+        found[tuple(path)] += characters
+
+    def refuse(*_declaration: object) -> None:
+        raise ValueError("a document type")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError):
+        return None
+    return found

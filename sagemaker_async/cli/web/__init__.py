@@ -1,0 +1,122 @@
+"""``sagemaker-async demo --web``: a page on loopback that shows tokens arrive, and what users see of failures.
+
+Backed by an embedded SageMaker, or by an endpoint of AWS's (``--endpoint-name``). Needs the extra ``demo``. Ends with
+status 0 on Ctrl-C and SIGTERM; answers under way are ended first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sagemaker_async.config import ConfigFields
+from sagemaker_async.errors import ConfigurationError, MissingExtraError
+from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.session import Session
+
+try:
+    import uvicorn
+
+    from .app import web_app
+except ImportError as error:
+    raise MissingExtraError("demo", "sagemaker-async demo --web") from error
+
+from .backends import Backend, aws_backend, embedded_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["run", "serve_page"]
+
+HOST = "127.0.0.1"
+_GRACE_SECONDS = 1
+"""How long answers under way may go on after Ctrl-C."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the page until told to stop, which is exit status 0.
+
+    Raises:
+        ConfigurationError: an option is wrong, or the port is taken.
+    """
+    if not 0 <= arguments.port <= 65_535:
+        raise ConfigurationError(f"--port must be from 0 (any free one) to 65535, got {arguments.port}")
+    if not arguments.token_delay >= 0:
+        raise ConfigurationError(f"--token-delay must be 0 or more seconds, got {arguments.token_delay}")
+    for option in ("chat", "region", "profile", "endpoint_url"):
+        if getattr(arguments, option) and arguments.endpoint_name is None:
+            raise ConfigurationError(f"--{option.replace('_', '-')} goes with --endpoint-name")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run(arguments))
+    return 0
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
+    def ready(url: str) -> None:
+        print(f"The page is at {url} - Ctrl-C stops it.", flush=True)
+
+    if arguments.endpoint_name is not None:
+        given = {name: getattr(arguments, name) for name in ("region", "profile", "endpoint_url")}
+        fields: ConfigFields = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
+        backend = aws_backend(arguments.endpoint_name, fields, chat=arguments.chat)
+        await serve_page(backend, arguments.port, ready, stopped)
+        return
+    async with LocalSageMaker() as local:
+        await serve_page(embedded_backend(local, arguments.token_delay), arguments.port, ready, stopped)
+
+
+async def serve_page(backend: Backend, port: int, ready: Callable[[str], object], stopped: asyncio.Event) -> None:
+    """Serve the page until `stopped` is set; `ready` gets its URL.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    # asyncio turns Nagle's algorithm off for sockets that say they are TCP, which those of create_server do not.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"cannot listen on {HOST} port {port}: {error.strerror or error}; --port 0 takes any free port"
+        ) from error
+    app = web_app(backend)
+    config = uvicorn.Config(
+        app, log_level="error", lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    waiting = asyncio.create_task(stopped.wait())
+    try:
+        ready(f"http://{HOST}:{listening.getsockname()[1]}/")
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        session: Session | None = getattr(app.state, "session", None)
+        if session is not None:  # which ends the answers under way, so that the server need not wait for them
+            await session.close()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which leaves signals to the command."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,259 @@
+"""`SageMakerClient`: the control plane of SageMaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from sagemaker_async.aws.client import CallOptions, ServiceClient
+from sagemaker_async.aws.shapes import ResponseShape
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import ConfigurationError
+
+from .loading import load, loaded
+from .methods import HostingMethods
+from .operations import OPERATIONS
+from .pagination import Pages, Paginator
+from .unmodelled import UnmodelledResponse, aws_operation_name, items_of, unmodelled
+from .waiters import Waiter, rules_named
+from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
+
+if TYPE_CHECKING:
+    from .shapes import DescribeEndpointResponse, DescribeInferenceComponentResponse
+
+__all__ = ["SageMakerClient"]
+
+
+class SageMakerClient(HostingMethods, ServiceClient):
+    """The control plane of SageMaker: models, endpoints, inference components, tags, monitoring, lineage.
+
+    Each method takes its fields as keywords, in Python's spelling (``endpoint_name``) or AWS's (``EndpointName``), and
+    `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own. Structures may be given as
+    mappings in either spelling, as classes of `sagemaker_async.hosting.shapes`, or as what an earlier call answered.
+    What lists has a sibling that iterates over all pages: `list_endpoints` and `iter_endpoints`. Operations without a
+    method go through `call`.
+
+    All raise `RequestValidationError` before anything is sent when fields break AWS's rules, and `CallError` with its
+    many kinds when the call fails; see `sagemaker_async.errors`.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Service.html
+    """
+
+    timing = Timing()
+    """Where waiting gets time and chance from."""
+
+    async def invoke(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Any:
+        """Call a modelled operation by AWS's name; the methods are this with types."""
+        self._channel.check_usable()
+        operation = loaded(name)
+        if operation is None:
+            operation = await asyncio.to_thread(load, name)
+        return await self.perform(self.prepare(operation, fields, CallOptions(timeout)))
+
+    async def call(  # type: ignore[override]
+        self,
+        operation: str,
+        fields: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | Timeouts | None = None,
+        newer: bool = False,
+    ) -> UnmodelledResponse:
+        """Call any operation of SageMaker, with fields and an answer as they are on the wire.
+
+        Args:
+            operation: its name, such as ``DescribeTrainingJob``.
+            fields: its fields under AWS's names. Datetimes become seconds since 1970, bytes become base64.
+            timeout: as for all methods.
+            newer: send it even though this version knows no operation of that name.
+
+        Raises:
+            ConfigurationError: there is no such operation; the message suggests the nearest.
+            RequestValidationError: a value cannot be JSON.
+        """
+        name = operation if newer else aws_operation_name(operation)
+        self._channel.check_usable()
+        response: UnmodelledResponse = await self.perform(
+            self.prepare(unmodelled(name), fields or {}, CallOptions(timeout))
+        )
+        return response
+
+    # --- pages -------------------------------------------------------------------------------------------------------
+
+    def pages(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Pages[Any, Any]:
+        """Iterate over all that an operation lists, modelled or not, by AWS's name of it; see `Pages`.
+
+        Raises:
+            ConfigurationError: it does not answer in pages.
+        """
+
+        async def fetch(page_fields: Mapping[str, Any]) -> Any:
+            return await self._describe(name, page_fields, timeout)
+
+        return Pages(fetch, self._items(name), fields)
+
+    def can_paginate(self, operation_name: str) -> bool:
+        """Return whether an operation answers in pages, as boto3's method of this name does.
+
+        Raises:
+            ConfigurationError: there is no such operation.
+        """
+        return items_of(aws_operation_name(operation_name)) is not None
+
+    def get_paginator(self, operation_name: str) -> Paginator:
+        """Return what iterates over the pages of an operation, for code written for boto3; see `Paginator`.
+
+        Raises:
+            ConfigurationError: there is no such operation, or it does not answer in pages.
+        """
+        name = aws_operation_name(operation_name)
+        items = self._items(name)
+
+        async def fetch(page_fields: Mapping[str, Any]) -> Any:
+            return await self._describe(name, page_fields, None)
+
+        return Paginator(fetch, items)
+
+    def _items(self, name: str) -> str:
+        items = items_of(name)
+        if items is None:
+            raise ConfigurationError(f"{name} does not answer in pages: call it, and there is the whole answer")
+        return items
+
+    async def _describe(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None) -> Any:
+        if name in OPERATIONS:
+            return await self.invoke(name, fields, timeout)
+        return await self.call(name, fields, timeout=timeout)
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    @overload
+    async def wait_until_in_service(
+        self,
+        *,
+        endpoint_name: str,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: OnProgress | None = None,
+    ) -> DescribeEndpointResponse: ...
+
+    @overload
+    async def wait_until_in_service(
+        self,
+        *,
+        inference_component_name: str,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: OnProgress | None = None,
+    ) -> DescribeInferenceComponentResponse: ...
+
+    async def wait_until_in_service(
+        self,
+        *,
+        endpoint_name: str | None = None,
+        inference_component_name: str | None = None,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: OnProgress | None = None,
+    ) -> Any:
+        """Wait until an endpoint or an inference component is in service, and return its description.
+
+        Args:
+            endpoint_name: the endpoint to wait for; or
+            inference_component_name: the component to wait for.
+            interval: the longest time between polls in seconds; None: 30 for endpoints, 20 for components. The first
+                poll comes after one second.
+            limit: seconds for the whole wait; None: for ever.
+            jitter: the largest part of each delay that chance takes away, from 0 to 1.
+            on_progress: gets each description as it comes; may be ``async``.
+
+        Raises:
+            UnexpectedStatusException: it has failed; `failure_reason` is SageMaker's own. `CapacityError` when it is
+                for lack of capacity.
+            WaiterTimeoutError: the limit passed.
+            ValidationError: there is no such endpoint or component.
+        """
+        rules, resource = _waited_for("InService", endpoint_name, inference_component_name)
+        pace = Pace(interval=rules.interval if interval is None else interval, limit=limit, jitter=jitter)
+        return await self.wait(rules, resource, pace, on_progress)
+
+    async def wait_until_deleted(
+        self,
+        *,
+        endpoint_name: str | None = None,
+        inference_component_name: str | None = None,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Wait until an endpoint or an inference component is gone; the arguments are `wait_until_in_service`'s.
+
+        Raises:
+            UnexpectedStatusException: it could not be deleted.
+            WaiterTimeoutError: the limit passed.
+        """
+        rules, resource = _waited_for("Deleted", endpoint_name, inference_component_name)
+        pace = Pace(interval=rules.interval if interval is None else interval, limit=limit, jitter=jitter)
+        await self.wait(rules, resource, pace, on_progress)
+
+    async def wait(
+        self,
+        rules: WaitRules,
+        resource: Mapping[str, Any],
+        pace: Pace,
+        on_progress: OnProgress | None = None,
+    ) -> ResponseShape | None:
+        """Wait by a row of `WAIT_RULES`; the other ways to wait are this with names.
+
+        Args:
+            rules: what is waited for.
+            resource: the fields that name it.
+            pace: how often to look, and for how long.
+            on_progress: gets each description.
+
+        Raises:
+            As `wait_until_in_service`.
+        """
+        if on_progress is not None and not callable(on_progress):
+            raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")
+
+        async def describe(left: float | None) -> ResponseShape:
+            total = self._channel.timeouts.total
+            seconds = left if left is None or total is None else min(left, total)
+            response: ResponseShape = await self._describe(rules.operation, resource, seconds)
+            if response.error is not None:
+                raise response.error
+            return response
+
+        name = str(next(iter(resource.values()), ""))
+        return await wait(rules, name, describe, pace, on_progress=on_progress, timing=self.timing)
+
+    @property
+    def waiter_names(self) -> list[str]:
+        """The names `get_waiter` knows, in Python's spelling."""
+        return [rules.python_name for rules in WAIT_RULES.values()]
+
+    def get_waiter(self, waiter_name: str) -> Waiter:
+        """Return a waiter by botocore's name of it, ``endpoint_in_service`` or ``EndpointInService``; see `Waiter`.
+
+        Raises:
+            ConfigurationError: there is no such waiter.
+        """
+        return Waiter(self.wait, rules_named(waiter_name))
+
+
+def _waited_for(end: str, endpoint_name: str | None, component_name: str | None) -> tuple[WaitRules, dict[str, str]]:
+    if (endpoint_name is None) == (component_name is None):
+        given = "neither" if endpoint_name is None else "both"
+        raise ConfigurationError(
+            f"give exactly one of endpoint_name and inference_component_name to wait for; {given} was given"
+        )
+    if endpoint_name is not None:
+        return WAIT_RULES[f"Endpoint{end}"], {"EndpointName": endpoint_name}
+    assert component_name is not None
+    return WAIT_RULES[f"InferenceComponent{end}"], {"InferenceComponentName": component_name}

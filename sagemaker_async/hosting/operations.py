@@ -1,0 +1,136 @@
+"""SageMaker hosting as a table: which operations are modelled, and what is particular about each.
+
+A row names its operation; the shapes follow from the name (``DescribeEndpointRequest``, ``DescribeEndpointResponse``)
+and are not imported here, because there are thousands of lines of them: `loading` does that off the event loop. Adding
+an operation is adding a row and running ``python -m sagemaker_async.hosting.generate``.
+
+What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
+however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
+an error ("already existing", "could not find"), which would report as failed what succeeded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagemaker_async.aws.operation import Service
+from sagemaker_async.aws.outcomes import RetryRules
+from sagemaker_async.errors import (
+    ConflictException,
+    InternalFailure,
+    ResourceInUse,
+    ResourceLimitExceeded,
+    ResourceNotFound,
+    ServiceUnavailable,
+    ValidationError,
+)
+
+from .endpoint import HOSTING
+
+__all__ = ["OPERATIONS", "SAGEMAKER", "HostingOperation"]
+
+SAGEMAKER = Service(
+    name="sagemaker",
+    endpoint_rules=HOSTING,
+    retry_rules=RetryRules(),
+    protocol="json-rpc",
+    target_prefix="SageMaker",
+    errors={
+        "ConflictException": ConflictException,
+        "InternalFailure": InternalFailure,
+        "ResourceInUse": ResourceInUse,
+        "ResourceLimitExceeded": ResourceLimitExceeded,
+        "ResourceNotFound": ResourceNotFound,
+        "ServiceUnavailable": ServiceUnavailable,
+        "ValidationError": ValidationError,
+        "ValidationException": ValidationError,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostingOperation:
+    """One operation of SageMaker hosting."""
+
+    name: str
+    """AWS's name, such as ``DescribeEndpoint``."""
+    purpose: str
+    """What it does, as the first line of its method's docstring."""
+    resource: str | None = None
+    """The request field that names what the call is on, for messages."""
+    items: str | None = None
+    """AWS's name of the list that an answer holds one page of; None when it does not answer in pages."""
+    repeatable: bool = False
+    """Whether it may be repeated when nobody knows whether it was done."""
+
+    @property
+    def request(self) -> str:
+        """The name of its request shape."""
+        return f"{self.name}Request"
+
+    @property
+    def response(self) -> str:
+        """The name of its response shape."""
+        return f"{self.name}Response"
+
+
+def _reads(name: str, purpose: str, resource: str | None = None, *, items: str | None = None) -> HostingOperation:
+    return HostingOperation(name, purpose, resource, items, repeatable=True)
+
+
+_writes = HostingOperation
+
+_ROWS = (
+    _writes("CreateModel", "Create a model: its containers, artifacts and role.", "model_name"),
+    _reads("DescribeModel", "Return what a model is made of.", "model_name"),
+    _writes("DeleteModel", "Delete a model; its artifacts stay.", "model_name"),
+    _reads("ListModels", "Return one page of the models.", items="Models"),
+    _writes("CreateEndpointConfig", "Create an endpoint configuration.", "endpoint_config_name"),
+    _reads("DescribeEndpointConfig", "Return an endpoint configuration.", "endpoint_config_name"),
+    _writes("DeleteEndpointConfig", "Delete an endpoint configuration.", "endpoint_config_name"),
+    _reads("ListEndpointConfigs", "Return one page of the endpoint configurations.", items="EndpointConfigs"),
+    _writes("CreateEndpoint", "Begin to create an endpoint; `wait_until_in_service` waits for it.", "endpoint_name"),
+    _reads("DescribeEndpoint", "Return the state of an endpoint.", "endpoint_name"),
+    _writes("UpdateEndpoint", "Begin to move an endpoint to another configuration.", "endpoint_name"),
+    _writes(
+        "UpdateEndpointWeightsAndCapacities",
+        "Begin to change the weights or the instance counts of an endpoint's variants.",
+        "endpoint_name",
+    ),
+    _writes("DeleteEndpoint", "Begin to delete an endpoint; `wait_until_deleted` waits for it.", "endpoint_name"),
+    _reads("ListEndpoints", "Return one page of the endpoints.", items="Endpoints"),
+    _writes("CreateInferenceComponent", "Begin to create an inference component.", "inference_component_name"),
+    _reads("DescribeInferenceComponent", "Return the state of an inference component.", "inference_component_name"),
+    _writes("UpdateInferenceComponent", "Begin to update an inference component.", "inference_component_name"),
+    _writes(
+        "UpdateInferenceComponentRuntimeConfig",
+        "Begin to change the number of an inference component's copies.",
+        "inference_component_name",
+    ),
+    _writes("DeleteInferenceComponent", "Begin to delete an inference component.", "inference_component_name"),
+    _reads("ListInferenceComponents", "Return one page of the inference components.", items="InferenceComponents"),
+    _writes("AddTags", "Add tags to a resource, or give those it has new values.", "resource_arn", repeatable=True),
+    _reads("ListTags", "Return one page of a resource's tags.", "resource_arn", items="Tags"),
+    _writes("DeleteTags", "Remove tags from a resource.", "resource_arn", repeatable=True),
+    _writes("CreateMonitoringSchedule", "Create a monitoring schedule.", "monitoring_schedule_name"),
+    _reads("DescribeMonitoringSchedule", "Return a monitoring schedule.", "monitoring_schedule_name"),
+    _writes("UpdateMonitoringSchedule", "Replace the configuration of a schedule.", "monitoring_schedule_name"),
+    _writes("StartMonitoringSchedule", "Start a stopped monitoring schedule.", "monitoring_schedule_name"),
+    _writes("StopMonitoringSchedule", "Stop a monitoring schedule.", "monitoring_schedule_name"),
+    _writes("DeleteMonitoringSchedule", "Delete a monitoring schedule.", "monitoring_schedule_name"),
+    _reads(
+        "ListMonitoringSchedules", "Return one page of the monitoring schedules.", items="MonitoringScheduleSummaries"
+    ),
+    _reads("ListMonitoringExecutions", "Return one page of the monitoring jobs.", items="MonitoringExecutionSummaries"),
+    _reads("DescribeDataQualityJobDefinition", "Return a data quality monitoring job.", "job_definition_name"),
+    _reads("DescribeModelQualityJobDefinition", "Return a model quality monitoring job.", "job_definition_name"),
+    _reads("DescribeModelBiasJobDefinition", "Return a model bias monitoring job.", "job_definition_name"),
+    _reads("DescribeModelExplainabilityJobDefinition", "Return an explainability job.", "job_definition_name"),
+    _reads("ListContexts", "Return one page of the lineage contexts.", items="ContextSummaries"),
+    _reads("DescribeContext", "Return a lineage context.", "context_name"),
+    _reads("ListAssociations", "Return one page of the lineage associations.", items="AssociationSummaries"),
+    _reads("QueryLineage", "Return one page of what a lineage entity is connected with.", items="Vertices"),
+)
+
+OPERATIONS = {row.name: row for row in _ROWS}
+"""The rows by AWS's name of the operation."""

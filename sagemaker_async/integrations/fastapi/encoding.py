@@ -1,0 +1,173 @@
+r"""Records as what a client reads: `ENCODINGS`, one per format. Pure.
+
+=============== ======================================= ============================= =======================
+format          a record                                a failure midway              the end
+=============== ======================================= ============================= =======================
+``sse``         a server-sent event                     event ``error``, a problem    event ``done``
+``json-lines``  a line of JSON                          ``{"error": {a problem}}``    the end of the body
+``text``        its text                                the connection is cut         the end of the body
+``raw``         its bytes                               the connection is cut         the end of the body
+=============== ======================================= ============================= =======================
+
+What becomes of a record in the first two:
+
+- a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice`` where they say something;
+- str: ``{"text": ...}``, because neither line ends nor leading spaces would survive otherwise;
+- a `ServerSentEvent`: itself, and no ``done`` is added to the model's own events; as a line of JSON, its fields;
+- bytes: one line, which is taken to be what the model meant the client to read, such as JSON;
+- anything else: its JSON; NaN and the infinities, which JSON lacks, become null.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel
+
+from sagemaker_async.dialects import Token
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.framing import ServerSentEvent
+
+from .problems import Problem
+
+__all__ = ["ENCODINGS", "Encoding", "Format", "json_text"]
+
+Format: TypeAlias = Literal["sse", "json-lines", "text", "raw"]
+
+_line_ends = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How one format is written."""
+
+    media_type: str
+    record: Callable[[Any], bytes]
+    """Returns the bytes of a record; raises `ConfigurationError` when the format has no place for it."""
+    failure: Callable[[Problem, str], bytes] | None = None
+    """Returns what tells a client of a failure, given the URI of the occurrence; None: nothing in-band can."""
+    end: bytes = b""
+    """Says that the answer is complete."""
+    heartbeat: bytes | None = None
+    """Says nothing, to keep a silent connection alive; None: the format has no such thing."""
+
+
+def json_text(value: object) -> str:
+    """Return a record as JSON; see the module's docstring."""
+    value = _jsonable(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_jsonable_within)
+    except TypeError as error:
+        raise ConfigurationError(f"a record cannot be written as JSON ({error}); give encode=..., which can") from error
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=_jsonable_within)
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, Token):
+        members: dict[str, object] = {"index": value.index, "text": value.text}
+        if value.finish_reason is not None:
+            members["finish_reason"] = value.finish_reason
+        if value.special:
+            members["special"] = True
+        if value.choice:
+            members["choice"] = value.choice
+        return members
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, ServerSentEvent):
+        return {name: field for name, field in value._asdict().items() if field not in ("", None)}
+    return _jsonable_within(value) if isinstance(value, BaseModel) else value
+
+
+def _jsonable_within(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"it holds a {type(value).__name__}")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return value
+
+
+def _line(record: bytes | bytearray | memoryview) -> str:
+    return bytes(record).decode("utf-8", "replace")
+
+
+def _event(data: str, event: str = "", event_id: str = "", retry: int | None = None) -> bytes:
+    lines = [f"event: {event}"] if event and event != "message" else []
+    if event_id:
+        lines.append(f"id: {event_id}")
+    if retry is not None:
+        lines.append(f"retry: {retry}")
+    lines.extend(f"data: {line}" for line in _line_ends.split(data))
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
+
+
+def _sse(record: object) -> bytes:
+    if isinstance(record, ServerSentEvent):
+        return _event(record.data, record.event, record.id, record.retry)
+    if isinstance(record, bytes | bytearray | memoryview):
+        return _event(_line(record))
+    return f"data: {json_text(record)}\n\n".encode("utf-8", "replace")
+
+
+def _sse_failure(problem: Problem, instance: str) -> bytes:
+    return _event(json_text(problem.body(instance)), "error")
+
+
+def _json_line(record: object) -> bytes:
+    text = _line(record) if isinstance(record, bytes | bytearray | memoryview) else json_text(record)
+    return f"{text}\n".encode("utf-8", "replace")
+
+
+def _json_line_failure(problem: Problem, instance: str) -> bytes:
+    return _json_line({"error": problem.body(instance)})
+
+
+def _text(record: object) -> bytes:
+    if isinstance(record, Token):
+        return b"" if record.special else record.text.encode("utf-8", "replace")
+    if isinstance(record, str):
+        return record.encode("utf-8", "replace")
+    if isinstance(record, ServerSentEvent):
+        return record.data.encode("utf-8", "replace")
+    return _raw(record)
+
+
+def _raw(record: object) -> bytes:
+    if isinstance(record, bytes | bytearray | memoryview):
+        return bytes(record)
+    if isinstance(record, str):
+        return record.encode("utf-8", "replace")
+    raise ConfigurationError(
+        f"a {type(record).__name__} has no place in this format: choose 'sse' or 'json-lines', or give encode=..."
+    )
+
+
+ENCODINGS: Mapping[Format, Encoding] = {
+    "sse": Encoding(
+        media_type="text/event-stream",
+        record=_sse,
+        failure=_sse_failure,
+        end=_event("{}", "done"),
+        heartbeat=b": heartbeat\n\n",
+    ),
+    "json-lines": Encoding(media_type="application/jsonl", record=_json_line, failure=_json_line_failure),
+    "text": Encoding(media_type="text/plain; charset=utf-8", record=_text),
+    "raw": Encoding(media_type="application/octet-stream", record=_raw),
+}
+"""How each format is written."""

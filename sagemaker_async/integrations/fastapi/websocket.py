@@ -1,0 +1,129 @@
+"""`stream_to_websocket`: a stream of predictions as a WebSocket's messages, with the promises of `stream_response`.
+
+Each record is one text message, JSON as in the format ``json-lines``; ``{"done":true}`` says that the answer is
+complete, ``{"error":{...}}``, with a problem details object, that it broke off. The socket stays open for the next one.
+
+A message from the client that comes meanwhile ends the answer, and is returned: it is the next question, or "stop".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from sagemaker_async.errors import ConfigurationError
+
+from .encoding import ENCODINGS, json_text
+from .handlers import problem_response, refuse, reported
+from .problems import Problem
+from .response import ended
+
+__all__ = ["WebSocketOutcome", "stream_to_websocket"]
+
+T = TypeVar("T")
+
+_END: Any = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketOutcome:
+    """How a stream to a WebSocket ended."""
+
+    complete: bool
+    """Whether the client was sent the whole answer."""
+    problem: Problem | None = None
+    """What the client was told of a failure; None if there was none."""
+    message: str | bytes | None = None
+    """What the client sent meanwhile, which ended the answer unless that was complete; None if nothing came."""
+
+
+async def stream_to_websocket(
+    websocket: WebSocket, stream: AsyncIterable[T], *, encode: Callable[[T], object] | None = None
+) -> WebSocketOutcome:
+    """Send a stream of predictions to the client, and return how it ended.
+
+    A socket that was not accepted yet is, once the first record has come; a failure before that refuses the handshake
+    with the failure's status, where the server supports that.
+
+    Args:
+        websocket: the socket, accepted or not.
+        stream: what `Predictor.predict_stream` returns, or any other asynchronous iterable; closed in any case.
+        encode: makes of a record what is sent: a str or bytes, sent as they are, or something JSON can hold.
+
+    Raises:
+        WebSocketDisconnect: the client has left; the upstream is closed.
+        ConfigurationError: `stream` is no stream.
+    """
+    if not isinstance(stream, AsyncIterable):
+        raise ConfigurationError(
+            f"stream_to_websocket takes a stream, such as predictor.predict_stream(...), not {type(stream).__name__}"
+        )
+    records = aiter(stream)
+    incoming: asyncio.Task[Message] | None = None
+    sending: asyncio.Task[WebSocketOutcome] | None = None
+    try:
+        if websocket.client_state is WebSocketState.CONNECTING:
+            await websocket.receive()
+        incoming = asyncio.create_task(_receive(websocket))
+        sending = asyncio.create_task(_send_records(websocket, records, encode))
+        await asyncio.wait({incoming, sending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, incoming):
+            if task is not None:
+                await ended(task)
+        for closable in (stream, records):
+            if (close := getattr(closable, "aclose", None)) is not None:
+                await close()
+    outcome = WebSocketOutcome(complete=False) if sending.cancelled() else sending.result()
+    if incoming.cancelled():
+        return outcome
+    message = incoming.result()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code") or 1005, message.get("reason"))
+    text = message.get("text")
+    return WebSocketOutcome(
+        complete=outcome.complete, problem=outcome.problem, message=text if text is not None else message.get("bytes")
+    )
+
+
+async def _receive(websocket: WebSocket) -> Message:
+    return await websocket.receive()
+
+
+async def _send_records(
+    websocket: WebSocket, records: AsyncIterator[Any], encode: Callable[[Any], object] | None
+) -> WebSocketOutcome:
+    try:
+        record = await anext(records, _END)
+        if websocket.application_state is WebSocketState.CONNECTING:
+            await websocket.accept()
+        while record is not _END:
+            await _send(websocket, record, encode)
+            record = await anext(records, _END)
+        await websocket.send_text('{"done":true}')
+    except WebSocketDisconnect:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+        problem, instance = reported(error)
+        if websocket.application_state is WebSocketState.CONNECTING:
+            await refuse(websocket, problem, problem_response(problem, instance))
+        else:
+            await websocket.send_text(json_text({"error": problem.body(instance)}))
+        return WebSocketOutcome(complete=False, problem=problem)
+    return WebSocketOutcome(complete=True)
+
+
+async def _send(websocket: WebSocket, record: object, encode: Callable[[Any], object] | None) -> None:
+    if encode is None:
+        await websocket.send_text(ENCODINGS["json-lines"].record(record).decode().rstrip("\n"))
+        return
+    value = encode(record)
+    if isinstance(value, bytes | bytearray | memoryview):
+        await websocket.send_bytes(bytes(value))
+    else:
+        await websocket.send_text(value if isinstance(value, str) else json_text(value))

@@ -1,0 +1,93 @@
+"""What the parts of one control plane share: whose account it is, the time, the callables, and the failures to come."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.endpoints import Endpoint
+from sagemaker_async.local.models import Model
+from sagemaker_async.local.state import LocalState
+
+from .records import Fields, Kind, Record, RecordT, Table
+
+__all__ = ["Account", "Failure", "Family", "Operation"]
+
+Operation: TypeAlias = Callable[[Fields], Fields]
+"""Takes a request's members, already checked, and returns the answer's; raises `Refusal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How something that was begun ends badly."""
+
+    reason: str
+    rollback: bool = True
+    """Whether an endpoint that fails to update finds back to what it ran before."""
+
+
+class Family(Protocol):
+    """The operations on resources that belong together."""
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """The operations by name."""
+        ...
+
+    @property
+    def tables(self) -> Sequence[Table[Any]]:
+        """All the resources it keeps that can be tagged."""
+        ...
+
+
+@dataclass(slots=True)
+class Account:
+    """One account in one region."""
+
+    state: LocalState
+    callables: dict[str, Model] = field(default_factory=dict)
+    """What runs, by the model's name or its container's image."""
+    failures: defaultdict[str, deque[Failure]] = field(default_factory=lambda: defaultdict(deque))
+    """How the next calls of an operation will end, by operation."""
+    refusals: defaultdict[str, deque[Refusal]] = field(default_factory=lambda: defaultdict(deque))
+    """What the next calls of an operation are answered with, by operation."""
+
+    @property
+    def arn_prefix(self) -> str:
+        """``arn:aws:sagemaker:us-east-1:123456789012``."""
+        return f"arn:{partition_of(self.state.region).id}:sagemaker:{self.state.region}:{self.state.account_id}"
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The endpoints that can be invoked, by name."""
+        return self.state.endpoints
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return self.state.transitions.now()
+
+    def schedule(self, kind: str, change: Callable[[], None]) -> None:
+        """Let a change of state happen in its time."""
+        self.state.transitions.schedule(kind, change)
+
+    def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
+        """Return an empty table."""
+        return Table(kind, record, self.arn_prefix, self.now)
+
+    def plain_table(self, kind: Kind) -> Table[Record]:
+        """Return an empty table of records without state of their own."""
+        return self.table(kind, Record)
+
+    def next_failure(self, operation: str) -> Failure | None:
+        """Return how a call of this operation will end, None for well; a failure is used up."""
+        waiting = self.failures[operation]
+        return waiting.popleft() if waiting else None
+
+    def next_refusal(self, operation: str) -> Refusal | None:
+        """Return what a call of this operation is answered with instead, None for nothing; it is used up."""
+        waiting = self.refusals[operation]
+        return waiting.popleft() if waiting else None

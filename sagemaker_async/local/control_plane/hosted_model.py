@@ -1,0 +1,96 @@
+"""What serves a model that CreateModel made: the callables that were added for it, looked up at each invocation.
+
+The callable added under the model's name serves all of it. Otherwise each container is served by the callable added
+under its image: the only one; the one a request targets, when the model's containers are invoked directly; or all of
+them in a row, each fed with the answer of the one before. See
+https://docs.aws.amazon.com/sagemaker/latest/dg/multi-container-endpoints.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import NamedTuple
+
+from sagemaker_async.local.models import InvocationRequest, Model, ModelFailure, ModelOutput, close_parts
+
+__all__ = ["HostedContainer", "HostedModel"]
+
+
+class HostedContainer(NamedTuple):
+    """One container of a model."""
+
+    image: str | None
+    hostname: str | None = None
+    """What TargetContainerHostname calls it."""
+
+
+class HostedModel:
+    """A model by its name and containers.
+
+    Args:
+        name: the model's name; None for a container that an inference component names itself.
+        containers: its containers, in the order they run.
+        callables: what was added, by model name or image; later additions count.
+        direct: whether a request targets one container.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        containers: Sequence[HostedContainer],
+        callables: Mapping[str, Model],
+        *,
+        direct: bool = False,
+    ) -> None:
+        self._name = name
+        self._containers = tuple(containers)
+        self._callables = callables
+        self._direct = direct
+
+    def __repr__(self) -> str:
+        return f"HostedModel({self._name!r})"
+
+    async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
+        """Run the callable; see `Model`. Without one, the failure names what is missing."""
+        named = self._callables.get(self._name) if self._name is not None else None
+        if named is not None:
+            return await named.invoke(request, executor)
+        *before, last = [self._serving(container) for container in self._chosen(request)]
+        for model in before:
+            output = await model.invoke(request, executor)
+            body = output.body
+            if not isinstance(body, bytes):
+                try:
+                    body = b"".join([part async for part in body])
+                finally:
+                    await close_parts(output.body)  # type: ignore[arg-type]
+            request = replace(request, body=body, content_type=output.content_type or request.content_type)
+        return await last.invoke(request, executor)
+
+    async def close(self) -> None:
+        """Nothing is held: the callables are closed by whoever they were added to."""
+
+    def _chosen(self, request: InvocationRequest) -> Sequence[HostedContainer]:
+        if not self._direct:
+            return self._containers
+        target = request.target_container_hostname
+        chosen = [container for container in self._containers if container.hostname == target]
+        if not chosen:
+            raise ModelFailure(404, f"there is no container with the hostname {target!r}", log_group_only=True)
+        return chosen
+
+    def _serving(self, container: HostedContainer) -> Model:
+        model = self._callables.get(container.image) if container.image is not None else None
+        if model is None:
+            known = [f"model {self._name!r}"] * (self._name is not None) + [f"image {container.image!r}"] * (
+                container.image is not None
+            )
+            key = self._name if self._name is not None else container.image
+            raise ModelFailure(
+                500,
+                f"no callable was added for {' or '.join(known)}; add one: local.add_model({key!r}, callable)",
+                log_group_only=True,
+            )
+        return model

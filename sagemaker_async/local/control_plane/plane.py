@@ -1,0 +1,219 @@
+"""`ControlPlane`: SageMaker's hosting operations on what one embedded SageMaker keeps in memory.
+
+`perform` runs one operation. What a test puts in without a request (`add_model`, `add_endpoint`, failures, monitoring
+executions, lineage) comes in through the other methods. All of them hold the lock of `Transitions`, so that requests on
+the event loop and calls from a test's thread do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.endpoints import Deployment, Endpoint
+from sagemaker_async.local.models import Model
+from sagemaker_async.local.state import LocalState
+
+from .account import Account, Failure, Family, Operation
+from .endpoint_configs import EndpointConfigs
+from .endpoints import Endpoints
+from .inference_components import InferenceComponents
+from .job_definitions import MONITORING_TYPES, JobDefinitions, minimal_definition
+from .lineage import Lineage
+from .models import Models
+from .monitoring import Monitoring
+from .records import Fields, Record, copied
+from .tags import Tags
+
+__all__ = ["ControlPlane"]
+
+_CAN_FAIL = frozenset(
+    {
+        "CreateEndpoint",
+        "UpdateEndpoint",
+        "UpdateEndpointWeightsAndCapacities",
+        "DeleteEndpoint",
+        "CreateInferenceComponent",
+        "UpdateInferenceComponent",
+        "UpdateInferenceComponentRuntimeConfig",
+        "DeleteInferenceComponent",
+        "CreateMonitoringSchedule",
+        "UpdateMonitoringSchedule",
+        "StartMonitoringSchedule",
+        "StopMonitoringSchedule",
+    }
+)
+_NAME_LENGTH = 63
+
+
+class _Generated(NamedTuple):
+    """What was made for an endpoint that `LocalSageMaker.add_endpoint` added."""
+
+    model: Record
+    config: Record
+    runs: Model
+
+
+class ControlPlane:
+    """The control plane of one embedded SageMaker."""
+
+    def __init__(self, state: LocalState) -> None:
+        self._account = account = Account(state)
+        self._lock = state.transitions.lock
+        self._models = Models(account)
+        self._configs = EndpointConfigs(account, self._models)
+        self._endpoints = Endpoints(account, self._models, self._configs)
+        self._components = InferenceComponents(account, self._models, self._endpoints)
+        self._definitions = JobDefinitions(account)
+        self._monitoring = Monitoring(account, self._endpoints, self._definitions)
+        self._lineage = Lineage(account)
+        kept: Sequence[Family] = (
+            self._models,
+            self._configs,
+            self._endpoints,
+            self._components,
+            self._definitions,
+            self._monitoring,
+            self._lineage,
+        )
+        families: Sequence[Family] = (*kept, Tags(kept))
+        self._generated: dict[str, _Generated] = {}
+        self._operations: Mapping[str, Operation] = {
+            name: operation for family in families for name, operation in family.operations.items()
+        }
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """The names of the operations offered."""
+        return frozenset(self._operations)
+
+    def perform(self, operation: str, request: Fields) -> Fields:
+        """Run an operation on members that were checked, and return the answer's, without nulls; raises `Refusal`."""
+        with self._lock:
+            refusal = self._account.next_refusal(operation)
+            if refusal is not None:
+                raise refusal
+            answer: Fields = copied(self._operations[operation](request))
+            return answer
+
+    # --- models and endpoints -----------------------------------------------------------------------------------------
+
+    def add_model(self, name_or_image: str, model: Model) -> None:
+        """Let a callable serve the model of this name, or the containers with this image."""
+        with self._lock:
+            self._account.callables[name_or_image] = model
+
+    def add_endpoint(self, name: str, model: Model, deployment: Deployment) -> Endpoint:
+        """Put an endpoint in service, with a model and an endpoint configuration made for it.
+
+        Raises:
+            ConfigurationError: the name is taken.
+        """
+        with self._lock:
+            self._account.state.transitions.settle()
+            if name in self._endpoints.table:
+                raise ConfigurationError(f"there is an endpoint {name!r} already; remove_endpoint({name!r}) first")
+            self._remove_generated(name)
+            tables = (self._models.table, self._configs.table)
+            own = next(own for own in _candidates(name) if not any(own in table for table in tables))
+            region, account_id = self._account.state.region, self._account.state.account_id
+            image = f"{account_id}.dkr.ecr.{region}.amazonaws.com/{name.lower()}"
+            record = self._models.table.add(own, {"PrimaryContainer": {"Image": image}})
+            self._account.callables.setdefault(own, model)
+            variants = [
+                {
+                    "VariantName": variant.name,
+                    "ModelName": own,
+                    "InstanceType": "ml.m5.large",
+                    "InitialInstanceCount": 1,
+                    "InitialVariantWeight": variant.weight,
+                }
+                for variant in deployment.variants
+            ]
+            config = self._configs.table.add(own, {"ProductionVariants": variants})
+            self._generated[name] = _Generated(record, config, model)
+            return self._endpoints.put_in_service(name, config, deployment)
+
+    def remove_endpoint(self, name: str) -> None:
+        """Remove an endpoint at once, with its inference components and what was made for it."""
+        with self._lock:
+            self._components.forget_those_of(name)
+            self._endpoints.forget(name)
+            self._remove_generated(name)
+
+    def _remove_generated(self, name: str) -> None:
+        generated = self._generated.pop(name, None)
+        if generated is not None:
+            self._models.table.remove(generated.model)
+            self._configs.table.remove(generated.config)
+            if self._account.callables.get(generated.model.name) is generated.runs:
+                del self._account.callables[generated.model.name]
+
+    # --- what goes wrong ----------------------------------------------------------------------------------------------
+
+    def fail_next(self, operation: str, reason: str, *, rollback: bool, times: int) -> None:
+        """Let what the next calls of an operation begin end badly.
+
+        Raises:
+            ConfigurationError: the operation begins nothing that could.
+        """
+        if operation not in _CAN_FAIL:
+            raise ConfigurationError(f"fail_next knows {', '.join(sorted(_CAN_FAIL))}; got {operation!r}")
+        with self._lock:
+            self._account.failures[operation].extend([Failure(reason, rollback)] * times)
+
+    def refuse_next(self, operation: str, refusal: Refusal, *, times: int) -> None:
+        """Answer the next calls of an operation with an error, and do nothing.
+
+        Raises:
+            ConfigurationError: there is no such operation.
+        """
+        if operation not in self._operations:
+            raise ConfigurationError(f"the embedded SageMaker offers no operation {operation!r}")
+        with self._lock:
+            self._account.refusals[operation].extend([refusal] * times)
+
+    # --- what clients can only read -----------------------------------------------------------------------------------
+
+    def add_job_definition(self, monitoring_type: str, name: str, endpoint_name: str, members: Fields) -> str:
+        """Add a monitoring job definition and return its ARN; members not given are made up."""
+        if monitoring_type not in MONITORING_TYPES:
+            raise ConfigurationError(
+                f"monitoring_type must be one of {', '.join(MONITORING_TYPES)}, got {monitoring_type!r}"
+            )
+        state = self._account.state
+        bucket = f"s3://sagemaker-{state.region}-{state.account_id}"
+        definition = minimal_definition(monitoring_type, endpoint_name, bucket, state) | members
+        return self._put_in(f"Create{monitoring_type}JobDefinition", {"JobDefinitionName": name, **definition})
+
+    def add_execution(self, schedule_name: str, status: str, scheduled_time: float | None, members: Fields) -> None:
+        """Add an execution of a monitoring schedule."""
+        with self._lock:
+            self._account.state.transitions.settle()
+            try:
+                self._monitoring.add_execution(schedule_name, status, scheduled_time, members)
+            except Refusal as refusal:
+                raise ConfigurationError(refusal.message) from None
+
+    def add_lineage(self, operation: str, members: Fields) -> str:
+        """Run one of the operations that write lineage, and return the ARN of what it made."""
+        return self._put_in(operation, members)
+
+    def _put_in(self, operation: str, members: Fields) -> str:
+        with self._lock:
+            try:
+                answer = self._operations[operation](copied(members))
+            except Refusal as refusal:
+                raise ConfigurationError(refusal.message) from None
+        return str(next(iter(answer.values())))
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """Yield names for what is made for an endpoint: its own, and others in case that is taken."""
+    yield name
+    for number in count(2):
+        suffix = f"-{number}"
+        yield name[: _NAME_LENGTH - len(suffix)] + suffix

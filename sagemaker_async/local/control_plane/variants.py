@@ -1,0 +1,117 @@
+"""The production variants of an endpoint: their weights and capacities, wanted and reached, and their descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagemaker_async.local.endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, Deployment, Variant
+
+from .models import Models
+from .records import Fields, Record
+
+__all__ = ["VariantState", "deployment_of", "variants_of"]
+
+_DESCRIBED_AS_GIVEN = ("ManagedInstanceScaling", "RoutingConfig")
+
+
+@dataclass(slots=True)
+class VariantState:
+    """One production variant that runs or is about to."""
+
+    given: Fields
+    """As in the endpoint configuration."""
+    variant: Variant
+    """What the data plane runs; its weight is the configured one."""
+    images: list[str]
+    deployed: float
+    """When its images were resolved, in seconds since the epoch."""
+    weight: float
+    desired_weight: float
+    count: int | None
+    """Instances; None for a serverless variant."""
+    desired_count: int | None
+    serverless: Fields | None
+    desired_serverless: Fields | None
+
+    def reach(self) -> None:
+        """Make what is wanted what is."""
+        self.weight, self.count, self.serverless = self.desired_weight, self.desired_count, self.desired_serverless
+
+    def give_up(self) -> None:
+        """Want what is."""
+        self.desired_weight, self.desired_count, self.desired_serverless = self.weight, self.count, self.serverless
+
+    def ask(self, wanted: Fields) -> None:
+        """Want what UpdateEndpointWeightsAndCapacities asks for."""
+        self.desired_weight = float(wanted.get("DesiredWeight", self.desired_weight))
+        self.desired_count = wanted.get("DesiredInstanceCount", self.desired_count)
+        if self.desired_serverless is not None:
+            self.desired_serverless = {**self.desired_serverless, **(wanted.get("ServerlessUpdateConfig") or {})}
+
+    def summary(self) -> Fields:
+        """Return a ProductionVariantSummary."""
+        members: dict[str, Any] = {
+            "VariantName": self.variant.name,
+            "DeployedImages": [
+                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": self.deployed}
+                for image in self.images
+            ],
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.desired_weight,
+            "CurrentInstanceCount": self.count,
+            "DesiredInstanceCount": self.desired_count,
+            "CurrentServerlessConfig": self.serverless,
+            "DesiredServerlessConfig": self.desired_serverless,
+            **{name: self.given.get(name) for name in _DESCRIBED_AS_GIVEN},
+        }
+        return members
+
+    def pending_summary(self) -> Fields:
+        """Return a PendingProductionVariantSummary."""
+        instance_type = self.given.get("InstanceType")
+        return self.summary() | ({"InstanceType": instance_type} if instance_type else {})
+
+
+def variants_of(given: Sequence[Fields], models: Models, now: float) -> list[VariantState]:
+    """Return the variants of a configuration; raises `Refusal` when a model of theirs is gone."""
+    variants = []
+    for fields in given:
+        model = fields.get("ModelName")
+        weight = float(fields.get("InitialVariantWeight", 1.0))
+        serverless = fields.get("ServerlessConfig")
+        scaling = fields.get("ManagedInstanceScaling") or {}
+        count = None if serverless else fields.get("InitialInstanceCount", scaling.get("MinInstanceCount", 1))
+        variants.append(
+            VariantState(
+                given=fields,
+                variant=Variant(fields["VariantName"], models.hosted(model) if model else None, weight),
+                images=models.images(model) if model else [],
+                deployed=now,
+                weight=weight,
+                desired_weight=weight,
+                count=count,
+                desired_count=count,
+                serverless=serverless,
+                desired_serverless=serverless,
+            )
+        )
+    return variants
+
+
+def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str) -> Deployment:
+    """Return what the data plane runs for a configuration.
+
+    Args:
+        config: the endpoint configuration.
+        variants: its production variants.
+        bucket: where async results go unless the configuration says so: ``s3://name``.
+    """
+    output = config.fields.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    return Deployment(
+        variants=tuple([state.variant._replace(weight=state.weight) for state in variants]),
+        async_output=output.get("S3OutputPath") or f"{bucket}/async-endpoint-outputs",
+        async_failure=output.get("S3FailurePath") or f"{bucket}/async-endpoint-failures",
+        body_limit=SERVERLESS_BODY_LIMIT if any(state.serverless for state in variants) else REAL_TIME_BODY_LIMIT,
+    )

@@ -1,0 +1,99 @@
+"""When resources change their state: at the next call, after some seconds, or as a test steps on.
+
+`Transitions` keeps what is to happen and when. `settle` is called before each request is looked at and makes happen
+what is due, so that nothing runs by itself and no timer is needed. A change that a change brings about (RollingBack
+after Updating) waits for the settling after: each state can be seen by at least one call.
+
+It has a clock of its own, which a test may step or stop; signatures are judged by the server's clock all the same.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Final, TypeAlias
+
+from sagemaker_async.errors import ConfigurationError
+
+__all__ = ["TIMED_KINDS", "TransitionTimes", "Transitions"]
+
+TransitionTimes: TypeAlias = float | Mapping[str, float]
+"""Seconds that a change of state takes: for all kinds of resources, or by kind (see `TIMED_KINDS`)."""
+
+TIMED_KINDS: Final = ("Endpoint", "InferenceComponent", "MonitoringSchedule")
+"""The kinds of resources that have states."""
+
+_STEPPED_SECONDS = 1.0
+
+
+class Transitions:
+    """The changes to come.
+
+    Args:
+        clock: returns seconds since the epoch.
+        times: how long changes take; kinds that a mapping leaves out change at the next call. None: at the next call,
+            or with a stepped clock after one second of it.
+        stepped: whether time stands still but for `step`.
+
+    Attributes:
+        lock: held while state is read or changed; requests and tests may come from different threads.
+
+    Raises:
+        ConfigurationError: a time is negative or no number, or a kind is unknown.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], times: TransitionTimes | None = None, *, stepped: bool = False
+    ) -> None:
+        self.lock: Final = threading.RLock()
+        self._clock = clock
+        self._stopped_at = clock() if stepped else None
+        self._steps = 0.0
+        self._times = _by_kind(times if times is not None else _STEPPED_SECONDS if stepped else 0.0)
+        self._pending: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+
+    def now(self) -> float:
+        """Return seconds since the epoch by this clock."""
+        return (self._clock() if self._stopped_at is None else self._stopped_at) + self._steps
+
+    def step(self, seconds: float) -> None:
+        """Move the clock on and make happen what is due then.
+
+        Raises:
+            ConfigurationError: `seconds` is negative.
+        """
+        if seconds < 0:
+            raise ConfigurationError(f"a clock is stepped forwards: seconds must be 0 or more, got {seconds!r}")
+        with self.lock:
+            self._steps += seconds
+            self.settle()
+
+    def schedule(self, kind: str, change: Callable[[], None]) -> None:
+        """Let a change happen when its time has come, and not before the next `settle`."""
+        with self.lock:
+            heapq.heappush(self._pending, (self.now() + self._times[kind], next(self._numbers), change))
+
+    def settle(self) -> None:
+        """Make happen what is due, the earliest first; costs nothing while there is nothing."""
+        if not self._pending:
+            return
+        with self.lock:
+            due: list[Callable[[], None]] = []
+            now = self.now()
+            while self._pending and self._pending[0][0] <= now:
+                due.append(heapq.heappop(self._pending)[2])
+            for change in due:
+                change()
+
+
+def _by_kind(times: TransitionTimes) -> dict[str, float]:
+    given = times if isinstance(times, Mapping) else dict.fromkeys(TIMED_KINDS, times)
+    for kind, seconds in given.items():
+        if kind not in TIMED_KINDS:
+            raise ConfigurationError(f"transition_times knows {', '.join(TIMED_KINDS)}, got {kind!r}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise ConfigurationError(f"transition_times must be seconds, 0 or more, got {seconds!r} for {kind}")
+    return {kind: float(given.get(kind, 0.0)) for kind in TIMED_KINDS}

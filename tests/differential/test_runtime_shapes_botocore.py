@@ -1,0 +1,152 @@
+"""The operation table and the shapes of SageMaker Runtime against botocore's service model, member by member.
+
+Differences on purpose, each with its reason in `DIFFERENCES`; anything else is a failure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import annotated_types
+import botocore.session
+import pytest
+from botocore.model import OperationModel, ServiceModel
+
+from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes import aws_names
+from sagemaker_async.errors import InternalStreamFailure, ModelStreamError
+from sagemaker_async.runtime import operations
+
+OPERATIONS = {operation.name: operation for operation in vars(operations).values() if isinstance(operation, Operation)}
+
+DIFFERENCES: dict[tuple[str, str], tuple[Any, Any]] = {
+    # The model's 6 MiB are stale: real-time endpoints take 25 MB. Config.max_body_bytes is the limit.
+    ("InvokeEndpoint", "Body.max"): (6_291_456, None),
+    ("InvokeEndpointWithResponseStream", "Body.max"): (6_291_456, None),
+    # The limit of an inline body is the operation's, so that its message can say what to do instead.
+    ("InvokeEndpointAsync", "Body.max"): (128_000, None),
+}
+
+
+@pytest.fixture(scope="module")
+def service() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("sagemaker-runtime")
+
+
+@pytest.fixture(params=sorted(OPERATIONS))
+def pair(request: pytest.FixtureRequest, service: ServiceModel) -> tuple[Operation, OperationModel]:
+    return OPERATIONS[request.param], service.operation_model(request.param)
+
+
+def test_every_operation_of_the_model_is_in_the_table_but_those_over_http_2(service: ServiceModel) -> None:
+    classic = {name for name in service.operation_names if "Bidirectional" not in name}
+    assert set(OPERATIONS) == classic
+
+
+def test_method_path_and_payload_are_the_models(pair: tuple[Operation, OperationModel]) -> None:
+    ours, theirs = pair
+    names = aws_names(ours.request)
+    assert ours.method == theirs.http["method"]
+    assert ours.path.format(**{name: f"{{{aws}}}" for name, aws in names.items()}) == theirs.http["requestUri"]
+    assert ours.request_body is not None
+    assert names[ours.request_body] == theirs.input_shape.serialization["payload"]
+    assert ours.streaming == theirs.has_event_stream_output
+
+
+def test_request_members_go_where_the_model_says(pair: tuple[Operation, OperationModel]) -> None:
+    ours, theirs = pair
+    names = aws_names(ours.request)
+    headers = {names[field]: header for field, header in ours.request_headers.items()}
+    expected = {
+        name: member.serialization["name"]
+        for name, member in theirs.input_shape.members.items()
+        if member.serialization.get("location") == "header"
+    }
+    assert headers == expected
+    in_the_path = {
+        name for name, member in theirs.input_shape.members.items() if member.serialization.get("location") == "uri"
+    }
+    assert in_the_path == {"EndpointName"}
+    assert set(names.values()) == set(theirs.input_shape.members)
+
+
+def constraints(field: Any) -> dict[str, Any]:
+    """Return the bounds of a pydantic field under botocore's names."""
+    found: dict[str, Any] = {}
+    for item in field.metadata:
+        match item:
+            case annotated_types.MinLen(value) | annotated_types.Ge(value):
+                found["min"] = value
+            case annotated_types.MaxLen(value) | annotated_types.Le(value):
+                found["max"] = value
+    return found
+
+
+def test_request_bounds_and_requirements_are_the_models(pair: tuple[Operation, OperationModel]) -> None:
+    ours, theirs = pair
+    differences = {}
+    for field in ours.request.model_fields.values():
+        assert field.alias is not None
+        member = theirs.input_shape.members[field.alias]
+        bounds = constraints(field)
+        for bound in ("min", "max"):
+            if member.metadata.get(bound) != bounds.get(bound):
+                differences[ours.name, f"{field.alias}.{bound}"] = (member.metadata.get(bound), bounds.get(bound))
+        assert field.is_required() == (field.alias in theirs.input_shape.required_members), field.alias
+        assert field.repr == (not member.metadata.get("sensitive", False)), field.alias
+    assert differences == {key: value for key, value in DIFFERENCES.items() if key[0] == ours.name}
+
+
+def test_every_text_that_travels_in_a_header_has_a_pattern_and_its_rule_in_words(
+    pair: tuple[Operation, OperationModel],
+) -> None:
+    ours, theirs = pair
+    for name, field in ours.request.model_fields.items():
+        if theirs.input_shape.members[field.alias].type_name != "string":
+            continue
+        patterns = [item.pattern for item in field.metadata if getattr(item, "pattern", None)]
+        assert len(patterns) == 1, name
+        assert patterns[0].startswith(r"\A"), name
+        assert patterns[0].endswith(r"\z"), name
+        assert field.description, name
+
+
+def test_the_inline_limit_of_asynchronous_bodies_is_the_models(service: ServiceModel) -> None:
+    members = service.operation_model("InvokeEndpointAsync").input_shape.members
+    assert OPERATIONS["InvokeEndpointAsync"].max_body_bytes == members["Body"].metadata["max"]
+
+
+def test_response_members_come_from_where_the_model_says(pair: tuple[Operation, OperationModel]) -> None:
+    ours, theirs = pair
+    expected = {
+        name: member.serialization["name"]
+        for name, member in theirs.output_shape.members.items()
+        if member.serialization.get("location") == "header"
+    }
+    assert dict(ours.response_headers) == expected
+    names = set(aws_names(ours.response).values()) - {"metadata", "error"}
+    assert names == set(theirs.output_shape.members)
+    assert ours.response_body == theirs.output_shape.serialization.get("payload") or ours.streaming
+    for field in ours.response.model_fields.values():
+        member = theirs.output_shape.members.get(field.alias or "")
+        if member is not None and member.metadata.get("sensitive"):
+            assert not field.repr, field.alias
+
+
+def test_errors_are_the_models_each_with_its_members(pair: tuple[Operation, OperationModel]) -> None:
+    ours, theirs = pair
+    known = {**ours.service.errors, **ours.errors}
+    expected = {shape.name for shape in theirs.error_shapes}
+    in_the_stream = {ModelStreamError.__name__, InternalStreamFailure.__name__}
+    assert set(known) == expected - in_the_stream
+    for shape in theirs.error_shapes:
+        for member in shape.members:
+            snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in member).strip("_")
+            attribute = {"message": "error_message"}.get(snake, snake)
+            kind = known.get(shape.name) or (
+                ModelStreamError if shape.name == "ModelStreamError" else InternalStreamFailure
+            )
+            instance = (
+                kind("text", status=400, code=shape.name) if shape.name in known else kind("text")  # type: ignore[call-arg]
+            )
+            assert hasattr(instance, attribute) or hasattr(instance, snake), (shape.name, member)

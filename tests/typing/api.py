@@ -1,0 +1,230 @@
+"""Uses of the public API, checked by ``mypy --strict`` and never run."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any, assert_type
+
+import pydantic
+
+from sagemaker_async import (
+    Config,
+    Credentials,
+    InternalStreamFailure,
+    ModelStreamError,
+    PayloadPart,
+    Predictor,
+    RetryConfig,
+    SageMakerAsyncError,
+    SageMakerRuntimeClient,
+    Session,
+    Timeouts,
+    UnknownEvent,
+    __version__,
+)
+from sagemaker_async.aws.shapes import ResponseMetadata
+from sagemaker_async.deserializers import (
+    BytesDeserializer,
+    JSONDeserializer,
+    PydanticDeserializer,
+    StringDeserializer,
+)
+from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
+from sagemaker_async.iterators import (
+    ByteIterator,
+    JSONLinesIterator,
+    LineIterator,
+    ServerSentEvent,
+    SSEIterator,
+    StreamIterator,
+    TextIterator,
+    Token,
+    TokenIterator,
+)
+from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
+from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.runtime.client import ResponseStreamCall
+from sagemaker_async.runtime.shapes import (
+    InvokeEndpointAsyncResponse,
+    InvokeEndpointResponse,
+    InvokeEndpointWithResponseStreamResponse,
+    NewSession,
+)
+from sagemaker_async.runtime.stream import EventStream
+from sagemaker_async.serializers import JSONSerializer
+
+assert_type(__version__, str)
+
+
+class Answer(pydantic.BaseModel):
+    text: str
+
+
+class Upper:
+    """A user's own serializer, without any base class."""
+
+    CONTENT_TYPE = "text/plain"
+
+    def serialize(self, data: Any) -> bytes:
+        return str(data).upper().encode()
+
+
+class Pairs(StreamIterator[tuple[int, int]]):
+    """A user's own iterator class."""
+
+    def split(self, data: bytes, /) -> Iterable[tuple[int, int]]:
+        return zip(data[::2], data[1::2], strict=False)
+
+
+async def words(event_stream: EventStream) -> AsyncIterator[str]:
+    """A user's own iterator function."""
+    async for event in event_stream:
+        if isinstance(event, PayloadPart):
+            yield event.bytes.decode()
+
+
+async def sessions() -> None:
+    options = Config(region="us-east-1", retry=RetryConfig(max_attempts=1), timeouts=Timeouts(total=5))
+    credentials = Credentials("id", "secret", "token", account_id="123456789012")
+    async with Session(options, credentials=credentials, endpoint_urls={"s3": "http://127.0.0.1:1"}) as session:
+        assert_type(session, Session)
+        assert_type(session.runtime, SageMakerRuntimeClient)
+        assert_type(session.config, Config)
+        assert_type(session.connections_in_use, int)
+    Session(regoin="us-east-1")  # type: ignore[call-arg]
+    Session(max_connections="many")  # type: ignore[arg-type]
+    Session("us-east-1")  # type: ignore[arg-type]
+    Timeouts(5)  # type: ignore[call-arg]
+
+    async with SageMakerRuntimeClient(session) as shared, SageMakerRuntimeClient(region="us-east-1") as own:
+        assert_type(shared, SageMakerRuntimeClient)
+        assert_type(own, SageMakerRuntimeClient)
+
+
+async def predictions(session: Session) -> None:
+    plain = Predictor("my-endpoint")
+    assert_type(plain, Predictor[bytes])
+    assert_type(await plain.predict(b"data"), bytes)
+    assert_type(Predictor("my-endpoint", session, JSONSerializer()), Predictor[bytes])
+    assert_type(Predictor("my-endpoint", sagemaker_session=session, serializer=Upper()), Predictor[bytes])
+
+    text = Predictor("my-endpoint", session, deserializer=StringDeserializer())
+    assert_type(text, Predictor[str])
+    assert_type(await text.predict("data", initial_args={"TargetVariant": "v"}, timeout=5), str)
+    assert_type(await Predictor("e", session, JSONSerializer(), BytesDeserializer()).predict({}), bytes)
+    answers = Predictor("e", session, JSONSerializer(), PydanticDeserializer(Answer))
+    assert_type(await answers.predict({}), Answer)
+    assert_type(Predictor("e", deserializer=JSONDeserializer()), Predictor[Any])
+
+    async with text as entered:
+        assert_type(entered, Predictor[str])
+
+    Predictor("e", serializer=JSONSerializer)  # type: ignore[call-overload]
+    await plain.predict(b"", target_varient="v")  # type: ignore[call-arg]
+
+
+async def prediction_streams(predictor: Predictor[Any]) -> None:
+    assert_type(predictor.predict_stream(b""), PredictionStream[bytes])
+    assert_type(predictor.predict_stream(b"", iterator=ByteIterator), PredictionStream[bytes])
+    assert_type(predictor.predict_stream(b"", iterator=LineIterator), PredictionStream[bytes])
+    assert_type(predictor.predict_stream(b"", iterator=TextIterator), PredictionStream[str])
+    assert_type(predictor.predict_stream(b"", iterator=SSEIterator), PredictionStream[ServerSentEvent])
+    assert_type(predictor.predict_stream(b"", iterator=TokenIterator), PredictionStream[Token])
+    assert_type(predictor.predict_stream(b"", iterator=JSONLinesIterator), PredictionStream[Any])
+    assert_type(predictor.predict_stream(b"", iterator=Pairs), PredictionStream[tuple[int, int]])
+    assert_type(predictor.predict_stream(b"", iterator=words), PredictionStream[str])
+    crlf = functools.partial(LineIterator, line_ends="crlf")
+    assert_type(predictor.predict_stream(b"", iterator=crlf), PredictionStream[bytes])
+    positional = predictor.predict_stream(b"", None, None, None, None, None, None, TextIterator, session_id="s")
+    assert_type(positional, PredictionStream[str])
+
+    stream = predictor.predict_stream(b"", iterator=LineIterator)
+    async for line in stream:
+        assert_type(line, bytes)
+    async with stream as entered:
+        assert_type(entered, PredictionStream[bytes])
+    assert_type(await stream, PredictionStream[bytes])
+    assert_type(await stream.open(), PredictionStream[bytes])
+    assert_type(await anext(stream), bytes)
+    assert_type(stream.response, InvokeEndpointWithResponseStreamResponse | None)
+    assert_type(stream.metadata, ResponseMetadata | None)
+    await stream.aclose()
+
+    predictor.predict_stream(b"", iterator=7)  # type: ignore[call-overload]
+    predictor.predict_stream(b"", target_model="m")  # type: ignore[call-overload]
+
+
+async def data_plane(runtime: SageMakerRuntimeClient) -> None:
+    response = await runtime.invoke_endpoint(endpoint_name="e", body=b"", content_type="text/csv", timeout=5)
+    assert_type(response, InvokeEndpointResponse)
+    assert_type(response.body, bytes)
+    assert_type(response.content_type, str | None)
+    assert_type(response.invoked_production_variant, str | None)
+    assert_type(response.new_session, NewSession | None)
+    assert_type(response.metadata.request_id, str | None)
+    assert_type(response.metadata.attempts, tuple[Attempt, ...])
+    await runtime.invoke_endpoint(EndpointName="e", Body="text", ContentType="text/csv", timeout=Timeouts(total=5))
+
+    queued = await runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k", request_ttl_seconds=60)
+    assert_type(queued, InvokeEndpointAsyncResponse)
+    assert_type(queued.output_location, str | None)
+
+    await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-arg]
+    await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[arg-type]
+    await runtime.invoke_endpoint_with_response_stream(endpoint_name="e", target_model="m")  # type: ignore[call-arg]
+    await runtime.invoke_endpoint_async(endpoint_name="e", request_ttl_seconds="60")  # type: ignore[arg-type]
+
+
+async def event_streams(runtime: SageMakerRuntimeClient) -> None:
+    call = runtime.invoke_endpoint_with_response_stream(endpoint_name="e", body=b"")
+    assert_type(call, ResponseStreamCall)
+    coroutine: Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse] = call
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(coroutine)
+    assert_type(task.result(), InvokeEndpointWithResponseStreamResponse)
+    assert_type(await call, InvokeEndpointWithResponseStreamResponse)
+
+    async with call as response:
+        assert_type(response, InvokeEndpointWithResponseStreamResponse)
+        assert_type(response.body, EventStream)
+        async for event in response.body:
+            assert_type(event, PayloadPart | ModelStreamError | InternalStreamFailure | UnknownEvent)
+            match event:
+                case PayloadPart(bytes=part):
+                    assert_type(part, bytes)
+                case ModelStreamError(error_code=code, message=text):
+                    assert_type(code, str | None)
+                    assert_type(text, str)
+                case InternalStreamFailure(message=text):
+                    assert_type(text, str)
+                case UnknownEvent(event_type, _, payload):
+                    assert_type(event_type, str)
+                    assert_type(payload, bytes)
+        async for line in LineIterator(response.body):
+            assert_type(line, bytes)
+
+
+async def errors(predictor: Predictor[bytes]) -> None:
+    try:
+        await predictor.predict(b"")
+    except ModelError as error:
+        assert_type(error.original_status_code, int | None)
+        assert_type(error.log_stream_arn, str | None)
+    except RequestValidationError as error:
+        assert_type(error.problems, tuple[FieldProblem, ...])
+    except CallError as error:
+        assert_type(error.request_id, str | None)
+        assert_type(error.retryable, bool)
+    except SageMakerAsyncError:
+        raise
+
+
+async def embedded() -> None:
+    async with LocalSageMaker() as local:
+        local.add_endpoint("echo", lambda body: body)
+        async with Session(**local.client_options) as session:
+            assert_type(session, Session)
+    with LocalSageMaker.in_thread() as threaded:
+        assert_type(threaded, ThreadedLocalSageMaker)

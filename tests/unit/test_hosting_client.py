@@ -1,0 +1,303 @@
+"""The control plane's client: methods by row, any other operation by name, pages, and errors that say what to do."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async.errors import (
+    ConfigurationError,
+    RequestValidationError,
+    ResourceInUse,
+    ResourceLimitExceeded,
+    ResourceNotFound,
+    ResponseError,
+    ServiceError,
+    SessionClosedError,
+    ValidationError,
+)
+from sagemaker_async.hosting.client import SageMakerClient
+from sagemaker_async.hosting.generate import iterator_name
+from sagemaker_async.hosting.model import python_name
+from sagemaker_async.hosting.operations import OPERATIONS
+from sagemaker_async.hosting.unmodelled import UnmodelledResponse
+
+
+@pytest.fixture
+def stub() -> StubTransport:
+    return StubTransport()
+
+
+@pytest.fixture
+async def hosting(stub: StubTransport) -> AsyncIterator[SageMakerClient]:
+    async with Session(transport=stub) as session:
+        yield session.hosting
+
+
+def target(stub: StubTransport) -> str:
+    return stub.requests[-1].headers["X-Amz-Target"]
+
+
+def sent(stub: StubTransport) -> Any:
+    return json.loads(stub.requests[-1].body)
+
+
+def test_every_row_has_a_method_and_every_list_an_iterator() -> None:
+    for row in OPERATIONS.values():
+        assert inspect.iscoroutinefunction(getattr(SageMakerClient, python_name(row.name)))
+        assert (row.items is not None) == hasattr(SageMakerClient, iterator_name(row))
+
+
+def test_only_what_ends_the_same_when_done_twice_is_repeatable() -> None:
+    not_repeatable = {row.name for row in OPERATIONS.values() if not row.repeatable}
+    assert {name for name in OPERATIONS if name.startswith(("Create", "Update", "Delete", "Start", "Stop"))} - {
+        "DeleteTags"
+    } == not_repeatable
+
+
+async def test_a_call_is_sent_to_the_control_plane_and_its_answer_is_a_shape(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"EndpointName": "e", "EndpointStatus": "Newer", "CreationTime": 1.5e9}))
+    response = await hosting.describe_endpoint(endpoint_name="e")
+    assert (response.endpoint_name, response.endpoint_status, response.creation_time.year) == ("e", "Newer", 2017)
+    assert response.metadata.status == 200
+    assert stub.requests[0].origin == "https://api.sagemaker.us-east-1.amazonaws.com"
+    assert "/sagemaker/aws4_request" in stub.requests[0].headers["Authorization"]
+    assert (target(stub), sent(stub)) == ("SageMaker.DescribeEndpoint", {"EndpointName": "e"})
+
+
+async def test_awss_spelling_is_accepted(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(StubResponse())
+    response = await hosting.delete_endpoint(EndpointName="e")
+    assert response.metadata.status == 200
+    assert (target(stub), sent(stub)) == ("SageMaker.DeleteEndpoint", {"EndpointName": "e"})
+
+
+async def test_a_configuration_can_be_created_from_one_that_was_described(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.newer.1", "NewerMember": {"A": 1}}
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 20,
+        "DestinationS3Uri": "s3://b/k",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    stub.add(
+        StubResponse.json({"EndpointConfigName": "old", "ProductionVariants": [variant], "DataCaptureConfig": capture}),
+        StubResponse.json({"EndpointConfigArn": "arn"}),
+    )
+    old = await hosting.describe_endpoint_config(endpoint_config_name="old")
+    await hosting.create_endpoint_config(
+        endpoint_config_name="new",
+        production_variants=old.production_variants,
+        data_capture_config=old.data_capture_config,
+    )
+    assert sent(stub) == {
+        "EndpointConfigName": "new",
+        "ProductionVariants": [variant],
+        "DataCaptureConfig": capture,
+    }
+
+
+async def test_broken_rules_are_reported_all_at_once_and_nothing_is_sent(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        await hosting.create_endpoint_config(
+            endpoint_config_name="a_b",
+            production_variants=[{"variant_name": "v\r\n", "initial_instance_count": -1, "nope": 1}],
+            Tags=[{"Key": "k" * 129}],
+        )
+    assert {(problem.field, problem.aws_name) for problem in caught.value.problems} == {
+        ("endpoint_config_name", "EndpointConfigName"),
+        ("production_variants.0.variant_name", "ProductionVariants.0.VariantName"),
+        ("production_variants.0.initial_instance_count", "ProductionVariants.0.InitialInstanceCount"),
+        ("production_variants.0.nope", "ProductionVariants.0.nope"),
+        ("tags.0.key", "Tags.0.Key"),
+        ("tags.0.value", "Tags.0.Value"),
+    }
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ResourceNotFound", ResourceNotFound),
+        ("ResourceInUse", ResourceInUse),
+        ("ResourceLimitExceeded", ResourceLimitExceeded),
+        ("ValidationException", ValidationError),
+        ("NewerException", ServiceError),
+    ],
+)
+async def test_errors_are_awss_own_with_the_resource_named(
+    hosting: SageMakerClient, stub: StubTransport, code: str, kind: type[ServiceError]
+) -> None:
+    stub.add(StubResponse(400, json.dumps({"__type": code, "Message": "because"}).encode()))
+    with pytest.raises(kind, match=r"DescribeEndpoint on 'e'.*because") as caught:
+        await hosting.describe_endpoint(endpoint_name="e")
+    assert type(caught.value) is kind
+
+
+async def test_a_closed_session_is_reported_before_anything_is_loaded() -> None:
+    session = Session(transport=StubTransport())
+    hosting = session.hosting
+    await session.close()
+    with pytest.raises(SessionClosedError):
+        await hosting.list_associations()
+
+
+async def test_the_client_works_on_its_own() -> None:
+    stub = StubTransport(StubResponse.json({"Tags": []}))
+    async with SageMakerClient(transport=stub) as client:
+        assert (await client.list_tags(resource_arn="arn:aws:sagemaker:us-east-1:123456789012:model/m")).tags == []
+
+
+def test_a_session_has_one_hosting_client() -> None:
+    session = Session(transport=StubTransport())
+    assert session.hosting is session.hosting
+
+
+# --- operations without shapes ---------------------------------------------------------------------------------------
+
+
+async def test_any_operation_can_be_called_by_name(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"TrainingJobStatus": "InProgress", "CreationTime": 1.5}))
+    response = await hosting.call("DescribeTrainingJob", {"TrainingJobName": "j", "Nested": {"a_b": [1]}})
+    assert isinstance(response, UnmodelledResponse)
+    assert response["TrainingJobStatus"] == "InProgress"
+    assert response.members == {"TrainingJobStatus": "InProgress", "CreationTime": 1.5}
+    assert (response.get("Nope"), "TrainingJobStatus" in response, "Nope" in response) == (None, True, False)
+    assert target(stub) == "SageMaker.DescribeTrainingJob"
+    assert sent(stub) == {"TrainingJobName": "j", "Nested": {"a_b": [1]}}
+
+
+@pytest.mark.parametrize("name", ["DescribeTraningJob", "describe_trainingjobs"])
+async def test_an_unknown_operation_is_refused_with_the_nearest(
+    hosting: SageMakerClient, stub: StubTransport, name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"did you mean DescribeTrainingJob\?"):
+        await hosting.call(name)
+    assert stub.requests == []
+
+
+async def test_an_operation_newer_than_this_version_is_sent_when_asked(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({}))
+    await hosting.call("DescribeWhatComesNext", newer=True)
+    assert target(stub) == "SageMaker.DescribeWhatComesNext"
+
+
+async def test_fields_that_are_no_json_are_refused(hosting: SageMakerClient, stub: StubTransport) -> None:
+    with pytest.raises(RequestValidationError, match=r"A\.b\.0: cannot be sent as JSON: it is of type set"):
+        await hosting.call("DescribeTrainingJob", {"A": {"b": [{1}]}})
+    assert stub.requests == []
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+FIRST = StubResponse.json({"Endpoints": [{"EndpointName": "a"}, {"EndpointName": "b"}], "NextToken": "t1"})
+EMPTY = StubResponse.json({"Endpoints": [], "NextToken": "t2"})
+LAST = StubResponse.json({"Endpoints": [{"EndpointName": "c"}]})
+
+
+async def test_all_items_come_page_after_page(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST, EMPTY, LAST)
+    names = [endpoint.endpoint_name async for endpoint in hosting.iter_endpoints(status_equals="InService")]
+    assert names == ["a", "b", "c"]
+    assert [json.loads(request.body) for request in stub.requests] == [
+        {"StatusEquals": "InService"},
+        {"StatusEquals": "InService", "NextToken": "t1"},
+        {"StatusEquals": "InService", "NextToken": "t2"},
+    ]
+
+
+async def test_one_call_is_one_page(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST)
+    page = await hosting.list_endpoints(max_results=2)
+    assert (len(page.endpoints), page.next_token) == (2, "t1")
+
+
+async def test_pages_can_be_had_as_they_come(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST, LAST)
+    assert [page.next_token async for page in hosting.iter_endpoints(next_token="t0").pages()] == ["t1", None]
+    assert [json.loads(request.body) for request in stub.requests] == [{"NextToken": "t0"}, {"NextToken": "t1"}]
+
+
+async def test_nothing_more_is_asked_for_than_is_looked_at(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST)
+    pages = hosting.iter_endpoints()
+    assert stub.requests == []
+    async for endpoint in pages:
+        assert endpoint.endpoint_name == "a"
+        break
+    assert len(stub.requests) == 1
+
+
+async def test_an_endless_list_is_an_error(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST, FIRST)
+    with pytest.raises(ResponseError, match="twice in a row"):
+        [endpoint async for endpoint in hosting.iter_endpoints()]
+
+
+async def test_a_failed_page_is_raised_even_when_responses_carry_errors() -> None:
+    stub = StubTransport(FIRST, StubResponse.error("ValidationException", "no"))
+    async with Session(transport=stub, raise_response_errors=False) as session:
+        with pytest.raises(ValidationError):
+            [endpoint async for endpoint in session.hosting.iter_endpoints()]
+
+
+async def test_lineage_is_iterated_by_vertices(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"Vertices": [{"Arn": "a"}], "Edges": []}))
+    assert [vertex.arn async for vertex in hosting.iter_lineage(max_depth=10)] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["list_endpoints", "ListEndpoints"])
+async def test_a_paginator_is_boto3s(hosting: SageMakerClient, stub: StubTransport, name: str) -> None:
+    stub.add(FIRST, LAST)
+    paginator = hosting.get_paginator(name)
+    config = {"PageSize": 2, "StartingToken": "t0"}
+    pages = [page async for page in paginator.paginate(StatusEquals="InService", PaginationConfig=config)]
+    assert [len(page.endpoints) for page in pages] == [2, 1]
+    assert [json.loads(request.body) for request in stub.requests] == [
+        {"StatusEquals": "InService", "MaxResults": 2, "NextToken": "t0"},
+        {"StatusEquals": "InService", "MaxResults": 2, "NextToken": "t1"},
+    ]
+
+
+async def test_a_paginator_asks_for_no_page_beyond_max_items(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(FIRST)
+    pages = hosting.get_paginator("list_endpoints").paginate(PaginationConfig={"MaxItems": 2})
+    assert len([page async for page in pages]) == 1
+
+
+async def test_operations_without_shapes_have_pages_too(hosting: SageMakerClient, stub: StubTransport) -> None:
+    summaries = {"TrainingJobSummaries": [{"TrainingJobName": "j"}]}
+    stub.add(StubResponse.json({**summaries, "NextToken": "t"}), StubResponse.json(summaries))
+    found = [job["TrainingJobName"] async for job in hosting.pages("ListTrainingJobs", {})]
+    assert found == ["j", "j"]
+
+
+def test_what_has_no_pages_says_so() -> None:
+    hosting = Session(transport=StubTransport()).hosting
+    assert hosting.can_paginate("list_models")
+    assert hosting.can_paginate("list_training_jobs")
+    assert not hosting.can_paginate("describe_endpoint")
+    with pytest.raises(ConfigurationError, match="does not answer in pages"):
+        hosting.get_paginator("describe_endpoint")
+    with pytest.raises(ConfigurationError, match=r"did you mean ListModels\?"):
+        hosting.can_paginate("list_modells")
+
+
+@pytest.mark.parametrize("config", [{"PageSize": 0}, {"MaxItems": "x"}, {"MaxItems": True}, {"Size": 1}])
+def test_a_wrong_pagination_config_is_refused(config: dict[str, Any]) -> None:
+    hosting = Session(transport=StubTransport()).hosting
+    with pytest.raises(ConfigurationError, match="PaginationConfig"):
+        hosting.get_paginator("list_models").paginate(PaginationConfig=config)

@@ -1,0 +1,83 @@
+"""What hosting costs those who do not use it, and what its first call does on the loop's thread: next to nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {f"sagemaker_async.hosting.{name}" for name in ("shapes", "scalars", "enums", "fields", "generate", "model")}
+
+
+def output_of(program: str, home: Path) -> str:
+    environ = {"HOME": str(home), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import sagemaker_async; sagemaker_async.Predictor",
+        "import sagemaker_async; sagemaker_async.Session(region='us-east-1').hosting",
+        "import sagemaker_async.hosting.client",
+    ],
+)
+def test_the_shapes_are_not_imported_before_the_first_call(program: str, tmp_path: Path) -> None:
+    imported = output_of(f"{program}\nimport sys\nprint(*sys.modules)", tmp_path).split()
+    assert "sagemaker_async.hosting.client" in imported
+    assert not HEAVY & set(imported)
+
+
+FIRST_CALL = """
+import asyncio, concurrent.futures.thread, json, sys, threading
+from sagemaker_async import Session, StubResponse, StubTransport
+import pydantic.main
+
+loops_thread = threading.get_ident()
+imported, built = [], []
+
+def audit(event, arguments):
+    if event == "import" and watching and threading.get_ident() == loops_thread:
+        imported.append(arguments[0])
+
+complete = pydantic.main._model_construction.complete_model_class
+
+def observed(cls, *arguments, **keywords):
+    if watching and threading.get_ident() == loops_thread and not cls.__pydantic_complete__:
+        built.append(cls.__name__)
+    return complete(cls, *arguments, **keywords)
+
+watching = False
+sys.addaudithook(audit)
+
+async def main():
+    global watching
+    stub = StubTransport(otherwise=StubResponse.json({"EndpointName": "e", "Endpoints": [{"EndpointName": "e"}]}))
+    async with Session(transport=stub) as session:
+        await session.runtime.invoke_endpoint(endpoint_name="e", body=b"")  # opens the session
+        hosting = session.hosting
+        pydantic.main._model_construction.complete_model_class = observed
+        watching = True
+        await hosting.describe_endpoint(endpoint_name="e")
+        await asyncio.gather(*(hosting.list_endpoints() for _ in range(5)))
+        watching = False
+    print(json.dumps([imported, built, "sagemaker_async.hosting.fields" in sys.modules, "botocore" in sys.modules]))
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_call_imports_and_builds_off_the_loops_thread(tmp_path: Path) -> None:
+    assert json.loads(output_of(FIRST_CALL, tmp_path)) == [[], [], False, False]

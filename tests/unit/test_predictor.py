@@ -1,0 +1,394 @@
+"""`Predictor`: what it sends, in the SDK's order of precedence, and what it makes of answers."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import warnings
+from typing import Any
+
+import pytest
+
+from sagemaker_async import Predictor, Session, StubResponse, StubTransport
+from sagemaker_async.deserializers import JSONDeserializer, StreamDeserializer
+from sagemaker_async.errors import (
+    ConfigurationError,
+    ModelError,
+    RequestValidationError,
+    SerializationError,
+    SessionClosedError,
+    StreamConsumedError,
+)
+from sagemaker_async.iterators import LineIterator
+from sagemaker_async.serializers import CSVSerializer, JSONSerializer
+
+SAGEMAKER = "X-Amzn-SageMaker-"
+
+
+@pytest.fixture
+def stub() -> StubTransport:
+    """Answers everything with a stream or a body, as the route asks."""
+
+    def answer(request: Any) -> StubResponse:
+        if request.target.endswith("-response-stream"):
+            return StubResponse.stream([b"one\n", b"two"])
+        return StubResponse(200, b'{"a": 1}', {"Content-Type": "application/json"})
+
+    return StubTransport(otherwise=answer)
+
+
+@pytest.fixture
+def session(stub: StubTransport) -> Session:
+    return Session(transport=stub)
+
+
+def sent(stub: StubTransport) -> dict[str, str]:
+    """Return the header fields of the last request, but for those that every request has."""
+    common = ("amz-sdk-", "x-amz-", "authorization", "user-agent", "host", "content-length")
+    return {name: value for name, value in stub.requests[-1].headers.items() if not name.lower().startswith(common)}
+
+
+class TestWhatIsSent:
+    async def test_defaults(self, stub: StubTransport, session: Session) -> None:
+        assert await Predictor("my-endpoint", session).predict(b"data") == b'{"a": 1}'
+        (request,) = stub.requests
+        assert (request.method, request.target, request.body) == ("POST", "/endpoints/my-endpoint/invocations", b"data")
+        assert sent(stub) == {"Content-Type": "application/octet-stream", "Accept": "*/*"}
+
+    async def test_defaults_of_a_stream(self, stub: StubTransport, session: Session) -> None:
+        parts = [part async for part in Predictor("my-endpoint", session).predict_stream("text")]
+        assert parts == [b"one\n", b"two"]
+        (request,) = stub.requests
+        assert request.target == "/endpoints/my-endpoint/invocations-response-stream"
+        assert request.body == b"text"
+        assert sent(stub) == {"Content-Type": "application/octet-stream", SAGEMAKER + "Accept": "*/*"}
+
+    async def test_content_types_of_serializer_and_deserializer(self, stub: StubTransport, session: Session) -> None:
+        predictor = Predictor("my-endpoint", session, JSONSerializer(), JSONDeserializer())
+        assert await predictor.predict({"inputs": "hello"}) == {"a": 1}
+        assert stub.requests[-1].body == b'{"inputs": "hello"}'
+        assert sent(stub) == {"Content-Type": "application/json", "Accept": "application/json"}
+
+    async def test_every_argument_of_predict_has_its_header(self, stub: StubTransport, session: Session) -> None:
+        await Predictor("my-endpoint", session).predict(
+            b"",
+            None,
+            "model.tar.gz",
+            "variant",
+            "inference-1",
+            "trace=1",
+            "component",
+            target_container_hostname="host",
+            session_id="NEW_SESSION",
+            prefix_aware_id="prefix",
+            enable_explanations="`true`",
+        )
+        assert sent(stub) == {
+            "Content-Type": "application/octet-stream",
+            "Accept": "*/*",
+            SAGEMAKER + "Target-Model": "model.tar.gz",
+            SAGEMAKER + "Target-Variant": "variant",
+            SAGEMAKER + "Inference-Id": "inference-1",
+            SAGEMAKER + "Custom-Attributes": "trace=1",
+            SAGEMAKER + "Inference-Component": "component",
+            SAGEMAKER + "Target-Container-Hostname": "host",
+            SAGEMAKER + "Session-Id": "NEW_SESSION",
+            SAGEMAKER + "Prefix-Aware-Id": "prefix",
+            SAGEMAKER + "Enable-Explanations": "`true`",
+        }
+
+    async def test_every_argument_of_predict_stream_has_its_header(self, stub: StubTransport, session: Session) -> None:
+        stream = Predictor("my-endpoint", session).predict_stream(
+            b"",
+            None,
+            "variant",
+            "inference-1",
+            "trace=1",
+            "component",
+            "host",
+            LineIterator,
+            session_id="abc",
+            prefix_aware_id="prefix",
+        )
+        assert [line async for line in stream] == [b"one", b"two"]
+        assert sent(stub) == {
+            "Content-Type": "application/octet-stream",
+            SAGEMAKER + "Accept": "*/*",
+            SAGEMAKER + "Target-Variant": "variant",
+            SAGEMAKER + "Inference-Id": "inference-1",
+            SAGEMAKER + "Custom-Attributes": "trace=1",
+            SAGEMAKER + "Inference-Component": "component",
+            SAGEMAKER + "Target-Container-Hostname": "host",
+            SAGEMAKER + "Session-Id": "abc",
+            SAGEMAKER + "Prefix-Aware-Id": "prefix",
+        }
+
+    async def test_several_accepted_types_are_joined(self, stub: StubTransport, session: Session) -> None:
+        predictor = Predictor("my-endpoint", session, accept=("text/csv", "application/json"))
+        await predictor.predict(b"")
+        assert sent(stub)["Accept"] == "text/csv, application/json"
+
+    async def test_content_type_and_accept_can_be_given_and_set_and_taken_back(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        predictor = Predictor("my-endpoint", session, CSVSerializer(), content_type="a/b", accept="c/d")
+        assert (predictor.content_type, predictor.accept) == ("a/b", "c/d")
+        await predictor.predict([1])
+        assert sent(stub) == {"Content-Type": "a/b", "Accept": "c/d"}
+        predictor.content_type, predictor.accept = "e/f", ("g/h", "i/j")
+        await predictor.predict([1])
+        assert sent(stub) == {"Content-Type": "e/f", "Accept": "g/h, i/j"}
+        predictor.content_type = predictor.accept = None  # type: ignore[assignment]
+        await predictor.predict([1])
+        assert sent(stub) == {"Content-Type": "text/csv", "Accept": "*/*"}
+
+
+class TestPrecedence:
+    async def test_initial_args_win_over_endpoint_content_type_and_accept(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        initial = {"EndpointName": "other", "ContentType": "a/b", "Accept": "c/d", "TargetVariant": "v", "Body": b"not"}
+        await Predictor("my-endpoint", session).predict(b"data", initial)
+        assert stub.requests[-1].target == "/endpoints/other/invocations"
+        assert stub.requests[-1].body == b"data"
+        assert sent(stub) == {"Content-Type": "a/b", "Accept": "c/d", SAGEMAKER + "Target-Variant": "v"}
+
+    async def test_arguments_win_over_initial_args_which_are_left_as_they_were(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        initial = {"TargetModel": "initial", "TargetVariant": "initial", "InferenceId": "initial"}
+        await Predictor("my-endpoint", session).predict(b"", initial, "argument", "argument")
+        headers = sent(stub)
+        assert headers[SAGEMAKER + "Target-Model"] == "argument"
+        assert headers[SAGEMAKER + "Target-Variant"] == "argument"
+        assert headers[SAGEMAKER + "Inference-Id"] == "initial"
+        assert initial == {"TargetModel": "initial", "TargetVariant": "initial", "InferenceId": "initial"}
+
+    @pytest.mark.parametrize(
+        ("initial", "own", "argument", "expected"),
+        [
+            (None, None, None, None),
+            ("initial", None, None, "initial"),
+            ("initial", "own", None, "own"),
+            ("initial", "own", "argument", "argument"),
+            ("initial", None, "argument", "argument"),
+            (None, "own", None, "own"),
+        ],
+    )
+    @pytest.mark.parametrize("streamed", [False, True])
+    async def test_component_name(
+        self,
+        stub: StubTransport,
+        session: Session,
+        streamed: bool,
+        initial: Any,
+        own: Any,
+        argument: Any,
+        expected: Any,
+    ) -> None:
+        predictor = Predictor("my-endpoint", session, component_name=own)
+        initial_args = {"InferenceComponentName": initial} if initial else None
+        if streamed:
+            await (await predictor.predict_stream(b"", initial_args, component_name=argument)).aclose()
+        else:
+            await predictor.predict(b"", initial_args, component_name=argument)
+        assert sent(stub).get(SAGEMAKER + "Inference-Component") == expected
+
+    async def test_initial_args_take_python_names_too_and_not_both(self, stub: StubTransport, session: Session) -> None:
+        predictor = Predictor("my-endpoint", session)
+        await predictor.predict(b"", {"target_variant": "v"})
+        assert sent(stub)[SAGEMAKER + "Target-Variant"] == "v"
+        with pytest.raises(ConfigurationError, match="twice"):
+            await predictor.predict(b"", {"target_variant": "v", "TargetVariant": "v"})
+
+    @pytest.mark.parametrize("initial", [["EndpointName"], "EndpointName", {1: "x"}, {"timeout": 5}])
+    async def test_initial_args_of_another_form_are_refused(
+        self, stub: StubTransport, session: Session, initial: Any
+    ) -> None:
+        predictor = Predictor("my-endpoint", session)
+        with pytest.raises(ConfigurationError, match="initial_args"):
+            await predictor.predict(b"", initial)
+        with pytest.raises(ConfigurationError, match="initial_args"):
+            predictor.predict_stream(b"", initial)
+        assert not stub.requests
+
+    async def test_an_unknown_initial_arg_is_named(self, stub: StubTransport, session: Session) -> None:
+        with pytest.raises(RequestValidationError, match="did you mean TargetVariant"):
+            await Predictor("my-endpoint", session).predict(b"", {"TargetVarient": "v"})
+        assert not stub.requests
+
+
+class TestAnswers:
+    async def test_deserializers_get_a_stream_they_can_read_and_close_and_the_content_type(
+        self, session: Session
+    ) -> None:
+        predictor = Predictor("my-endpoint", session, deserializer=StreamDeserializer())
+        stream, content_type = await predictor.predict(b"")
+        assert content_type == "application/json"
+        assert stream.read() == b'{"a": 1}'
+        stream.close()
+
+    async def test_an_answer_without_content_type_is_octets(self) -> None:
+        async with Session(transport=StubTransport(StubResponse(200, b"x"))) as session:
+            _, content_type = await Predictor("e", session, deserializer=StreamDeserializer()).predict(b"")
+        assert content_type == "application/octet-stream"
+
+    async def test_users_own_serializers_and_deserializers_of_the_sdks_shape_work(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        class Upper:
+            CONTENT_TYPE = "text/upper"
+
+            def serialize(self, data: Any) -> Any:
+                return str(data).upper()
+
+        class Length:
+            ACCEPT = ("text/one", "text/two")
+
+            def deserialize(self, stream: Any, content_type: str) -> int:
+                try:
+                    return len(stream.read())
+                finally:
+                    stream.close()
+
+        predictor = Predictor("my-endpoint", session, Upper(), Length())
+        assert await predictor.predict("abc") == 8
+        assert stub.requests[-1].body == b"ABC"
+        assert sent(stub) == {"Content-Type": "text/upper", "Accept": "text/one, text/two"}
+
+    async def test_a_file_is_sent_as_it_is(self, stub: StubTransport, session: Session) -> None:
+        await Predictor("my-endpoint", session).predict(io.BytesIO(b"content"))
+        assert stub.requests[-1].body == b"content"
+
+    async def test_what_cannot_be_serialised_is_told_before_anything_is_sent(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        predictor = Predictor("my-endpoint", session, JSONSerializer())
+        with pytest.raises(SerializationError):
+            await predictor.predict(object())
+        with pytest.raises(SerializationError):
+            predictor.predict_stream(object())
+        assert not stub.requests
+
+    async def test_a_models_error_is_raised_with_its_fields(self) -> None:
+        fields = {"OriginalStatusCode": 500, "OriginalMessage": "boom", "LogStreamArn": "arn"}
+        stub = StubTransport(StubResponse.error("ModelError", "it failed", status=424, fields=fields))
+        async with Session(transport=stub) as session:
+            with pytest.raises(ModelError, match="it failed") as caught:
+                await Predictor("my-endpoint", session).predict(b"")
+        error = caught.value
+        assert (error.original_status_code, error.original_message, error.log_stream_arn) == (500, "boom", "arn")
+        assert (error.resource, error.status) == ("my-endpoint", 424)
+
+
+class TestConstruction:
+    def test_the_parameters_are_the_sdks_in_its_order(self) -> None:
+        parameters = list(inspect.signature(Predictor.__init__).parameters.values())[1:]
+        assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == [
+            "endpoint_name",
+            "sagemaker_session",
+            "serializer",
+            "deserializer",
+            "component_name",
+        ]
+        predict = [p.name for p in inspect.signature(Predictor.predict).parameters.values()][1:8]
+        assert predict == [
+            "data",
+            "initial_args",
+            "target_model",
+            "target_variant",
+            "inference_id",
+            "custom_attributes",
+            "component_name",
+        ]
+        predict_stream = [p.name for p in inspect.signature(Predictor.predict_stream).parameters.values()][1:9]
+        assert predict_stream == [
+            "data",
+            "initial_args",
+            "target_variant",
+            "inference_id",
+            "custom_attributes",
+            "component_name",
+            "target_container_hostname",
+            "iterator",
+        ]
+
+    def test_endpoint_is_a_deprecated_alias(self, session: Session) -> None:
+        with pytest.warns(DeprecationWarning, match="endpoint_name") as caught:
+            predictor = Predictor(endpoint="old", sagemaker_session=session)
+        assert caught[0].filename == __file__
+        with pytest.warns(DeprecationWarning, match="endpoint_name"):
+            assert predictor.endpoint == "old"
+        assert predictor.endpoint_name == "old"
+
+    @pytest.mark.parametrize("name", [None, "", 7, b"bytes"])
+    def test_an_endpoint_name_is_needed(self, name: Any, session: Session) -> None:
+        with pytest.raises(ConfigurationError, match="endpoint_name"):
+            Predictor(name, session)
+
+    @pytest.mark.parametrize("other", ["us-east-1", object(), {}])
+    def test_a_session_must_be_one(self, other: Any) -> None:
+        with pytest.raises(ConfigurationError, match="Session"):
+            Predictor("my-endpoint", other)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"serializer": JSONSerializer}, r"JSONSerializer\(\)"),
+            ({"deserializer": JSONDeserializer}, r"JSONDeserializer\(\)"),
+            ({"serializer": object()}, "serialize"),
+            ({"deserializer": object()}, "deserialize"),
+        ],
+    )
+    def test_codecs_must_be_instances_with_what_they_need(
+        self, session: Session, arguments: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            Predictor("my-endpoint", session, **arguments)
+
+    def test_it_shows_its_endpoint(self, session: Session) -> None:
+        assert repr(Predictor("my-endpoint", session)) == "<Predictor of 'my-endpoint'>"
+
+
+class TestSessions:
+    async def test_a_predictor_without_a_session_owns_one_and_closes_it(self) -> None:
+        async with Predictor("my-endpoint") as predictor:
+            own = predictor.sagemaker_session
+        await predictor.close()
+        assert own.channel.closed
+        with pytest.raises(SessionClosedError):
+            await predictor.predict(b"")
+
+    async def test_a_shared_session_stays_open(self, session: Session) -> None:
+        async with Predictor("my-endpoint", session) as predictor:
+            pass
+        assert await predictor.predict(b"") == b'{"a": 1}'
+
+    async def test_entering_a_predictor_of_a_closed_session_is_an_error(self, session: Session) -> None:
+        await session.close()
+        with pytest.raises(SessionClosedError):
+            await Predictor("my-endpoint", session).__aenter__()
+
+
+class TestStreams:
+    async def test_everything_is_checked_at_the_call_and_nothing_is_sent(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        with pytest.raises(RequestValidationError, match="target_variant"):
+            Predictor("my-endpoint", session).predict_stream(b"", target_variant="no/variant")
+        with pytest.raises(ConfigurationError, match="timeout"):
+            Predictor("my-endpoint", session).predict_stream(b"", timeout=-1)
+        Predictor("my-endpoint", session).predict_stream(b"")
+        assert not stub.requests
+
+    async def test_a_dropped_unused_stream_is_no_reason_to_warn(self, stub: StubTransport, session: Session) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            Predictor("my-endpoint", session).predict_stream(b"")
+        assert not stub.requests
+
+    async def test_a_stream_is_for_one_iteration(self, session: Session) -> None:
+        stream = Predictor("my-endpoint", session).predict_stream(b"", iterator=LineIterator)
+        assert [line async for line in stream] == [b"one", b"two"]
+        with pytest.raises(StreamConsumedError):
+            aiter(stream)
