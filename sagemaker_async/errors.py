@@ -18,6 +18,8 @@
     ├── UnexpectedStatusException (ValueError)  what was waited for came to another end; the SDK's name
     │   └── CapacityError                       because AWS has no capacity for it
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
+    ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
+    ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── SerializationError (ValueError)         an object cannot become a request body
     ├── DeserializationError (ValueError)       a response body cannot become an object
     └── CallError                               a call was begun and failed
@@ -117,6 +119,7 @@ __all__ = [
     "ModelError",
     "ModelNotReadyException",
     "ModelStreamError",
+    "ModelsNotDeletedError",
     "NoCredentialsError",
     "NoRegionError",
     "NotAnEventStreamError",
@@ -150,6 +153,7 @@ __all__ = [
     "TransportTimeoutError",
     "TruncatedStreamError",
     "UnexpectedStatusException",
+    "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
     "UsageError",
     "ValidationError",
@@ -299,6 +303,27 @@ class WaiterTimeoutError(SageMakerAsyncError, TimeoutError):
         self.seconds = seconds
         self.last_status = last_status
         self.failure_reason = failure_reason
+
+
+class ModelsNotDeletedError(SageMakerAsyncError):
+    """Some of a predictor's models could not be deleted; the others were.
+
+    Attributes:
+        failures: why not, by the model's name.
+    """
+
+    def __init__(self, failures: Mapping[str, SageMakerAsyncError]) -> None:
+        failures = dict(failures)
+        reasons = "".join(f"\n- {name}: {error}" for name, error in failures.items())
+        super().__init__(
+            "One or more models cannot be deleted, please retry. \n"
+            f"Failed models: {', '.join(failures)}{reasons}"
+        )
+        self.failures = failures
+
+
+class UnknownMonitoringTypeError(SageMakerAsyncError, TypeError):
+    """A monitoring schedule is of a type that this package does not know; the message names it."""
 
 
 class SerializationError(SageMakerAsyncError, ValueError):

@@ -210,15 +210,11 @@ class Predictor(Generic[R]):
             EnableExplanations=enable_explanations,
         )
         fields["Body"] = await serialize_off_loop(self.serializer, data)
-        response = await self.sagemaker_session.runtime.invoke_endpoint(timeout=timeout, **fields)
-        if response.error is not None:  # there is no response to hand it over with
-            raise response.error
-        return await deserialize_off_loop(
-            self.deserializer,
-            io.BytesIO(response.body),
-            response.content_type or DEFAULT_CONTENT_TYPE,
-            len(response.body),
-        )
+        # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
+        client = self.sagemaker_session.runtime
+        reply = await client.send(client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout)))
+        content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+        return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
 
     @overload
     def predict_stream(

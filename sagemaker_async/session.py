@@ -6,9 +6,11 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from .aws.channel import Channel
+from .aws.sts import CallerIdentity
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
 from .hosting.client import SageMakerClient
+from .hosting.operations import SAGEMAKER
 from .runtime.client import SageMakerRuntimeClient
 
 __all__ = ["Session"]
@@ -42,6 +44,7 @@ class Session:
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
+        self._identity: CallerIdentity | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._channel.closed else f"{self._channel.connections_in_use} connections in use"
@@ -73,6 +76,27 @@ class Session:
     def connections_in_use(self) -> int:
         """How many connections of the pool are in use now: calls under way and streams not yet closed."""
         return self._channel.connections_in_use
+
+    async def account_id(self) -> str:
+        """Return the twelve digits of the account: from the credentials if they say so, else asked of STS, once.
+
+        Raises:
+            CredentialsError: there are no credentials.
+            CallError: STS could not be asked.
+        """
+        if self._identity is None:
+            self._identity = CallerIdentity(self)
+        return await self._identity.account_id()
+
+    async def default_bucket(self) -> str:
+        """Return the name of SageMaker's default bucket, ``sagemaker-{region}-{account}``; it is never created here.
+
+        Raises:
+            As `account_id`.
+        """
+        account = await self.account_id()
+        pipeline = await self._channel.pipeline(SAGEMAKER)
+        return f"sagemaker-{pipeline.endpoint.signing_region}-{account}"
 
     async def __aenter__(self) -> Self:
         self._channel.check_usable()

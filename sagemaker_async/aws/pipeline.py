@@ -157,8 +157,8 @@ class Pipeline:
                 raise
         raise call.failed(
             TotalTimeoutError(
-                f"not done within {total:g} s (Timeouts.total, or the call's timeout), over all attempts and the delays "
-                "between them; allow more, or less for each attempt (Timeouts.first_byte) so that others fit in",
+                f"not done within {total:g} s (Timeouts.total or the call's timeout), over all attempts and delays "
+                "together; allow more, or less for each attempt (Timeouts.first_byte) so that others fit in",
                 total,
             )
         )
@@ -232,17 +232,22 @@ class Pipeline:
         self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials
     ) -> HTTPRequest:
         """Return the request of one attempt, signed."""
+        own = {
+            "amz-sdk-invocation-id": call.invocation_id,
+            "amz-sdk-request": f"attempt={call.number}; max={self._policy.max_attempts}",
+        }
         unsigned = request
         if call.context is not None:
             call.context.access_key_id = credentials.access_key_id
-            unsigned = await self._interceptors.before_attempt(call.context, unsigned)
+            shown = request._replace(headers={**request.headers, **own})
+            unsigned = await self._interceptors.before_attempt(call.context, shown)
             if unsigned.body is not request.body:
                 payload_hash = await _payload_hash(unsigned.body)
+            others = {name: value for name, value in unsigned.headers.items() if name.lower() not in own}
+            unsigned = unsigned._replace(headers=others)
         now = self._clock() + self._clock_offset
         signed = self._signer.sign(unsigned, credentials, now, payload_hash=payload_hash)
-        # After signing, as botocore adds them.
-        signed["amz-sdk-invocation-id"] = call.invocation_id
-        signed["amz-sdk-request"] = f"attempt={call.number}; max={self._policy.max_attempts}"
+        signed |= own  # after signing, as botocore does
         outgoing = HTTPRequest(unsigned.method, unsigned.origin, unsigned.target, signed, unsigned.body)
         log_request(call.operation, outgoing)
         return outgoing

@@ -15,7 +15,7 @@ from .loading import load, loaded
 from .methods import HostingMethods
 from .operations import OPERATIONS
 from .pagination import Pages, Paginator
-from .unmodelled import UnmodelledResponse, aws_operation_name, items_of, unmodelled
+from .unmodelled import UnmodelledResponse, aws_operation_name, build, is_built, items_of, unmodelled
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
 
@@ -74,6 +74,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
         """
         name = operation if newer else aws_operation_name(operation)
         self._channel.check_usable()
+        if not is_built():
+            await asyncio.to_thread(build)
         response: UnmodelledResponse = await self.perform(
             self.prepare(unmodelled(name), fields or {}, CallOptions(timeout))
         )

@@ -14,7 +14,7 @@ from sagemaker_async.errors import ConfigurationError
 from .names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
 from .operations import SAGEMAKER
 
-__all__ = ["UnmodelledResponse", "aws_operation_name", "items_of", "unmodelled"]
+__all__ = ["UnmodelledResponse", "aws_operation_name", "build", "is_built", "items_of", "unmodelled"]
 
 _READING = ("Describe", "Get", "List", "Search", "Query", "BatchDescribe", "BatchGet")
 
@@ -47,8 +47,15 @@ class UnmodelledResponse(ResponseShape):
         return (self.model_extra or {}).get(name, default)
 
 
-UnmodelledRequest.model_rebuild()
-UnmodelledResponse.model_rebuild()
+def is_built() -> bool:
+    """Return whether the models of the two shapes above are built."""
+    return UnmodelledRequest.__pydantic_complete__ and UnmodelledResponse.__pydantic_complete__
+
+
+def build() -> None:
+    """Build the models of the two shapes above; takes some milliseconds, so that it runs in a thread, once."""
+    UnmodelledRequest.model_rebuild()
+    UnmodelledResponse.model_rebuild()
 
 
 def unmodelled(name: str) -> Operation:

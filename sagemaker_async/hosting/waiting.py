@@ -32,7 +32,7 @@ from sagemaker_async.errors import (
 
 from .pagination import member
 
-__all__ = ["WAIT_RULES", "OnProgress", "Pace", "Timing", "WaitRules", "wait"]
+__all__ = ["WAIT_RULES", "OnProgress", "Pace", "Timing", "WaitRules", "kind_of_failure", "wait"]
 
 FIRST_DELAY = 1.0
 """Seconds between the call and the first poll."""
@@ -187,8 +187,13 @@ def _goal(rules: WaitRules) -> str:
     return " or ".join(sorted(rules.success)) or "gone"
 
 
+def kind_of_failure(reason: str | None) -> type[UnexpectedStatusException]:
+    """Return the class of the error for a failure, by SageMaker's reason for it."""
+    return CapacityError if _NO_CAPACITY.search(reason or "") else UnexpectedStatusException
+
+
 def _unexpected(rules: WaitRules, resource: str, status: str, reason: str | None) -> UnexpectedStatusException:
-    kind = CapacityError if _NO_CAPACITY.search(reason or "") else UnexpectedStatusException
+    kind = kind_of_failure(reason)
     why = f"; SageMaker's reason: {reason}" if reason else "; SageMaker gives no reason"
     return kind(f"{resource!r} was to be {_goal(rules)} and is {status}{why}", sorted(rules.success), status, reason)
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Unpack
 
-from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
+from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient, resource_of
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
 from sagemaker_async.aws.protocols import parse_response, shown
 from sagemaker_async.config import Timeouts
@@ -139,7 +139,7 @@ class ResponseStreamCall(Coroutine[Any, Any, InvokeEndpointWithResponseStreamRes
             reply = await client.send(call)
             where = _Where(
                 operation.name,
-                call.shape.__dict__["endpoint_name"],
+                resource_of(call),
                 client.channel.origin(operation.service),
                 reply.metadata.request_id,
             )

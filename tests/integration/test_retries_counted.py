@@ -164,7 +164,7 @@ async def call(local: LocalSageMaker, operation: str, script: list[Failure], ret
     local.remove_endpoint("echo")
     endpoint: Endpoint = local.add_endpoint("echo", lambda body: body)
     endpoint.faults.extend([failure.fault for failure in script])
-    timeouts = Timeouts(first_byte=0.1 if BY_NAME["stall"] in script else 30)
+    timeouts = Timeouts(first_byte=0.2 if BY_NAME["stall"] in script else 30)
     error = None
     async with Session(**local.client_options, retry=retry, timeouts=timeouts) as session:
         try:
@@ -207,7 +207,7 @@ async def test_one_failure_is_repeated_or_not_as_the_rules_say(
     retry_ambiguous=st.booleans(),
     retry_stale=st.booleans(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_model_runs_as_often_as_the_rules_say(
     local: LocalSageMaker,
     operation: str,

@@ -70,7 +70,7 @@ async def test_pool(limited: Limited, endpoint: Endpoint) -> None:
             with pytest.raises(PoolTimeoutError) as caught:
                 await session.runtime.invoke_endpoint(**INVOKE, **options)
         check(caught.value, "pool", r"raise Config\.max_connections")
-        assert (await session.runtime.invoke_endpoint(**INVOKE, **options)).body == INVOKE["body"]
+        assert (await session.runtime.invoke_endpoint(**INVOKE, timeout=Timeouts())).body == INVOKE["body"]
     assert endpoint.invocations == 2
 
 
@@ -132,7 +132,7 @@ async def test_first_byte_names_the_minute_that_sagemaker_gives_a_model(
             invoke = runtime.invoke_endpoint_with_response_stream
         with pytest.raises(FirstByteTimeoutError) as caught:
             await invoke(**INVOKE, **options)
-        assert (await session.runtime.invoke_endpoint(**INVOKE, **options)).body == INVOKE["body"]
+        assert (await session.runtime.invoke_endpoint(**INVOKE, timeout=Timeouts())).body == INVOKE["body"]
     check(caught.value, "first_byte", r"60 s.*response stream or asynchronous inference")
     assert caught.value.ambiguous
 

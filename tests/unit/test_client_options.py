@@ -1,4 +1,4 @@
-"""Every option that AWS's client for Ruby (aws-sdk-sagemakerruntime 1.76) has, what it is here, and which test shows it.
+"""Every option of AWS's client for Ruby (aws-sdk-sagemakerruntime 1.76), what it is here, and which test shows it.
 
 `ROWS` is that table. A row without a test fails, and so do an option of ours that no row names and a test that a row
 names and that is not there. What other files do not show is shown below.
@@ -280,7 +280,7 @@ def test_every_option_of_ours_is_in_a_row() -> None:
     assert sorted(named) == sorted(fields)
 
 
-def test_every_option_of_the_ruby_client_is_in_one_row() -> None:
+def test_no_option_of_the_ruby_client_is_in_two_rows() -> None:
     named = [name for row in ROWS for name in row.ruby.split()]
     assert len(named) == len(set(named))
 

@@ -72,6 +72,7 @@ async def main():
         watching = True
         await hosting.describe_endpoint(endpoint_name="e")
         await asyncio.gather(*(hosting.list_endpoints() for _ in range(5)))
+        await hosting.call("DescribeTrainingJob", {"TrainingJobName": "j"})
         watching = False
     print(json.dumps([imported, built, "sagemaker_async.hosting.fields" in sys.modules, "botocore" in sys.modules]))
 

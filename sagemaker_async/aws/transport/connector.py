@@ -7,7 +7,9 @@ import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
 import socket
+from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -26,10 +28,12 @@ STALE_MARGIN = 0.020
 class ConnectionFacts:
     """What is known of the connection of one request, as far as it has got."""
 
-    __slots__ = ("connect_time", "handed_out", "phase", "reused", "timeouts")
+    __slots__ = ("connect_time", "handed_out", "headers", "phase", "reused", "timeouts")
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: Timeouts, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.timeouts = timeouts
+        self.headers = headers
+        """What is to be sent, for the request that aiohttp makes on the way."""
         self.phase = ""
         self.reused = False
         self.connect_time = 0.0
