@@ -291,8 +291,11 @@ class ServiceClient:
     async def _read(self, operation: Operation, unread: Readable) -> bytes:
         try:
             body = await read_body(unread)
-        except (TypeError, ValueError) as error:
+        except TypeError as error:
             raise RequestValidationError(operation.name, [_body_problem(operation, str(error))]) from None
+        except ValueError as error:  # a closed file says so with it
+            problem = _body_problem(operation, f"cannot be read: {error}")
+            raise RequestValidationError(operation.name, [problem]) from None
         except OSError as error:
             problem = _body_problem(operation, f"cannot be read: {error.strerror or error}")
             raise RequestValidationError(operation.name, [problem]) from error

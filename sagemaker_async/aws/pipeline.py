@@ -166,9 +166,11 @@ class Pipeline:
     async def _attempts(self, call: Call, request: HTTPRequest) -> Reply:
         if call.context is not None:
             request = await self._interceptors.before_call(call.context, request)
-        payload_hash = await _payload_hash(request.body)
+        small = len(request.body) < HASH_OFF_LOOP_BYTES
+        payload_hash = _hash(request.body) if small else await _payload_hash(request.body)
         while True:
-            await self._wait_for_capacity(call)
+            if wait := self._policy.acquire(time.monotonic()):
+                await self._wait_for_capacity(call, wait)
             credentials = self._credentials.fresh(self._clock()) or await self._credentials.get()
             call.begin_attempt()
             outgoing = await self._signed(call, request, payload_hash, credentials)
@@ -252,9 +254,9 @@ class Pipeline:
         log_request(call.operation, outgoing)
         return outgoing
 
-    async def _wait_for_capacity(self, call: Call) -> None:
+    async def _wait_for_capacity(self, call: Call, wait: float) -> None:
         """Adaptive mode only: wait until the client's own rate limit lets another attempt pass."""
-        while wait := self._policy.acquire(time.monotonic()):
+        while wait:
             if not self._wait_to_fill:
                 refused = ThrottlingError(
                     f"held back by the client's own rate limit for another {wait:.3g} s "
@@ -266,6 +268,7 @@ class Pipeline:
                 refused.retry_after = wait
                 raise call.failed(refused)
             await self._sleep(wait)
+            wait = self._policy.acquire(time.monotonic())
 
     def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:
         if response is None or not isinstance(error, ServiceError):

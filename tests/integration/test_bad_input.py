@@ -152,7 +152,7 @@ async def test_an_inline_body_over_the_limit_of_asynchronous_inference(local: Lo
 
 async def test_both_or_neither_of_body_and_input_location(local: LocalSageMaker, session: Session) -> None:
     invoke = session.runtime.invoke_endpoint_async
-    both = await refused(invoke(endpoint_name="e", body=b"", input_location="s3://b/k"), local)
+    both = await refused(invoke(endpoint_name="e", body=b"x", input_location="s3://b/k"), local)
     neither = await refused(invoke(endpoint_name="e"), local)
     assert "both" in str(both)
     assert "neither" in str(neither)

@@ -171,6 +171,8 @@ class TestRequests:
         self, client: SageMakerRuntimeClient, stub: StubTransport, body: Any, sent: bytes
     ) -> None:
         for method in ("invoke_endpoint", "invoke_endpoint_async", "invoke_endpoint_with_response_stream"):
+            if method == "invoke_endpoint_async" and not sent:
+                continue  # an empty body is none there, and refused: see test_runtime_shapes.py
             if hasattr(body, "seek"):
                 body.seek(0)
             await getattr(client, method)(endpoint_name="e", body=body)
@@ -309,7 +311,7 @@ class TestErrors:
         stub = StubTransport(StubResponse(400, b'{"message": null}'))
         async with SageMakerRuntimeClient(transport=stub) as client:
             with pytest.raises(ThrottlingError):
-                await getattr(client, method)(endpoint_name="e", body=b"")
+                await getattr(client, method)(endpoint_name="e", body=b"x")
 
 
 class TestStreamCall:

@@ -66,6 +66,9 @@ class Response:
 
     async def read_chunk(self) -> bytes:
         response = self._response
+        if response is not None and self._transport.closed:
+            self.close()
+            response = None
         if response is None:
             return self._end()
         try:
