@@ -14,9 +14,15 @@ from unittest import mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from hypothesis import settings
 
 from sagemaker_async import Session
 from sagemaker_async.local import LocalSageMaker
+
+# The same examples on every machine and every run; explore with --hypothesis-profile=explore.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("fixed")
 
 
 @pytest.fixture
