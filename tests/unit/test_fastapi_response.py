@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -443,6 +445,19 @@ def test_a_predictor_dependency_needs_a_name(name: Any) -> None:
 
 
 def test_without_fastapi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "fastapi", None)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(MissingExtraError, match=r"sagemaker-async\[fastapi\]"):
         PredictorDep("text")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [("fastapi", "imported"), ("starlette", "pip install 'sagemaker-async[fastapi]'")]
+)
+def test_starlette_is_all_that_is_needed_to_import(missing: str, said: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "try:\n    import sagemaker_async.integrations.fastapi; print('imported')\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert said in done.stdout
