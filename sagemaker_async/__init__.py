@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
+    from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
     from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
+    from .hosting.client import SageMakerClient
     from .predictor import Predictor
     from .runtime.client import SageMakerRuntimeClient
     from .runtime.events import PayloadPart, UnknownEvent
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Config",
     "Credentials",
+    "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
     "PayloadPart",
     "Predictor",
+    "ResourceRequirements",
     "RetryConfig",
     "SageMakerAsyncError",
+    "SageMakerClient",
     "SageMakerRuntimeClient",
     "Session",
     "StubResponse",
@@ -36,17 +41,22 @@ __all__ = [
     "Timeouts",
     "UnknownEvent",
     "__version__",
+    "name_from_base",
+    "production_variant",
 ]
 
 _HOMES = {
     "Config": "config",
     "Credentials": "config",
+    "DataCaptureConfig": "endpoint_values",
     "InternalStreamFailure": "errors",
     "ModelStreamError": "errors",
     "PayloadPart": "runtime.events",
     "Predictor": "predictor",
+    "ResourceRequirements": "endpoint_values",
     "RetryConfig": "config",
     "SageMakerAsyncError": "errors",
+    "SageMakerClient": "hosting.client",
     "SageMakerRuntimeClient": "runtime.client",
     "Session": "session",
     "StubResponse": "stub",
@@ -54,6 +64,8 @@ _HOMES = {
     "TLSConfig": "config",
     "Timeouts": "config",
     "UnknownEvent": "runtime.events",
+    "name_from_base": "endpoint_values",
+    "production_variant": "endpoint_values",
 }
 
 

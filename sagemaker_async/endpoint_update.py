@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .errors import CallError, ConfigurationError, SageMakerAsyncError, ServiceError, ValidationError, WaiterTimeoutError
+from .errors import (
+    CallError,
+    ConfigurationError,
+    SageMakerAsyncError,
+    ServiceError,
+    ValidationError,
+    WaiterTimeoutError,
+)
 from .hosting.answers import answer_of
 from .hosting.client import SageMakerClient
 from .hosting.pagination import member
@@ -30,6 +37,7 @@ __all__ = [
     "existing_endpoint",
     "is_missing",
     "waiting_for",
+    "was_refused",
 ]
 
 logger = logging.getLogger(__name__)
@@ -48,8 +56,6 @@ CARRIED_OVER = (
     "CrossRegionTrafficConfig",
 )
 """The members of an endpoint configuration, but for its name and tags."""
-
-_NOT_MEMBERS_OF_A_REQUEST = {"EndpointConfigName", "EndpointConfigArn", "CreationTime"}
 
 
 class WaitFields(TypedDict, total=False):
@@ -97,8 +103,8 @@ def waiting_for(
     return Waiting(rules, pace, on_progress)
 
 
-class ConfigurationMoved(Exception):  # noqa: N818 - no error but an event: the caller begins anew
-    """The endpoint runs another configuration than the one that was to be carried over."""
+class ConfigurationMoved(Exception):
+    """The endpoint runs another configuration than the one that was to be carried over: begin anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +116,7 @@ class EndpointUpdate:
     """The configuration that is carried over."""
     new_config: str
     """The name of the one to be made."""
-    changes: Mapping[str, Any]
+    changes: dict[str, Any]
     """Members of the new configuration that are not the old one's, under AWS's names."""
     tags: Sequence[Mapping[str, str]] | None = None
     """The new configuration's tags; None: the old one's."""
@@ -136,7 +142,7 @@ class EndpointUpdate:
                 hosting.update_endpoint(endpoint_name=self.endpoint_name, endpoint_config_name=self.new_config)
             )
         except (SageMakerAsyncError, ConfigurationMoved) as error:
-            if asked and not _was_refused(error):
+            if asked and not was_refused(error):
                 self._say_what_is_left(error)
             else:
                 await self._remove_config(hosting, error)
@@ -146,11 +152,10 @@ class EndpointUpdate:
 
     async def _create_config(self, hosting: SageMakerClient) -> None:
         old = await answer_of(hosting.describe_endpoint_config(endpoint_config_name=self.old_config))
-        unknown = set(old.model_extra or {}) - _NOT_MEMBERS_OF_A_REQUEST
-        if unknown:
+        if old.model_extra:
             logger.warning(
                 "%s of the endpoint configuration %r is unknown to this version and not carried over",
-                ", ".join(sorted(unknown)),
+                ", ".join(old.model_extra),
                 self.old_config,
             )
         fields = {name: member(old, name) for name in CARRIED_OVER} | self.changes
@@ -168,7 +173,8 @@ class EndpointUpdate:
         """Remove the new configuration, which nothing uses; if that fails, the reason for removing it says so."""
         try:
             await answer_of(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
-        except CallError:
+        except SageMakerAsyncError as error:
+            logger.warning("the endpoint configuration %r, which nothing uses, is left: %s", self.new_config, error)
             self._say_what_is_left(reason)
 
     async def _wait(self, hosting: SageMakerClient, waiting: Waiting) -> None:
@@ -190,21 +196,23 @@ class EndpointUpdate:
             raise
 
     def _say_what_is_left(self, error: Exception) -> None:
-        finally_ = "; should the update still succeed, keep it: " if isinstance(error, WaiterTimeoutError) else ". "
+        unless = "; should the update still succeed, keep it: " if isinstance(error, WaiterTimeoutError) else ". "
         sentence = (
-            f"The endpoint configuration {self.new_config!r} was created for this update{finally_}"
+            f"The endpoint configuration {self.new_config!r} was created for this update{unless}"
             f"session.hosting.delete_endpoint_config(endpoint_config_name={self.new_config!r}) removes it"
         )
         if isinstance(error, CallError):
-            error.message = f"{error.message}. {sentence}"
+            error.message = f"{error.message.rstrip('.')}. {sentence}"
         else:
-            error.args = (f"{error}. {sentence}", *error.args[1:])
+            error.args = (f"{str(error).rstrip('.')}. {sentence}", *error.args[1:])
 
 
-def _was_refused(error: Exception) -> bool:
+def was_refused(error: Exception) -> bool:
     """Return whether an update certainly did not begin."""
     if isinstance(error, ServiceError):
-        return 400 <= error.status < 500 and not error.ambiguous
+        # After a 500 that was retried, "in progress" may mean this very update.
+        earlier = all(attempt.outcome.startswith("4") for attempt in error.attempts)
+        return 400 <= error.status < 500 and earlier
     return not isinstance(error, CallError) or error.not_sent
 
 

@@ -1,7 +1,7 @@
-"""Values that deploying and updating endpoints takes, under the SageMaker Python SDK's names. Pure.
+"""Values that deploying and updating endpoints takes, under the SageMaker Python SDK's names.
 
 `DataCaptureConfig` and `ResourceRequirements` are checked when they are made; `production_variant` and `name_from_base`
-return what goes into a request. None of them sends anything.
+return what goes into a request. Nothing here is sent; only `name_from_base` looks at the clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import ConfigurationError
 
-__all__ = ["DataCaptureConfig", "ResourceRequirements", "name_from_base", "production_variant", "tag_list"]
+__all__ = ["DataCaptureConfig", "ResourceRequirements", "name_from_base", "production_variant"]
 
 MAX_NAME_LENGTH = 63
 """What SageMaker allows the names of endpoints and their configurations to have."""
@@ -99,7 +99,7 @@ def production_variant(
         "InitialVariantWeight": initial_weight,
         "InferenceAmiVersion": inference_ami_version,
     }
-    return {name: value for name, value in variant.items() if value is not None}
+    return _given(variant)
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,7 @@ def _wrong(field: str, rule: str, value: object) -> ConfigurationError:
 
 
 def _are_texts(value: object) -> bool:
-    return (
-        isinstance(value, Sequence) and not isinstance(value, str | bytes) and all(isinstance(x, str) for x in value)
-    )
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and all(isinstance(x, str) for x in value)
 
 
 _REQUESTS = ("num_accelerators", "num_cpus", "memory", "copies")
@@ -196,9 +194,7 @@ class ResourceRequirements:
             ResourceRequirements(requests={"num_accelerators": 1, "memory": 8192, "copies": 2})
     """
 
-    def __init__(
-        self, requests: Mapping[str, float] | None = None, limits: Mapping[str, float] | None = None
-    ) -> None:
+    def __init__(self, requests: Mapping[str, float] | None = None, limits: Mapping[str, float] | None = None) -> None:
         self.requests = _amounts("requests", requests, _REQUESTS)
         self.limits = _amounts("limits", limits, _LIMITS)
         self.num_accelerators = self.requests.get("num_accelerators")
@@ -245,16 +241,5 @@ def _amounts(argument: str, given: Mapping[str, float] | None, known: tuple[str,
     return dict(given or {})
 
 
-def tag_list(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Return tags as AWS takes them, ``[{"Key": ..., "Value": ...}]``; a mapping of keys to values is one way to say it.
-
-    Raises:
-        ConfigurationError: they are neither.
-    """
-    if isinstance(tags, Mapping):
-        if "Key" in tags and "Value" in tags:
-            return [tags]
-        return [{"Key": key, "Value": value} for key, value in tags.items()]
-    if isinstance(tags, str | bytes) or not isinstance(tags, Sequence):
-        raise ConfigurationError(f"tags must be a mapping of keys to values or a list of tags, got {tags!r}")
-    return list(tags)
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

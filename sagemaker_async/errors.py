@@ -68,6 +68,8 @@
             │   └── StreamIncomplete            a clean end, but inside a record or before the finish reason
             ├── InBandError                     the model reported a failure in the place of a record
             ├── ModelStreamError                an event; see below
+            │   ├── ModelInvocationTimeExceeded the model took longer than SageMaker allows
+            │   └── StreamBroken                the connection to the model's container broke
             ├── InternalStreamFailure           an event; see below
             └── UnmodeledStreamError
 
@@ -117,6 +119,7 @@ __all__ = [
     "MessageLengthError",
     "MissingExtraError",
     "ModelError",
+    "ModelInvocationTimeExceeded",
     "ModelNotReadyException",
     "ModelStreamError",
     "ModelsNotDeletedError",
@@ -139,6 +142,7 @@ __all__ = [
     "ServiceUnavailable",
     "SessionClosedError",
     "SignatureError",
+    "StreamBroken",
     "StreamClosedError",
     "StreamConnectionError",
     "StreamConsumedError",
@@ -316,8 +320,7 @@ class ModelsNotDeletedError(SageMakerAsyncError):
         failures = dict(failures)
         reasons = "".join(f"\n- {name}: {error}" for name, error in failures.items())
         super().__init__(
-            "One or more models cannot be deleted, please retry. \n"
-            f"Failed models: {', '.join(failures)}{reasons}"
+            f"One or more models cannot be deleted, please retry. \nFailed models: {', '.join(failures)}{reasons}"
         )
         self.failures = failures
 
@@ -411,7 +414,8 @@ class CallError(SageMakerAsyncError):
         if self.resource:
             where += f" on {self.resource!r}"
         facts = self._facts()
-        text = f"{where}: {self.message}" if where else self.message
+        words = self.message or type(self).__name__
+        text = f"{where}: {words}" if where else words
         return f"{text} [{', '.join(facts)}]" if facts else text
 
 
@@ -770,10 +774,15 @@ class InBandError(StreamError):
 
 
 class ModelStreamError(StreamError):
-    """The model's stream broke: an event, and an exception.
+    """The model's stream broke: an event, and an exception; of a subclass when the service says why.
+
+    What came before it was delivered, and nothing is repeated by itself. Ask again, or go on with what there is:
+    text and token iterators keep it in `partial`.
 
     Attributes:
         error_code: ``ModelInvocationTimeExceeded``, ``StreamBroken``, another, or None when the service sent none.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_ModelStreamError.html
     """
 
     def __init__(self, message: str = "", error_code: str | None = None) -> None:
@@ -785,8 +794,31 @@ class ModelStreamError(StreamError):
         return f"{text} (error code {self.error_code})" if self.error_code else text
 
 
+class ModelInvocationTimeExceeded(ModelStreamError):
+    """The model had not finished its answer when the time was up that SageMaker gives one invocation.
+
+    The same request will probably fail again. Ask for less at a time (fewer new tokens, a shorter prompt) or go on from
+    `partial`; a faster instance type helps, more instances do when requests queue up in the container. Asynchronous
+    inference gives a model up to an hour.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, "ModelInvocationTimeExceeded")
+
+
+class StreamBroken(ModelStreamError):
+    """The connection over which the model's container sent its answer was reset or closed.
+
+    Mostly the container crashed, ran out of memory or was replaced: its CloudWatch logs tell. Another instance may be
+    well, so that asking again often helps; if the same request breaks off every time, the model cannot bear it.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, "StreamBroken")
+
+
 class InternalStreamFailure(StreamError):
-    """The service failed while streaming: an event, and an exception."""
+    """The service failed while streaming: an event, and an exception. Ask again; AWS Support takes the `request_id`."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)

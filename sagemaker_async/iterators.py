@@ -15,8 +15,10 @@ inside a record is an error as well. Iterators are single use and not for two co
 
 What can be done about an error, all of which are `StreamError`:
 
-- `ModelStreamError`, `InternalStreamFailure`, `StreamConnectionError`, `StreamStalledError`, `TruncatedStreamError`:
-  the answer broke off. Nothing is repeated by itself once an answer has begun; ask again, or show what there is.
+- `ModelInvocationTimeExceeded`: ask for less at a time, or go on from `partial`; the same again would take as long.
+- `StreamBroken`, and any other `ModelStreamError`: the container broke off; its CloudWatch logs tell why. Ask again.
+- `InternalStreamFailure`, `StreamConnectionError`, `StreamStalledError`, `TruncatedStreamError`: SageMaker or the
+  network broke off. Nothing is repeated by itself once an answer has begun; ask again, or show what there is.
 - `InBandError`: the container reported a failure after HTTP 200; `code` and `error_type` say whether the request was at
   fault (change it) or the container (its CloudWatch logs tell more; ask again later).
 - `StreamIncomplete`: the container stopped without a word. `partial` is what it said; ``allow_incomplete=True`` is for

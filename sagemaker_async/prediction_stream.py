@@ -16,6 +16,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack, cast
@@ -40,7 +41,7 @@ from .iterators import (
 from .runtime.client import ResponseStreamCall
 from .runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
-__all__ = ["IteratorFactory", "PredictionStream", "check_iterator"]
+__all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "check_iterator"]
 
 T = TypeVar("T")
 
@@ -48,6 +49,16 @@ R = TypeVar("R")
 
 IteratorFactory = Callable[[Any], AsyncIterable[T]]
 """An iterator class or factory: takes the event stream, returns an asynchronous iterable of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMetadata(ResponseMetadata):
+    """What the head of a streamed prediction tells, beside its records."""
+
+    content_type: str | None
+    """What the container says the payload is, such as ``text/event-stream``."""
+    variant: str | None
+    """The production variant that answers."""
 
 
 class PredictionStream(Generic[T]):
@@ -75,7 +86,7 @@ class PredictionStream(Generic[T]):
     )
 
     def __init__(self, send: Callable[[], ResponseStreamCall], iterator: IteratorFactory[T]) -> None:
-        self._send = send
+        self._send: Callable[[], ResponseStreamCall] | None = send
         self._make_iterator = iterator
         self._response: InvokeEndpointWithResponseStreamResponse | None = None
         self._records: AsyncIterator[T] | None = None
@@ -94,13 +105,24 @@ class PredictionStream(Generic[T]):
 
     @property
     def response(self) -> InvokeEndpointWithResponseStreamResponse | None:
-        """The head of the answer, once the stream is open: variant, content type, custom attributes."""
+        """The head of the answer, once the stream is open, with the custom attributes among its fields."""
         return self._response
 
     @property
-    def metadata(self) -> ResponseMetadata | None:
-        """Request id, status, headers and attempts, once the stream is open."""
-        return self._response.metadata if self._response is not None else None
+    def metadata(self) -> StreamMetadata | None:
+        """Variant, content type, request id, status, headers and attempts, once the stream is open."""
+        response = self._response
+        if response is None:
+            return None
+        head = response.metadata
+        return StreamMetadata(
+            request_id=head.request_id,
+            status=head.status,
+            headers=head.headers,
+            attempts=head.attempts,
+            content_type=response.content_type,
+            variant=response.invoked_production_variant,
+        )
 
     @property
     def records(self) -> Any:
@@ -181,8 +203,10 @@ class PredictionStream(Generic[T]):
         """Send the request; `aclose` cancels the task that does so, as `asyncio.timeout` would."""
         cancelling = opener.cancelling() if opener is not None else 0
         self._opener = opener
+        send, self._send = self._send, None  # for it holds the request, whose body may be large
+        assert send is not None
         try:
-            response = await self._send()
+            response = await send()
         except BaseException as error:
             interrupted, self._closed = self._closed, True
             only_by_us = interrupted and opener is not None and opener.uncancel() <= cancelling

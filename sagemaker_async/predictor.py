@@ -20,6 +20,7 @@ from .deserializers import BytesDeserializer, Deserializer
 from .errors import ConfigurationError
 from .iterators import ByteIterator
 from .prediction_stream import IteratorFactory, PredictionStream, check_iterator
+from .predictor_hosting import HostedEndpoint
 from .runtime.client import ResponseStreamCall
 from .runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from .serializers import IdentitySerializer, Serializer
@@ -33,8 +34,8 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(Generic[R]):
-    """Makes predictions with one endpoint; an asynchronous context manager.
+class Predictor(HostedEndpoint, Generic[R]):
+    """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
         endpoint_name: the endpoint.
@@ -108,12 +109,10 @@ class Predictor(Generic[R]):
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
         if sagemaker_session is not None:
             channel_for(sagemaker_session, {})
-        self.endpoint_name = endpoint_name
-        self.component_name = component_name
+        self._owns_session = sagemaker_session is None
+        super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
         self.serializer: Serializer = serializer
         self.deserializer: Deserializer[R] = deserializer
-        self._owns_session = sagemaker_session is None
-        self.sagemaker_session = Session() if sagemaker_session is None else sagemaker_session
         self._content_type = content_type
         self._accept = accept
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from . import lineage, monitors
+from .endpoint_changes import component_changes, new_variant, only_model, tag_list
 from .endpoint_update import (
     ConfigurationMoved,
     EndpointUpdate,
@@ -21,13 +22,7 @@ from .endpoint_update import (
     is_missing,
     waiting_for,
 )
-from .endpoint_values import (
-    DataCaptureConfig,
-    ResourceRequirements,
-    name_from_base,
-    production_variant,
-    tag_list,
-)
+from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base
 from .errors import ConfigurationError, ModelsNotDeletedError, SageMakerAsyncError, ValidationError
 from .hosting.answers import answer_of
 from .session import Session
@@ -35,7 +30,11 @@ from .session import Session
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient
     from .hosting.pagination import Pages
-    from .hosting.shapes import InferenceComponentSummary, ListInferenceComponentsResponse
+    from .hosting.shapes import (
+        DescribeInferenceComponentResponse,
+        InferenceComponentSummary,
+        ListInferenceComponentsResponse,
+    )
 
 __all__ = ["HostedEndpoint"]
 
@@ -109,52 +108,352 @@ class HostedEndpoint:
             CallError: a call failed.
         """
         plan = waiting_for("EndpointInService", **waiting)
-        changes: dict[str, Any] = {"KmsKeyId": kms_key, "DataCaptureConfig": None}
         new_tags = None if tags is None else tag_list(tags)
-        new_variant = any(x is not None for x in (initial_instance_count, instance_type, accelerator_type, model_name))
-        if new_variant and (instance_type is None or initial_instance_count is None):
-            raise ConfigurationError(
-                "Missing initial_instance_count and/or instance_type. Provided values: "
-                f"initial_instance_count={initial_instance_count}, instance_type={instance_type}, "
-                f"accelerator_type={accelerator_type}, model_name={model_name}."
-            )
-        scaling = {"MaxInstanceCount": max_instance_count, "MinInstanceCount": min_instance_count}
-        scaling = {name: count for name, count in scaling.items() if count is not None}
-        if scaling and not new_variant:
-            raise ConfigurationError(
-                "max_instance_count and min_instance_count are for a new variant: give initial_instance_count and "
-                "instance_type as well"
-            )
+        variant = new_variant(
+            initial_instance_count,
+            instance_type,
+            accelerator_type,
+            model_name,
+            max_instance_count,
+            min_instance_count,
+            hosts_components=self.component_name is not None,
+        )
         capture = await self._capture_fields(data_capture_config_dict)
         while True:  # ends, unless others update the endpoint again and again meanwhile
             model_names = await self._get_model_names()
-            if new_variant:
-                model = None if self.component_name is not None else model_name or _only(model_names)
-                variant = production_variant(
-                    model,
-                    instance_type,
-                    initial_instance_count,
-                    accelerator_type=accelerator_type,
-                    managed_instance_scaling=scaling or None,
-                )
-                if model is None:
-                    del variant["InitialVariantWeight"]
-                else:
-                    model_names = [model]
+            changes: dict[str, Any] = {"KmsKeyId": kms_key, "DataCaptureConfig": capture}
+            if variant is not None:
+                if self.component_name is None:
+                    model_names = [model_name or only_model(model_names)]
+                    variant["ModelName"] = model_names[0]
                 changes["ProductionVariants"] = [variant]
             old_config = await self._get_endpoint_config_name()
             try:
-                await self._move(
-                    EndpointUpdate(
-                        endpoint_name=self.endpoint_name,
-                        old_config=old_config,
-                        new_config=name_from_base(old_config),
-                        changes=_given(changes | {"DataCaptureConfig": capture}),
-                        tags=new_tags,
-                    ),
-                    plan if wait else None,
-                )
+                await self._move(old_config, name_from_base(old_config), changes, new_tags, plan if wait else None)
             except ConfigurationMoved:
                 continue
             self._model_names = model_names
             return
+
+    async def update_data_capture_config(
+        self,
+        data_capture_config: DataCaptureConfig | Mapping[str, Any] | None,
+        *,
+        wait: bool = True,
+        **waiting: Unpack[WaitFields],
+    ) -> None:
+        """Move the endpoint to a copy of its configuration with another data capture.
+
+        Args:
+            data_capture_config: what is captured; None keeps what there is.
+            wait: whether to wait until the endpoint is in service.
+            waiting: how; see `WaitFields`.
+
+        Raises:
+            As `update_endpoint`.
+        """
+        plan = waiting_for("EndpointInService", **waiting)
+        changes = {"DataCaptureConfig": await self._capture_fields(data_capture_config)}
+        while True:
+            endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
+            old_config = endpoint.endpoint_config_name or ""
+            try:
+                await self._move(old_config, name_from_base(self.endpoint_name), changes, None, plan if wait else None)
+            except ConfigurationMoved:
+                continue
+            return
+
+    async def enable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
+        """Capture a fifth of the traffic into the default bucket: ``DataCaptureConfig(True)``.
+
+        Raises:
+            As `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
+        """
+        await self.update_data_capture_config(DataCaptureConfig(True), wait=wait, **waiting)
+
+    async def disable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
+        """Capture nothing any more: ``DataCaptureConfig(False)``.
+
+        Raises:
+            As `enable_data_capture`.
+        """
+        await self.update_data_capture_config(DataCaptureConfig(False), wait=wait, **waiting)
+
+    async def update_predictor(
+        self,
+        model_name: str | None = None,
+        image_uri: str | None = None,
+        model_data: str | None = None,
+        env: Mapping[str, str] | None = None,
+        model_data_download_timeout: int | None = None,
+        container_startup_health_check_timeout: int | None = None,
+        resources: ResourceRequirements | None = None,
+        *,
+        wait: bool = True,
+        **waiting: Unpack[WaitFields],
+    ) -> None:
+        """Update the inference component.
+
+        Args:
+            model_name: the model to run; or
+            image_uri: the container to run, with
+            model_data: the S3 URL of its model artifacts, and
+            env: its environment.
+            model_data_download_timeout: seconds for the download of the model.
+            container_startup_health_check_timeout: seconds for the container to answer its first ping.
+            resources: what each copy gets, and how many copies there are; None leaves both as they are.
+            wait: whether to wait until the component is in service.
+            waiting: how; see `WaitFields`.
+
+        Raises:
+            ConfigurationError: the predictor has no component, there is no such component, both a model and a container
+                are given, or nothing at all.
+            UnexpectedStatusException: the update failed; `CapacityError` for lack of capacity.
+            WaiterTimeoutError: it took longer than `limit`; it may still succeed.
+            CallError: a call failed.
+        """
+        if self.component_name is None:
+            raise ConfigurationError(
+                "No inference component exists for the specified model. "
+                "Ensure that you deployed the inference component, and try again."
+            )
+        plan = waiting_for("InferenceComponentInService", **waiting)
+        changes = component_changes(
+            model_name,
+            image_uri,
+            model_data,
+            env,
+            model_data_download_timeout,
+            container_startup_health_check_timeout,
+            resources,
+        )
+        await self._describe_component(self.component_name)
+        resource = {"InferenceComponentName": self.component_name}
+        await answer_of(self._hosting.invoke("UpdateInferenceComponent", resource | changes))
+        self._model_names = None
+        if wait:
+            await plan.wait(self._hosting, resource)
+
+    # --- deleting -----------------------------------------------------------------------------------------------------
+
+    async def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
+        """Delete the endpoint, and before it its configuration; its models stay, see `delete_model`.
+
+        A configuration that is gone already is no obstacle: the endpoint, which costs, is deleted all the same.
+
+        Args:
+            delete_endpoint_config: whether to delete the configuration as well.
+
+        Raises:
+            ValidationError: there is no such endpoint.
+            CallError: a call failed.
+        """
+        if delete_endpoint_config:
+            name = await self._get_endpoint_config_name()
+            try:
+                await answer_of(self._hosting.delete_endpoint_config(endpoint_config_name=name))
+            except ValidationError as error:
+                if not is_missing(error):
+                    raise
+        await answer_of(self._hosting.delete_endpoint(endpoint_name=self.endpoint_name))
+
+    async def delete_predictor(self, wait: bool = False, **waiting: Unpack[WaitFields]) -> None:
+        """Delete the inference component; of a predictor without one, the endpoint and its configuration.
+
+        Args:
+            wait: whether to wait until it is gone.
+            waiting: how; see `WaitFields`.
+
+        Raises:
+            ValidationError: there is no such component or endpoint.
+            UnexpectedStatusException: it could not be deleted.
+            WaiterTimeoutError: it took longer than `limit`.
+            CallError: a call failed.
+        """
+        name = self.component_name
+        plan = waiting_for("EndpointDeleted" if name is None else "InferenceComponentDeleted", **waiting)
+        if name is None:
+            await self.delete_endpoint()
+        else:
+            await answer_of(self._hosting.delete_inference_component(inference_component_name=name))
+        if wait:
+            resource = {"EndpointName": self.endpoint_name} if name is None else {"InferenceComponentName": name}
+            await plan.wait(self._hosting, resource)
+
+    async def delete_model(self) -> None:
+        """Delete the models behind the endpoint, or the one behind the inference component.
+
+        All are tried; those that could not be deleted are tried again by the next call.
+
+        Raises:
+            ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
+            CallError: it could not be found out which models there are.
+        """
+        failures: dict[str, SageMakerAsyncError] = {}
+        for name in await self._get_model_names():
+            try:
+                await answer_of(self._hosting.delete_model(model_name=name))
+            except SageMakerAsyncError as error:
+                failures[name] = error
+        self._model_names = list(failures)
+        if failures:
+            raise ModelsNotDeletedError(failures)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def list_related_models(
+        self,
+        variant_name_equals: str | None = None,
+        name_contains: str | None = None,
+        creation_time_after: Moment | None = None,
+        creation_time_before: Moment | None = None,
+        last_modified_time_after: Moment | None = None,
+        last_modified_time_before: Moment | None = None,
+        status_equals: str | None = None,
+        sort_order: str | None = None,
+        sort_by: str | None = None,
+        max_results: int | None = None,
+        next_token: str | None = None,
+    ) -> tuple[list[InferenceComponentSummary], str | None]:
+        """Return one page of the inference components on the endpoint, and the token of the next page if there is one.
+
+        Args:
+            variant_name_equals: only those on this variant.
+            name_contains: only those whose name contains this.
+            creation_time_after: only those created after this moment.
+            creation_time_before: only those created before this moment.
+            last_modified_time_after: only those modified after this moment.
+            last_modified_time_before: only those modified before this moment.
+            status_equals: only those in this status.
+            sort_order: ``Ascending`` or ``Descending``.
+            sort_by: ``Name``, ``CreationTime`` or ``Status``.
+            max_results: the most on a page, from 1 to 100.
+            next_token: what the page before this one returned.
+
+        Raises:
+            RequestValidationError: an argument breaks a rule of AWS's; nothing was sent.
+            CallError: the call failed.
+        """
+        response = await answer_of(
+            self._hosting.list_inference_components(
+                endpoint_name_equals=self.endpoint_name,
+                variant_name_equals=variant_name_equals,
+                name_contains=name_contains,
+                creation_time_after=creation_time_after,
+                creation_time_before=creation_time_before,
+                last_modified_time_after=last_modified_time_after,
+                last_modified_time_before=last_modified_time_before,
+                status_equals=status_equals,
+                sort_order=sort_order,
+                sort_by=sort_by,
+                max_results=max_results,
+                next_token=next_token,
+            )
+        )
+        return response.inference_components or [], response.next_token or None
+
+    def iter_related_models(
+        self,
+        *,
+        variant_name_equals: str | None = None,
+        name_contains: str | None = None,
+        creation_time_after: Moment | None = None,
+        creation_time_before: Moment | None = None,
+        last_modified_time_after: Moment | None = None,
+        last_modified_time_before: Moment | None = None,
+        status_equals: str | None = None,
+        sort_order: str | None = None,
+        sort_by: str | None = None,
+    ) -> Pages[ListInferenceComponentsResponse, InferenceComponentSummary]:
+        """Iterate over all inference components on the endpoint, asking for page after page; see `Pages`.
+
+        The arguments are those of `list_related_models`.
+        """
+        return self._hosting.iter_inference_components(
+            endpoint_name_equals=self.endpoint_name,
+            variant_name_equals=variant_name_equals,
+            name_contains=name_contains,
+            creation_time_after=creation_time_after,
+            creation_time_before=creation_time_before,
+            last_modified_time_after=last_modified_time_after,
+            last_modified_time_before=last_modified_time_before,
+            status_equals=status_equals,
+            sort_order=sort_order,
+            sort_by=sort_by,
+        )
+
+    async def list_monitors(self) -> list[monitors.Monitor]:
+        """Return the monitoring schedules of the endpoint, each with its job definition and tags.
+
+        Raises:
+            UnknownMonitoringTypeError: a schedule is of a type that is not known.
+            CallError: a call failed.
+        """
+        return await monitors.list_monitors(self._hosting, self.endpoint_name)
+
+    async def endpoint_context(self) -> lineage.EndpointContext | None:
+        """Return what SageMaker's lineage knows of the endpoint; None if that is nothing.
+
+        Raises:
+            ConfigurationError: there is no such endpoint.
+            CallError: a call failed.
+        """
+        endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
+        return await lineage.endpoint_context(self._hosting, endpoint.endpoint_arn)
+
+    # --- what is remembered -------------------------------------------------------------------------------------------
+
+    async def _move(
+        self,
+        old_config: str,
+        new_config: str,
+        changes: Mapping[str, Any],
+        tags: Sequence[Mapping[str, str]] | None,
+        waiting: Waiting | None,
+    ) -> None:
+        self._endpoint_config_name = self._model_names = None
+        update = EndpointUpdate(
+            endpoint_name=self.endpoint_name,
+            old_config=old_config,
+            new_config=new_config,
+            changes={name: value for name, value in changes.items() if value is not None},
+            tags=tags,
+        )
+        await update.perform(self._hosting, waiting)
+        self._endpoint_config_name = new_config
+
+    async def _get_endpoint_config_name(self) -> str:
+        if self._endpoint_config_name is None:
+            endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
+            self._endpoint_config_name = endpoint.endpoint_config_name
+        return self._endpoint_config_name or ""
+
+    async def _get_model_names(self) -> list[str]:
+        if self._model_names is None:
+            if self.component_name is not None:
+                component = await self._describe_component(self.component_name)
+                every = [*(component.specifications or ()), component.specification]
+                named = [specification.model_name for specification in every if specification is not None]
+            else:
+                name = await self._get_endpoint_config_name()
+                config = await answer_of(self._hosting.describe_endpoint_config(endpoint_config_name=name))
+                named = [variant.model_name for variant in config.production_variants]
+            self._model_names = list(dict.fromkeys(name for name in named if name is not None))
+        return self._model_names
+
+    async def _describe_component(self, name: str) -> DescribeInferenceComponentResponse:
+        try:
+            return await answer_of(self._hosting.describe_inference_component(inference_component_name=name))
+        except ValidationError as error:
+            if not is_missing(error):
+                raise
+            raise ConfigurationError(
+                f"Inference component with name '{name}' does not exist; please use an existing component name"
+            ) from error
+
+    async def _capture_fields(self, config: DataCaptureConfig | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if not isinstance(config, DataCaptureConfig):
+            return config
+        # Nobody is asked for the account when it is not needed.
+        bucket = await self.sagemaker_session.default_bucket() if config.destination_s3_uri is None else ""
+        return config.request_fields(bucket)

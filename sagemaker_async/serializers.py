@@ -14,10 +14,8 @@ pickled arrays, rows of differing length) raises instead of being sent.
 
 from __future__ import annotations
 
-import csv
 import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -28,8 +26,10 @@ from .codecs.bases import (
     RequestBody,
     Serializer,
     SimpleBaseSerializer,
+    finished_body,
     read_file,
 )
+from .codecs.csv_rows import csv_text
 from .codecs.json_codec import JSONCodec, JSONLibrary, jsonable
 from .codecs.offload import OFFLOAD_BYTES, estimated_size, serialize_off_loop
 from .errors import ConfigurationError, SerializationError
@@ -170,10 +170,8 @@ class JSONLinesSerializer(SimpleBaseSerializer):
         Raises:
             SerializationError: there is no element, JSON cannot hold one, or `data` is a dict or not iterable.
         """
-        if isinstance(data, str | bytes):
-            return data
-        if hasattr(data, "read"):
-            return read_file(data)
+        if (body := finished_body(data)) is not None:
+            return body
         if isinstance(data, Mapping) or not isinstance(data, Iterable):
             raise SerializationError(
                 f"JSON Lines takes an iterable of documents, got one {type(data).__name__}; wrap it in a list"
@@ -194,7 +192,7 @@ class JSONLinesSerializer(SimpleBaseSerializer):
 class CSVSerializer(SimpleBaseSerializer):
     """Writes rows as CSV, quoted where needed, without a header, with newlines between rows.
 
-    A flat list, tuple, series or 1-D array is one row; a list of rows, a data frame (without its index) or a 2-D array
+    A flat list, tuple, series or 1-D array is one row; a list of these, a data frame (without its index) or a 2-D array
     is many; arrays of more dimensions are flattened to one row per first index. A list of str holds finished rows.
     """
 
@@ -207,18 +205,12 @@ class CSVSerializer(SimpleBaseSerializer):
         """Return text, bytes or a file's contents as they are, anything else as CSV text.
 
         Raises:
-            SerializationError: there is nothing to write, rows differ in length, or `data` has no rows (a dict, a set).
+            SerializationError: there is nothing to write, rows differ in length, a field holds bytes or is nested, or
+                `data` has no rows (a dict, a set).
         """
-        if isinstance(data, str | bytes):
-            return data
-        if hasattr(data, "read"):
-            return read_file(data)
-        if _is_instance(data, "pandas", "DataFrame"):
-            if data.empty:
-                raise SerializationError("there is nothing to send: the data frame is empty")
-            text: str = data.to_csv(header=False, index=False, lineterminator="\n")
-            return text
-        return "\n".join(_csv_lines(_rows(data)))
+        if (body := finished_body(data)) is not None:
+            return body
+        return csv_text(data)
 
 
 class LibSVMSerializer(SimpleBaseSerializer):
@@ -235,10 +227,8 @@ class LibSVMSerializer(SimpleBaseSerializer):
         Raises:
             SerializationError: `data` is something else.
         """
-        if isinstance(data, str | bytes):
-            return data
-        if hasattr(data, "read"):
-            return read_file(data)
+        if (body := finished_body(data)) is not None:
+            return body
         raise SerializationError(
             f"LibSVMSerializer takes text in LibSVM's format, or a file of it, got {type(data).__name__}; "
             "sklearn.datasets.dump_svmlight_file writes arrays as such a file"
@@ -302,79 +292,3 @@ def _json_writer(library: JSONLibrary, allow_nan: bool) -> JSONCodec:
     if allow_nan and library == "orjson":
         raise ConfigurationError("orjson cannot write NaN; use library='json' with allow_nan=True")
     return JSONCodec(library=library, allow_nan=allow_nan)
-
-
-def _is_instance(data: object, module: str, name: str) -> bool:
-    # Nobody can hold an instance of a class whose module was never imported.
-    kind = getattr(sys.modules.get(module), name, None)
-    return kind is not None and isinstance(data, kind)
-
-
-def _rows(data: Any) -> list[Any]:
-    if _is_instance(data, "numpy", "ndarray"):
-        return _array_rows(data)
-    if _is_instance(data, "pandas", "Series"):
-        return [data.tolist()]
-    if not isinstance(data, Sequence):
-        raise SerializationError(
-            f"CSV takes a list of rows, one row, an array or a data frame, got {type(data).__name__}; "
-            "make it a list, in the order of columns that the model expects"
-        )
-    if not data:
-        raise SerializationError("there is nothing to send: the list of rows is empty")
-    first = data[0]
-    many = _is_row(first) or (isinstance(first, str) and isinstance(data, list)) or isinstance(first, Mapping)
-    return list(data) if many else [data]
-
-
-def _array_rows(array: Any) -> list[Any]:
-    if array.size == 0:
-        raise SerializationError(f"there is nothing to send: the array is empty (its shape is {array.shape})")
-    if array.ndim == 0:
-        raise SerializationError("CSV takes rows, got an array without dimensions; use array.reshape(1)")
-    matrix = array.reshape(1, -1) if array.ndim == 1 else array.reshape(len(array), -1)
-    # tolist() widens float32 and float16 to float64, whose text is longer: 0.10000000149011612 for 0.1.
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize < 8
-    return list(matrix) if narrow else matrix.tolist()
-
-
-def _is_row(value: object) -> bool:
-    return (isinstance(value, Sequence) and not isinstance(value, str | bytes)) or (
-        _is_instance(value, "numpy", "ndarray") and getattr(value, "ndim", 0) > 0
-    )
-
-
-def _csv_lines(rows: list[Any]) -> list[str]:
-    lines: list[str] = []
-    writer = csv.writer(_Lines(lines))
-    width = None
-    for index, row in enumerate(rows):
-        if isinstance(row, str):
-            lines.append(row)
-            continue
-        if not _is_row(row):
-            raise SerializationError(
-                f"row {index} is of type {type(row).__name__}, where CSV needs a list of fields; "
-                "for a dict, pass its values in the order of columns that the model expects"
-            )
-        fields = row.ravel() if _is_instance(row, "numpy", "ndarray") else row
-        if len(fields) == 0:
-            raise SerializationError(f"row {index} is empty; there is nothing to send")
-        if width is not None and len(fields) != width:
-            raise SerializationError(
-                f"row {index} has {len(fields)} fields where the rows before it have {width}; "
-                "pad the short rows, or send rows of each length by themselves"
-            )
-        width = len(fields)
-        writer.writerow(fields)
-    return lines
-
-
-class _Lines:
-    """The file that a csv writer writes to: collects each row without its line end."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._append = lines.append
-
-    def write(self, line: str) -> None:
-        self._append(line[:-2])

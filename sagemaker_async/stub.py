@@ -100,9 +100,12 @@ def _chunk_of(event: object) -> bytes | BaseException:
         return encode_message({":message-type": "event", ":event-type": "PayloadPart"}, event.bytes)
     if isinstance(event, ModelStreamError | InternalStreamFailure):
         members = {"Message": event.message}
-        if isinstance(event, ModelStreamError) and event.error_code is not None:
-            members["ErrorCode"] = event.error_code
-        headers = {":message-type": "exception", ":exception-type": type(event).__name__}
+        exception_type = "InternalStreamFailure"
+        if isinstance(event, ModelStreamError):
+            exception_type = "ModelStreamError"
+            if event.error_code is not None:
+                members["ErrorCode"] = event.error_code
+        headers = {":message-type": "exception", ":exception-type": exception_type}
         return encode_message(headers, json.dumps(members).encode())
     if isinstance(event, BaseException):
         return event

@@ -1,4 +1,4 @@
-"""The command line ``sagemaker-async``: invoke an endpoint, stream from one, serve one on this machine, or see a demo.
+"""The command line ``sagemaker-async``: invoke an endpoint, stream from one, look at several, serve one here, or demo.
 
 `main` takes the arguments and returns the exit status:
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 __all__ = ["COMMANDS", "make_parser"]
 
-COMMANDS = ("invoke", "stream", "serve", "demo")
+COMMANDS = ("invoke", "stream", "endpoints", "serve", "demo")
 
 
 class _Field(NamedTuple):
@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_invoke(commands)
     _add_stream(commands)
+    _add_endpoints(commands)
     _add_serve(commands)
     _add_demo(commands)
     return parser
@@ -133,11 +134,7 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_call(parser: argparse.ArgumentParser, fields: tuple[_Field, ...], timeout: str) -> None:
     parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
     parser.add_argument("body", metavar="BODY", nargs="?", help="what to send: text, @FILE or -")
-    where = parser.add_argument_group("where to")
-    where.add_argument("--region", metavar="REGION", help="AWS region, e.g. us-east-1")
-    where.add_argument("--profile", metavar="NAME", help="profile of the shared AWS files")
-    where.add_argument("--endpoint-url", metavar="URL", help="server to call in place of AWS's")
-    where.add_argument("--timeout", metavar="SECONDS", type=float, help=timeout)
+    _add_where(parser, timeout)
     request = parser.add_argument_group("the request")
     for field in fields:
         request.add_argument(field.option, dest=field.name, metavar=field.metavar, help=field.help)
@@ -147,6 +144,50 @@ def _add_call(parser: argparse.ArgumentParser, fields: tuple[_Field, ...], timeo
         "-i", "--include", action="store_true", help="print request id, content type, variant, ... on standard error"
     )
     parser.set_defaults(fields=tuple(field.name for field in fields))
+
+
+def _add_where(parser: argparse.ArgumentParser, timeout: str | None) -> None:
+    where = parser.add_argument_group("where to")
+    where.add_argument("--region", metavar="REGION", help="AWS region, e.g. us-east-1")
+    where.add_argument("--profile", metavar="NAME", help="profile of the shared AWS files")
+    where.add_argument("--endpoint-url", metavar="URL", help="server to call in place of AWS's")
+    if timeout is not None:
+        where.add_argument("--timeout", metavar="SECONDS", type=float, help=timeout)
+
+
+def _add_endpoints(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "endpoints",
+        help="list endpoints, describe one, or wait for one",
+        description="Look at endpoints, or wait for one to be in service.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    listing = _command(
+        actions, "list", "list endpoints", "Print a line per endpoint: its name, status and last change."
+    )
+    listing.add_argument("--name-contains", metavar="TEXT", help="only those with this in their name")
+    listing.add_argument("--status", metavar="STATUS", help="only those in this status, e.g. InService")
+    describing = _command(
+        actions, "describe", "describe an endpoint", "Print what SageMaker says of an endpoint, as JSON."
+    )
+    waiting = _command(
+        actions,
+        "wait",
+        "wait until an endpoint is in service",
+        "Wait until an endpoint is in service, and show its status on standard error meanwhile.\n"
+        "Ends with status 1 when it failed, or --limit passed.",
+    )
+    for each in (describing, waiting):
+        each.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    waiting.add_argument("--deleted", action="store_true", help="wait until it is gone instead")
+    waiting.add_argument(
+        "--limit", type=float, default=3600.0, metavar="SECONDS", help="how long to wait at most (%(default)g)"
+    )
+    waiting.add_argument("--interval", type=float, metavar="SECONDS", help="longest time between looks (30)")
+    for each in (listing, describing):
+        _add_where(each, "seconds for each call, all attempts included")
+    _add_where(waiting, None)
 
 
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -297,6 +297,13 @@ async def test_a_lone_secret_key_in_the_environment_is_pointed_out(monkeypatch: 
     assert_clean(caught.value)
 
 
+async def test_variables_that_are_there_and_empty_are_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    with pytest.raises(NoCredentialsError, match=r"environment \(AWS_ACCESS_KEY_ID is there, and empty\)"):
+        await DefaultChain().get()
+
+
 async def test_the_chain_runs_off_the_event_loop(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.credentials.write_text(f"[default]\naws_access_key_id = AKID\naws_secret_access_key = {SECRET}\n")
     seen: list[threading.Thread] = []

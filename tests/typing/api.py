@@ -12,19 +12,23 @@ import pydantic
 from sagemaker_async import (
     Config,
     Credentials,
+    DataCaptureConfig,
     InternalStreamFailure,
     ModelStreamError,
     PayloadPart,
     Predictor,
+    ResourceRequirements,
     RetryConfig,
     SageMakerAsyncError,
+    SageMakerClient,
     SageMakerRuntimeClient,
     Session,
     Timeouts,
     UnknownEvent,
     __version__,
+    name_from_base,
+    production_variant,
 )
-from sagemaker_async.aws.shapes import ResponseMetadata
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
@@ -32,6 +36,12 @@ from sagemaker_async.deserializers import (
     StringDeserializer,
 )
 from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
+from sagemaker_async.hosting.shapes import (
+    DescribeEndpointResponse,
+    InferenceComponentSummary,
+    MonitoringExecutionSummary,
+    Vertex,
+)
 from sagemaker_async.iterators import (
     ByteIterator,
     JSONLinesIterator,
@@ -43,8 +53,10 @@ from sagemaker_async.iterators import (
     Token,
     TokenIterator,
 )
+from sagemaker_async.lineage import EndpointContext
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.monitors import Monitor, MonitorKind
+from sagemaker_async.prediction_stream import PredictionStream, StreamMetadata
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
@@ -149,7 +161,7 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(await stream.open(), PredictionStream[bytes])
     assert_type(await anext(stream), bytes)
     assert_type(stream.response, InvokeEndpointWithResponseStreamResponse | None)
-    assert_type(stream.metadata, ResponseMetadata | None)
+    assert_type(stream.metadata, StreamMetadata | None)
     await stream.aclose()
 
     predictor.predict_stream(b"", iterator=7)  # type: ignore[call-overload]
@@ -204,6 +216,44 @@ async def event_streams(runtime: SageMakerRuntimeClient) -> None:
                     assert_type(payload, bytes)
         async for line in LineIterator(response.body):
             assert_type(line, bytes)
+
+
+async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
+    assert_type(session.hosting, SageMakerClient)
+    description = await session.hosting.wait_until_in_service(endpoint_name="e", interval=5, limit=None)
+    assert_type(description, DescribeEndpointResponse)
+    assert_type(await session.account_id(), str)
+    assert_type(await session.default_bucket(), str)
+
+    capture = DataCaptureConfig(True, 50, "s3://b/k", capture_options=["REQUEST"])
+    await predictor.update_endpoint(1, "ml.m5.large", tags={"a": "1"}, data_capture_config_dict=capture, limit=60)
+    await predictor.update_endpoint(tags=[{"Key": "a", "Value": "1"}], wait=False, on_progress=print)
+    await predictor.update_data_capture_config(capture, interval=5)
+    await predictor.enable_data_capture()
+    await predictor.disable_data_capture(wait=False)
+    await predictor.update_predictor(model_name="m", resources=ResourceRequirements({"memory": 1024, "copies": 2}))
+    await predictor.delete_predictor(wait=True, limit=60)
+    await predictor.delete_endpoint(delete_endpoint_config=False)
+    await predictor.delete_model()
+    assert_type(name_from_base("e"), str)
+    assert_type(production_variant("m", "ml.m5.large"), dict[str, Any])
+
+    assert_type(await predictor.list_related_models(), tuple[list[InferenceComponentSummary], str | None])
+    async for component in predictor.iter_related_models(status_equals="InService"):
+        assert_type(component.inference_component_name, str)
+    for monitor in await predictor.list_monitors():
+        assert_type(monitor, Monitor)
+        assert_type(monitor.kind, MonitorKind)
+        assert_type(await monitor.executions(), list[MonitoringExecutionSummary])
+    context = await predictor.endpoint_context()
+    assert_type(context, EndpointContext | None)
+    if context is not None:
+        assert_type(await context.dataset_artifacts("Both"), list[Vertex])
+        assert_type(await context.pipeline_execution_arn(), str | None)
+
+    await predictor.update_endpoint(intervall=5)  # type: ignore[call-arg]
+    await predictor.update_endpoint("1")  # type: ignore[arg-type]
+    DataCaptureConfig()  # type: ignore[call-arg]
 
 
 async def errors(predictor: Predictor[bytes]) -> None:

@@ -60,6 +60,17 @@ def test_text_that_utf_8_cannot_encode_is_refused_without_showing_it() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("document", [{"inputs": "x"}, [1, 2], (1, 2), 7, 0.5], ids=lambda d: type(d).__name__)
+def test_a_document_that_was_not_serialised_is_refused_with_the_remedy(document: Any) -> None:
+    with pytest.raises(TypeError, match=rf"got {type(document).__name__}; serialise it first, for instance"):
+        body_bytes(document)
+
+
+def test_a_generator_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"binary object with read\(\), got generator$"):
+        body_bytes(chunk for chunk in (b"x",))
+
+
 def test_a_released_view_is_refused() -> None:
     view = memoryview(b"x")
     view.release()

@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from sagemaker_async import StubTransport
 from sagemaker_async import config as config_module
+from sagemaker_async.aws.interceptors import Interceptor
 from sagemaker_async.config import (
     Config,
     ConfigFields,
@@ -27,6 +29,7 @@ from sagemaker_async.config import (
     Timeouts,
     TLSConfig,
     check_endpoint_url,
+    options,
     without_password,
 )
 from sagemaker_async.errors import ConfigurationError
@@ -130,6 +133,12 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"region": "evil.example.com/"}, r"Config\.region is no AWS region"),
         (Config, {"profile": 3}, r"Config\.profile must be a non-empty str"),
         (Config, {"credentials": ("a", "b")}, r"Config\.credentials must be Credentials"),
+        (Config, {"credentials": {"access_key_id": "a"}}, r"Config\.credentials must be Credentials.*got dict"),
+        (Config, {"interceptors": print}, r"Config\.interceptors must be a sequence .*write interceptors=\[\.\.\.\]"),
+        (Config, {"interceptors": [Interceptor]}, r"must hold instances: Interceptor\(\), not the class"),
+        (Config, {"interceptors": [object()]}, r"an object of object, which has no opened, .*; derive it from"),
+        (Config, {"transport": object()}, r"Config\.transport must be an object with 'async def send"),
+        (Config, {"transport": StubTransport}, r"Config\.transport must be an object .* got <class"),
         (
             Config,
             {"endpoint_url": "ftp://host"},
@@ -148,8 +157,8 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"proxy": "proxy:3128"}, r"Config\.proxy has no http or https scheme; it must look like http://proxy"),
         (Config, {"proxy": "socks5://proxy"}, r"Config\.proxy has no http or https scheme"),
         (Config, {"proxy": "http://proxy/path"}, r"Config\.proxy carries a path"),
-        (Config, {"timeouts": 5}, r"Config\.timeouts must be a Timeouts, got int"),
-        (Config, {"retry": {"mode": "legacy"}}, r"Config\.retry must be a RetryConfig, got dict"),
+        (Config, {"timeouts": 5}, r"Config\.timeouts must be a Timeouts, got int; for instance timeouts=Timeouts"),
+        (Config, {"retry": {"mode": "legacy"}}, r"Config\.retry must be a RetryConfig, got dict; for instance retry="),
         (
             Config,
             {"defaults_mode": "fast"},
@@ -270,11 +279,39 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("region_name", "region"),
+        ("aws_secret_access_key", "credentials=Credentials"),
+        ("read_timeout", "timeouts=Timeouts"),
+        ("max_pool_connections", "max_connections"),
+        ("verify", "tls=TLSConfig"),
+    ],
+)
+def test_an_option_of_another_client_is_translated(name: str, here: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"no option '{name}'; it is {here}.* here\. Config has ") as caught:
+        Config().with_fields(**{name: "hidden"})
+    assert "hidden" not in str(caught.value)
+
+
+def test_what_other_clients_options_are_translated_to_exists() -> None:
+    known = {f.name for f in fields(Config)}
+    for name, here in options._NAMES_ELSEWHERE.items():
+        assert name not in known
+        assert here.partition("=")[0] in known, here
+
+
+def test_the_hooks_asked_for_are_those_of_an_interceptor() -> None:
+    hooks = [name for name, value in vars(Interceptor).items() if inspect.isfunction(value)]
+    assert list(options.INTERCEPTOR_HOOKS) == hooks
+
+
+@pytest.mark.parametrize(
     ("fields_", "message"),
     [
         ({"access_key_id": ""}, r"Credentials\.access_key_id must be a non-empty str"),
         ({"secret_access_key": "hidden\n"}, r"secret_access_key holds white space .*length is 7.*stray newline"),
-        ({"session_token": " hidden"}, r"Credentials\.session_token must be a str without white space"),
+        ({"session_token": "hidden\n"}, r"session_token must be a str without white space .*stray newline"),
         ({"account_id": 123}, r"Credentials\.account_id must be a non-empty str"),
         ({"expiration": datetime.datetime(2030, 1, 1)}, r"Credentials\.expiration must be a time-zone aware"),  # noqa: DTZ001
         ({"expiration": "2030-01-01"}, r"Credentials\.expiration must be a time-zone aware datetime"),

@@ -480,6 +480,16 @@ async def test_a_source_that_returns_something_else_is_told_what_to_return(clock
     assert SECRET not in str(caught.value)
 
 
+async def test_a_source_whose_get_is_plain_is_told_to_make_it_asynchronous() -> None:
+    class Plain:
+        def get(self) -> Credentials:
+            return Credentials("AKID", SECRET)
+
+    source: Any = Plain()
+    with pytest.raises(CredentialsError, match="source Plain has a get\\(\\) that is not asynchronous: write 'async"):
+        await CredentialCache(source).get()
+
+
 async def test_a_users_source_is_asked_at_each_call_when_its_credentials_carry_no_expiration() -> None:
     source = ScriptedSource(given("A", None), given("B", None))
     cache = credential_source(source, profile=None, region=None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import pickle
 import sys
@@ -72,6 +73,16 @@ def npz(**arrays: Any) -> bytes:
 class TestEveryDeserializer:
     def test_asks_for_the_sdks_content_types(self, kind: Any) -> None:
         assert ACCEPTS[kind] == kind().ACCEPT
+
+    def test_takes_the_sdks_arguments_by_position(self, kind: Any) -> None:
+        parameters = inspect.signature(kind).parameters.values()
+        positional = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+        others = {
+            StringDeserializer: ["encoding", "accept"],
+            CSVDeserializer: ["encoding", "accept"],
+            NumpyDeserializer: ["dtype", "accept", "allow_pickle"],
+        }
+        assert positional == others.get(kind, ["accept"])
 
     def test_takes_one_or_several_other_types(self, kind: Any) -> None:
         deserializer = kind(accept="application/x-own")
@@ -387,6 +398,43 @@ def test_numpy_reads_archives_as_dict() -> None:
 
 def test_numpy_reads_null_as_nan_for_floats() -> None:
     assert np.isnan(NumpyDeserializer(dtype=float).deserialize(b"[null]", "application/json")).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "body", "value"),
+    [
+        (float, b"1,,3\n", [1.0, None, 3.0]),
+        ("float32", b"1,2\n,4\n", [[1.0, 2.0], [None, 4.0]]),
+        (str, b"a,,c\n", ["a", "", "c"]),
+        (None, b"1,x\n2,\n", [(1, "x"), (2, "")]),
+        (None, b"5\n", 5),
+    ],
+)
+def test_numpy_reads_missing_values_of_csv_where_the_type_can_leave_them_out(
+    dtype: Any, body: bytes, value: Any
+) -> None:
+    array = NumpyDeserializer(dtype=dtype).deserialize(body, "text/csv")
+    assert type(array) is np.ndarray
+    assert (np.where(np.isnan(array), None, array) if array.dtype.kind == "f" else array).tolist() == value
+
+
+@pytest.mark.parametrize(
+    ("dtype", "body", "problem"),
+    [
+        (None, b"1,,3\n", "lacks values .* with float, they are NaN"),
+        (int, b"1,,3\n", "lacks values"),
+        (None, b"a,,c\n", "lacks values"),
+        (None, b"1,x\n,y\n", "lacks values"),
+        (None, b"1.5,,x\n", "lacks values"),
+        (float, b"1,a\n", "Cannot convert string 'a'"),
+        (int, b"1.5\n", "Cannot convert string '1.5'"),
+        (bool, b"1,2\n", "Cannot convert string '1'"),
+        ("int8", b"300\n", "300 out of bounds for int8"),
+    ],
+)
+def test_numpy_makes_nothing_up_in_csv(dtype: Any, body: bytes, problem: str) -> None:
+    with pytest.raises(DeserializationError, match=problem):
+        NumpyDeserializer(dtype=dtype).deserialize(body, "text/csv")
 
 
 PICKLED = npy(np.array([None]), allow_pickle=True)

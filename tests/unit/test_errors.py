@@ -19,12 +19,15 @@ from sagemaker_async.errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     FieldProblem,
+    InternalStreamFailure,
     MissingExtraError,
     ModelError,
+    ModelInvocationTimeExceeded,
     ModelStreamError,
     RequestValidationError,
     SageMakerAsyncError,
     ServiceError,
+    StreamBroken,
     StreamConnectionError,
     StreamStalledError,
     ThrottlingError,
@@ -217,6 +220,20 @@ def test_a_model_error_leads_to_the_containers_log(arn: str | None, url: str | N
     else:
         assert error.log_url is not None
         assert error.log_url.startswith(url)
+
+
+def test_an_error_without_words_of_the_service_says_its_name() -> None:
+    error = StreamBroken().locate("Invoke", "e", "https://h")
+    assert error.message == ""
+    assert str(error) == "Invoke on 'e': StreamBroken [after 0 events, 0 bytes, https://h] (error code StreamBroken)"
+    assert str(InternalStreamFailure()) == "InternalStreamFailure"
+
+
+@pytest.mark.parametrize("kind", [ModelInvocationTimeExceeded, StreamBroken])
+def test_a_model_stream_error_splits_by_code(kind: type[ModelStreamError]) -> None:
+    error = kind("no")
+    assert (error.message, error.error_code) == ("no", kind.__name__)
+    assert isinstance(error, ModelStreamError)
 
 
 def test_a_stream_error_says_how_far_the_stream_had_come() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from typing import Any
 
 import pytest
 
-from sagemaker_async.errors import HeaderError, InternalStreamFailure, ModelStreamError, UnmodeledStreamError
+from sagemaker_async.errors import (
+    HeaderError,
+    InternalStreamFailure,
+    ModelInvocationTimeExceeded,
+    ModelStreamError,
+    StreamBroken,
+    UnmodeledStreamError,
+)
 from sagemaker_async.runtime.events import PayloadPart, UnknownEvent, event_of
 
 
@@ -52,6 +60,27 @@ def test_a_model_stream_error_survives_missing_and_garbled_details(
     event = event_of(exception("ModelStreamError"), payload)
     assert isinstance(event, ModelStreamError)
     assert (event.message, event.error_code) == (message, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ModelInvocationTimeExceeded", ModelInvocationTimeExceeded),
+        ("StreamBroken", StreamBroken),
+        ("SomethingNew", ModelStreamError),
+        (None, ModelStreamError),
+    ],
+)
+def test_a_model_stream_error_is_of_the_class_of_its_code_and_matches_as_the_base(
+    code: str | None, kind: type[ModelStreamError]
+) -> None:
+    event = event_of(exception("ModelStreamError"), json.dumps({"Message": "no", "ErrorCode": code}).encode())
+    assert type(event) is kind
+    match event:
+        case ModelStreamError(error_code=found, message=text):
+            assert (found, text) == (code, "no")
+        case _:
+            pytest.fail("no match by the base class")
 
 
 def test_an_internal_stream_failure_has_its_message() -> None:
@@ -145,6 +174,7 @@ def test_unknown_events_compare_by_value_and_are_not_hashable() -> None:
         PayloadPart(b"part"),
         UnknownEvent("New", {"n": 1}, b"{}"),
         ModelStreamError("broke", "StreamBroken").locate("Op", "endpoint", "http://127.0.0.1", "id"),
+        StreamBroken("broke").locate("Op", "endpoint", "http://127.0.0.1", "id"),
         InternalStreamFailure("failed"),
     ],
 )

@@ -28,6 +28,7 @@ from sagemaker_async.errors import (
     NoCredentialsError,
     NotAnEventStreamError,
     ServiceUnavailable,
+    StreamBroken,
     StreamConnectionError,
     TotalTimeoutError,
     ValidationError,
@@ -291,7 +292,7 @@ async def test_what_an_interceptor_raises_reaches_the_caller_as_it_is(hook: str)
     [
         ([b"one", b"three"], False, None),
         ([b"one", b"three"], True, None),
-        ([b"one", b"three", ModelStreamError("broke", "StreamBroken")], False, ModelStreamError),
+        ([b"one", b"three", ModelStreamError("broke", "StreamBroken")], False, StreamBroken),
         ([b"one", b"three", ConnectionLostError("gone")], False, StreamConnectionError),
     ],
     ids=["to its end", "left early", "failed by the model", "cut off"],

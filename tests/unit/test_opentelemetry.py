@@ -280,7 +280,7 @@ async def test_a_stream_that_is_left_at_once_is_no_failure(telemetry: Telemetry)
 @pytest.mark.parametrize(
     ("failure", "error_type"),
     [
-        (ModelStreamError("answer-canary", "StreamBroken"), "ModelStreamError"),
+        (ModelStreamError("answer-canary", "StreamBroken"), "StreamBroken"),
         (ConnectionLostError("answer-canary"), "StreamConnectionError"),
     ],
 )

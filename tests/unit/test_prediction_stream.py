@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import json
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -20,9 +21,14 @@ from sagemaker_async import ModelStreamError, Predictor, Session
 from sagemaker_async.errors import (
     ConcurrentReadError,
     ConfigurationError,
+    InBandError,
+    InternalStreamFailure,
+    ModelInvocationTimeExceeded,
+    StreamBroken,
     StreamClosedError,
     StreamConnectionError,
     StreamConsumedError,
+    StreamError,
     StreamIncomplete,
     TruncatedStreamError,
     ValidationError,
@@ -127,7 +133,10 @@ class TestForms:
             assert stream.response is not None
             assert stream.response.invoked_production_variant == "AllTraffic"
             assert stream.metadata is not None
-            assert stream.metadata.status == 200
+            assert (stream.metadata.status, len(stream.metadata.attempts)) == (200, 1)
+            assert stream.metadata.variant == "AllTraffic"
+            assert stream.metadata.content_type == stream.response.content_type == "application/octet-stream"
+            assert stream.metadata.headers == stream.response.metadata.headers
             assert repr(stream) == "<PredictionStream, open>"
         assert repr(stream) == "<PredictionStream, closed>"
         assert stream.metadata.request_id
@@ -446,6 +455,43 @@ class TestFailures:
         assert caught.value.undelivered == b"thr"
         assert (caught.value.resource, caught.value.events) == ("echo", 1)
         assert session.connections_in_use == 0
+
+    @pytest.mark.parametrize(
+        ("fault", "kind"),
+        [
+            (InStreamError(code="ModelInvocationTimeExceeded", after_parts=1), ModelInvocationTimeExceeded),
+            (InStreamError(code="StreamBroken", after_parts=1), StreamBroken),
+            (InStreamError("InternalStreamFailure", after_parts=1), InternalStreamFailure),
+            (CutFrame(after_parts=1), TruncatedStreamError),
+            (DropConnection(after_parts=1), StreamConnectionError),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("view", "text"),
+        [
+            (lambda stream: stream.text(), "Grüße "),
+            (lambda stream: stream.tokens(dialect="raw"), "Grüße "),
+            (lambda stream: stream.tokens(dialect="raw", keep_partial=3), "Grü"),
+            (lambda stream: stream.lines(), ""),
+        ],
+    )
+    async def test_the_text_so_far_stays_after_an_error(
+        self, predictor: Predictor[bytes], endpoint: Endpoint, fault: Any, kind: type[StreamError], view: Any, text: str
+    ) -> None:
+        endpoint.faults.append((PartSize(8), fault))
+        stream = view(predictor.predict_stream("Grüße an alle".encode()))
+        with pytest.raises(kind) as caught:
+            await collect(stream, [])
+        assert stream.partial == (caught.value.partial or "") == text
+        assert (caught.value.events, caught.value.bytes_received) == (1, 8)
+
+    async def test_an_in_band_error_leaves_the_text_so_far(self, predictor: Predictor[bytes]) -> None:
+        records = [{"outputs": ["Once upon"]}, {"error": "out of memory", "code": 424}]
+        stream = predictor.predict_stream("\n".join(map(json.dumps, records)).encode()).tokens()
+        with pytest.raises(InBandError, match="out of memory") as caught:
+            await stream.collect()
+        assert stream.partial == caught.value.partial == "Once upon"
+        assert caught.value.code == 424
 
     @pytest.mark.parametrize(
         ("fault", "kind"),

@@ -262,6 +262,12 @@ def test_the_message_says_what_came(arguments: tuple[Any, ...], message: str) ->
     assert failure(*arguments).message == message
 
 
+def test_an_operation_that_nothing_there_knows_points_to_the_url() -> None:
+    assert "check that the endpoint URL leads to this service" in failure(404, "UnknownOperationException", b"").message
+    said = failure(400, "UnknownOperationException", b'{"message": "Not offered."}').message
+    assert said == "HTTP 400 UnknownOperationException: Not offered."
+
+
 def test_a_body_that_was_too_large_is_explained() -> None:
     message = failure(413, None, b"").message
     assert "larger than this service takes" in message

@@ -18,12 +18,15 @@ from sagemaker_async.config import Config, ConfigFields, Credentials
 PUBLIC = {
     "Config",
     "Credentials",
+    "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
     "PayloadPart",
     "Predictor",
+    "ResourceRequirements",
     "RetryConfig",
     "SageMakerAsyncError",
+    "SageMakerClient",
     "SageMakerRuntimeClient",
     "Session",
     "StubResponse",
@@ -32,6 +35,8 @@ PUBLIC = {
     "Timeouts",
     "UnknownEvent",
     "__version__",
+    "name_from_base",
+    "production_variant",
 }
 
 

@@ -535,7 +535,7 @@ class TestDispatch:
             on_payload_part=lambda part: seen.append(part.bytes),
             on_model_stream_error=later,
         )
-        assert seen == ["PayloadPart", b"one", "PayloadPart", b"two", "ModelStreamError", ("error", "StreamBroken")]
+        assert seen == ["PayloadPart", b"one", "PayloadPart", b"two", "StreamBroken", ("error", "StreamBroken")]
         assert stub.in_use == 0
 
     async def test_an_error_that_nobody_handles_is_raised(

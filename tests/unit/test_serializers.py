@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 import pickle
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import namedtuple
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,12 @@ class Question(pydantic.BaseModel):
 class TestEverySerializer:
     def test_has_the_sdks_content_type(self, kind: type[SimpleBaseSerializer]) -> None:
         assert CONTENT_TYPES[kind] == kind().CONTENT_TYPE
+
+    def test_takes_the_sdks_arguments_by_position(self, kind: type[SimpleBaseSerializer]) -> None:
+        parameters = inspect.signature(kind).parameters.values()
+        positional = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+        assert positional == (["dtype", "content_type"] if kind is NumpySerializer else ["content_type"])
+        assert all(parameter.default is not parameter.empty for parameter in parameters)
 
     def test_takes_another_content_type(self, kind: type[SimpleBaseSerializer]) -> None:
         serializer = kind(content_type="application/x-own")
@@ -154,6 +162,14 @@ FILE_TAKERS = [
 @pytest.mark.parametrize(("file", "body"), [(io.BytesIO, b"1,2"), (io.StringIO, "1,2")])
 def test_a_file_is_sent_as_it_is(kind: type[SimpleBaseSerializer], file: Any, body: bytes | str) -> None:
     assert kind().serialize(file(body)) == body
+
+
+@pytest.mark.parametrize("kind", [JSONLinesSerializer, CSVSerializer, LibSVMSerializer])
+@pytest.mark.parametrize("make", [str, str.encode, lambda text: bytearray(text.encode()),
+                                  lambda text: memoryview(text.encode())])  # fmt: skip
+def test_text_and_bytes_of_any_kind_are_the_finished_body(kind: type[SimpleBaseSerializer], make: Any) -> None:
+    body = kind().serialize(make("1 2:3"))
+    assert body in ("1 2:3", b"1 2:3")
 
 
 def test_a_file_that_cannot_be_read_is_an_error() -> None:
@@ -316,6 +332,8 @@ def test_pydantic_refuses_what_it_cannot_write(data: Any) -> None:
         ([np.array([0.1, 2], dtype="float32"), [3, 4]], "0.1,2.0\n3,4"),
         (range(3), "0,1,2"),
         (pd.Series([0.5, 1], index=[7, 8]), "0.5,1.0"),
+        ([pd.Series([1, 2]), pd.Series([3, 4])], "1,2\n3,4"),
+        ([[None, True, np.int64(3), Decimal("4.5"), np.str_("t")]], ",True,3,4.5,t"),
         (b"raw,1", b"raw,1"),
         ([["two\r\nlines", 'a "quote"']], '"two\r\nlines","a ""quote"""'),
     ],
@@ -341,6 +359,11 @@ def test_csv_takes_rows_of_every_kind(data: Any, text: str | bytes) -> None:
         ([[1, 2], 3], "row 1 is of type int"),
         ([[1, 2], [3]], "row 1 has 1 fields where the rows before it have 2"),
         ([np.arange(2), np.arange(3)], "row 1 has 3 fields"),
+        ([b"1,2"], "row 0 has a field of type bytes"),
+        ([[1], [{"a": 1}]], "row 1 has a field of type dict"),
+        ([[[1], [2]]], "row 0 has a field of type list"),
+        (np.array([[b"x"]]), "row 0 has a field of type bytes"),
+        (np.array([(1, 2)], dtype="i4,i4"), "row 0 has a field of type tuple"),
     ],
 )
 def test_csv_refuses_what_has_no_regular_rows(data: Any, problem: str) -> None:
@@ -389,7 +412,12 @@ def test_sparse_matrices_round_trip_through_scipy(layout: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "problem"), [(np.eye(2), "got ndarray"), (sparse.lil_matrix((2, 2)), "no 'lil' layout")]
+    ("data", "problem"),
+    [
+        (np.eye(2), "got ndarray"),
+        (sparse.lil_matrix((2, 2)), "no 'lil' layout"),
+        (sparse.csr_matrix((0, 3)), r"matrix is empty \(its shape is \(0, 3\)\)"),
+    ],
 )
 def test_sparse_refuses_other_matrices(data: Any, problem: str) -> None:
     with pytest.raises(SerializationError, match=problem):

@@ -31,13 +31,15 @@ LAYERS: list[tuple[str, ...]] = [
     ("aws.client", "aws.channel", "aws.pipeline", "aws.call", "aws.logs", "aws.sts"),
     ("runtime", "hosting"),
     ("iterators", "stream_iterator", "serializers", "deserializers"),
-    ("session", "predictor", "prediction_stream", "stub"),
+    ("endpoint_values", "endpoint_changes", "endpoint_update", "monitors", "lineage"),
+    ("session", "predictor", "predictor_hosting", "prediction_stream", "stub"),
     ("local", "integrations", "cli"),
 ]  # fmt: skip
 """From the bottom up; a module belongs to the longest name that begins its own."""
 
 PURE = [
     "dialects",
+    "endpoint_changes",
     "errors",
     "config",
     "framing",

@@ -26,7 +26,9 @@ from sagemaker_async.errors import (
     FirstByteTimeoutError,
     InternalStreamFailure,
     ModelError,
+    ModelInvocationTimeExceeded,
     RequestValidationError,
+    StreamBroken,
     StreamConnectionError,
     ThrottlingError,
     UsageError,
@@ -126,14 +128,17 @@ async def test_an_error_has_the_members_it_is_given() -> None:
 async def test_a_stream_has_the_events_it_is_given() -> None:
     stub = StubTransport(
         StubResponse.stream([b"one", PayloadPart(b"two"), ModelStreamError("it broke", "StreamBroken")]),
+        StubResponse.stream([ModelInvocationTimeExceeded("too long")]),
         StubResponse.stream([InternalStreamFailure("down")]),
     )
     async with Session(transport=stub) as session:
         async with session.runtime.invoke_endpoint_with_response_stream(**INVOKE) as response:
             *parts, broken = [event async for event in response.body]
         assert parts == [PayloadPart(b"one"), PayloadPart(b"two")]
-        assert isinstance(broken, ModelStreamError)
+        assert isinstance(broken, StreamBroken)
         assert (broken.message, broken.error_code) == ("it broke", "StreamBroken")
+        with pytest.raises(ModelInvocationTimeExceeded, match="too long"):
+            await Predictor("my-endpoint", session).predict_stream(b"hello").collect()
         with pytest.raises(InternalStreamFailure, match="down"):
             await Predictor("my-endpoint", session).predict_stream(b"hello").collect()
 

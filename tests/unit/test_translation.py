@@ -192,11 +192,36 @@ def test_whatever_happens_once_the_transport_is_closed_is_that() -> None:
         (aiohttp.ServerDisconnectedError(INFO), "the peer closed it"),  # type: ignore[arg-type]
         (aiohttp.ClientPayloadError(), "ClientPayloadError"),
         (aiohttp.ClientOSError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (aiohttp.ClientConnectorError(KEY, REFUSED), "(service.example:443, Connection refused); nothing was sent"),
+        (aiohttp.ClientConnectorError(KEY, OSError("no\nroute")), "made (service.example:443, no route)"),
+        (aiohttp.ClientConnectorError(KEY, TimeoutError()), "made (service.example:443, TimeoutError)"),
+        (aiohttp.ClientConnectorCertificateError(KEY, CERTIFICATE), "failed (service.example:443, certificate verify"),
     ],
-    ids=["closed", "closed within the head", "says nothing", "reset"],
+    ids=[
+        "closed",
+        "closed within the head",
+        "says nothing",
+        "reset",
+        "refused",
+        "without an error number",
+        "connecting says nothing",
+        "certificate",
+    ],
 )
 def test_the_message_says_what_happened(error: Exception, said: str) -> None:
     assert said in str(ours(error))
+
+
+def test_a_name_that_cannot_be_resolved_is_the_proxys_when_there_is_one() -> None:
+    error = aiohttp.ClientConnectorDNSError(KEY, OSError(None, "Name or service not known"))
+    direct = ours(error, ConnectionFacts(Timeouts()))
+    proxied = ours(error, ConnectionFacts(Timeouts(), proxied=True))
+    assert isinstance(direct, DNSError)
+    assert "check the region and the endpoint URL" in str(direct)
+    assert isinstance(proxied, ProxyError)
+    assert "the proxy's host name could not be resolved" in str(proxied)
+    assert "HTTPS_PROXY" in str(proxied)
+    assert proxied.not_sent
 
 
 def test_the_message_shows_no_connection_key() -> None:

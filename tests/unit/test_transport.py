@@ -11,13 +11,14 @@ import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import aiohttp
 import pytest
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.transport import AiohttpTransport
-from sagemaker_async.aws.transport.connector import STALE_MARGIN, ConnectionFacts
+from sagemaker_async.aws.transport.connector import STALE_MARGIN, ConnectionFacts, disconnect
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
     ChunkTimeoutError,
@@ -730,6 +731,19 @@ def test_an_answer_is_closed_after_its_loop_was(how: str) -> None:
             held[0].abandon()
             held.clear()
             gc.collect()
+
+
+def test_what_another_loop_than_asyncios_closed_already_is_let_go_of() -> None:
+    class Socket:
+        """As uvloop's, which offers no operations."""
+
+        def shutdown(self, how: int) -> None:
+            raise TypeError("transport sockets do not support shutdown() method")
+
+    transport = mock.create_autospec(asyncio.Transport, instance=True)
+    transport.get_extra_info.return_value = Socket()
+    disconnect(transport)
+    transport.abort.assert_called_once_with()
 
 
 async def test_closing_the_transport_ends_every_call_and_every_answer(

@@ -1,0 +1,100 @@
+"""``sagemaker-async endpoints``: list and describe endpoints, and wait for one with a live status line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sagemaker_async.session import Session
+
+from .call import session_options
+from .failures import printable
+from .status_line import StatusLine
+
+__all__ = ["run"]
+
+_TICK = 1.0
+"""Seconds between updates of the time on the status line."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments say; returns the exit status, raises `SageMakerAsyncError`."""
+    asyncio.run(_run(arguments))
+    return 0
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    async with Session(**session_options(arguments)) as session:
+        match arguments.action:
+            case "list":
+                await _list(session, arguments)
+            case "describe":
+                await _describe(session, arguments)
+            case "wait":
+                await _wait(session, arguments)
+
+
+async def _list(session: Session, arguments: argparse.Namespace) -> None:
+    """Print a line per endpoint: name, status, and when it was last changed."""
+    endpoints = session.hosting.iter_endpoints(
+        name_contains=arguments.name_contains,
+        status_equals=arguments.status,
+        sort_by="Name",
+        sort_order="Ascending",
+        timeout=arguments.timeout,
+    )
+    rows = [
+        (endpoint.endpoint_name, endpoint.endpoint_status, f"{endpoint.last_modified_time:%Y-%m-%d %H:%M:%S} UTC")
+        async for endpoint in endpoints
+    ]
+    if not rows:
+        print("there are no such endpoints", file=sys.stderr)
+        return
+    names, statuses = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, status, modified in rows:
+        print(printable(f"{name:<{names}}  {status:<{statuses}}  {modified}"))
+
+
+async def _describe(session: Session, arguments: argparse.Namespace) -> None:
+    """Print the description under AWS's names as JSON."""
+    description = await session.hosting.describe_endpoint(endpoint_name=arguments.endpoint, timeout=arguments.timeout)
+    print(json.dumps(description.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=2))
+
+
+async def _wait(session: Session, arguments: argparse.Namespace) -> None:
+    """Wait until the endpoint is in service, or gone; what is going on is shown on standard error."""
+    line = StatusLine(arguments.endpoint, sys.stderr)
+
+    def show(description: Any) -> None:
+        line.update(description.endpoint_status)
+
+    wait = session.hosting.wait_until_deleted if arguments.deleted else session.hosting.wait_until_in_service
+    async with _ticking(line):
+        await wait(
+            endpoint_name=arguments.endpoint, interval=arguments.interval, limit=arguments.limit, on_progress=show
+        )
+        if arguments.deleted:
+            line.update("deleted")
+
+
+@contextlib.asynccontextmanager
+async def _ticking(line: StatusLine) -> AsyncIterator[None]:
+    """Let the time on a live line go on, and end the line however this is left."""
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            line.refresh()
+
+    task = asyncio.create_task(tick()) if line.is_live else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+        line.close()

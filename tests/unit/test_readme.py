@@ -1,0 +1,209 @@
+"""The README does what it says: its examples run, and its commands are those of CI.
+
+Each Python example runs by itself, with `await` at its top level, against an embedded SageMaker that it finds through
+the environment, as it would find AWS. The endpoints it names are below; each answers in one container's dialect, cut
+into slices of a few bytes, and refuses requests that the container would refuse.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import gc
+import inspect
+import json
+import re
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.local import InvocationRequest, LocalSageMaker, ModelFailure, ModelResponse, TextModel
+from sagemaker_async.local.server import EmbeddedSageMaker
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+FIXTURES: dict[str, dict[str, Any]] = {
+    fixture["name"]: fixture
+    for fixture in json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
+}
+EVENTS, LINES, JSON, TEXT = "text/event-stream", "application/jsonlines", "application/json", "text/plain"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A model that answers with a fixture of `tests/vectors/dialects.json`."""
+
+    fixture: str
+    content_type: str
+    required: tuple[str, ...] = ()
+    """Fields that a request must have,"""
+    refused: tuple[str, ...] = ()
+    """and those it must not have."""
+
+    def __call__(self, body: bytes, request: InvocationRequest) -> ModelResponse:
+        fields = json.loads(body) if self.required else {}
+        if missing := [name for name in self.required if not fields.get(name)]:
+            raise ModelFailure(422, f"missing: {', '.join(missing)}")
+        if refused := [name for name in self.refused if name in fields]:
+            raise ModelFailure(422, f"refused: {', '.join(refused)}")
+        return ModelResponse(sliced(FIXTURES[self.fixture]["payload"].encode()), self.content_type)
+
+
+async def sliced(payload: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(payload), 7):
+        yield payload[start : start + 7]
+
+
+async def failing(body: bytes) -> AsyncIterator[bytes]:
+    yield b'{"token": {"id": 1, "text": "Once upon a", "log_prob": -0.5}}\n'
+    yield b'{"error": "CUDA out of memory", "code": 424}\n'
+
+
+CONTAINERS = {
+    "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
+    "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
+    "lmi": Container("lmi json lines", LINES, ("inputs", "stream")),
+    "jumpstart": Container("jumpstart, one list", JSON, ("inputs",)),
+    "nova": Container("nova", EVENTS, ("messages", "stream"), ("model",)),
+    "raw-text": Container("raw text", TEXT),
+}
+
+
+@pytest.fixture
+def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedSageMaker]:
+    """The embedded SageMaker that the environment leads to, with the endpoints of the README."""
+    with LocalSageMaker.in_thread() as local:
+        local.add_endpoint("my-endpoint", TextModel())
+        local.add_endpoint("failing", failing)
+        for name, container in CONTAINERS.items():
+            local.add_endpoint(name, container)
+        local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", local.url)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", local.credentials.access_key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", local.credentials.secret_access_key)
+        yield local
+
+
+class Example(NamedTuple):
+    chapter: str
+    line: int
+    """Of the README, from 0, at which the code begins."""
+    code: str
+    module: str | None
+    """The module that it is, where the paragraph before it says "a whole `service.py`"; others import it."""
+
+
+def examples(language: str) -> list[Example]:
+    """Return the code blocks of a language, in order."""
+    found: list[Example] = []
+    chapter, begin, lines = "", 0, README.splitlines()
+    for number, line in enumerate(lines):
+        if begin and line.startswith("```"):
+            module = re.search(r"a whole `(\w+)\.py`", " ".join(lines[max(0, begin - 4) : begin]))
+            found.append(Example(chapter, begin, "\n".join(lines[begin:number]), module and module[1]))
+            begin = 0
+        elif line == f"```{language}":
+            begin = number + 1
+        elif not begin and re.match("##+ ", line):
+            chapter = line.lstrip("# ")
+    return found
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The examples that are modules can be imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = {example.module: example.code for example in examples("python") if example.module is not None}
+    for name, code in modules.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    yield
+    for name in modules:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=lambda example: f"{example.chapter}, line {example.line}")
+def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
+    source = "\n" * example.line + example.code  # so that a traceback shows the README's own line numbers
+    code = compile(source, str(ROOT / "README.md"), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+    async def run() -> None:
+        ran = eval(code, {"__name__": "readme"})
+        if inspect.isawaitable(ran):
+            await ran
+
+    asyncio.run(run(), debug=True)
+    gc.collect()  # what was left open warns now, and a warning is an error
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+async def test_each_endpoint_speaks_its_containers_dialect(sagemaker: EmbeddedSageMaker, name: str) -> None:
+    container = CONTAINERS[name]
+    expected = FIXTURES[container.fixture]
+    async with Session(**sagemaker.client_options) as session:
+        request = json.dumps(dict.fromkeys(container.required, True)).encode()
+        async with Predictor(name, session).predict_stream(request).tokens() as stream:
+            await stream.collect()
+            assert stream.metadata is not None
+            assert stream.metadata.content_type == container.content_type
+    records = stream.records
+    assert (records.dialect, records.text, records.finish_reason, records.usage) == (
+        expected["dialect"],
+        expected["text"],
+        expected["finish_reason"],
+        expected["usage"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Text Generation Inference", '"my-endpoint"'),
+        ("vLLM, SGLang and LMI's chat", '"chat"'),
+        ("OpenAI's completions schema", '"completions"'),
+        ("LMI and DJL Serving", '"lmi"'),
+        ("JumpStart and Hugging Face pipelines", '"jumpstart"'),
+        ("Amazon Nova", '"nova"'),
+        ("Raw text", '"raw-text"'),
+    ],
+)
+def test_each_dialect_has_an_example(name: str, words: str) -> None:
+    _, found, rest = README.partition(f"**{name}**")
+    assert found
+    assert words in rest.partition("```python")[2].partition("```")[0]
+
+
+def commands() -> list[str]:
+    """Return the commands of the chapter "Two commands", without their comments."""
+    return [
+        line
+        for example in examples("sh")
+        if example.chapter == "Two commands"
+        for line in example.code.splitlines()
+        if not line.startswith("#")
+    ]
+
+
+def test_the_first_command_runs_the_demonstration_with_what_it_needs() -> None:
+    command = commands()[0]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = re.findall(r"'\.\[([\w,-]+)\]'", command)
+    assert extras
+    assert set(extras[0].split(",")) <= set(project["optional-dependencies"])
+    assert command.endswith(".venv/bin/sagemaker-async demo")
+    assert "sagemaker-async" in project["scripts"]
+
+
+def test_the_second_command_is_the_one_that_ci_runs() -> None:
+    _, command = commands()
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+    sessions = command.partition("nox -s ")[2].split()
+    assert sessions
+    defined = {node.name for node in ast.parse((ROOT / "noxfile.py").read_text()).body if hasattr(node, "name")}
+    assert set(sessions) <= defined
