@@ -25,6 +25,9 @@ class Readable(Protocol):
 
 BodyLike = bytes | bytearray | memoryview | str | Readable
 
+_DOCUMENTS = (dict, list, tuple, int, float)
+"""What people hand in who forgot to serialise."""
+
 
 def body_bytes(body: object) -> bytes | Readable:
     """Return the bytes of a body, or the object itself when it has still to be read.
@@ -48,8 +51,9 @@ def body_bytes(body: object) -> bytes | Readable:
         return bytes(body)
     if isinstance(body, Readable):
         return body
+    remedy = "; serialise it first, for instance with a JSON serializer" if isinstance(body, _DOCUMENTS) else ""
     raise TypeError(
-        f"must be bytes, bytearray, memoryview, str or a binary object with read(), got {type(body).__name__}"
+        f"must be bytes, bytearray, memoryview, str or a binary object with read(), got {type(body).__name__}{remedy}"
     )
 
 

@@ -87,7 +87,7 @@ class SparseMatrixSerializer(SimpleBaseSerializer):
         """Return the matrix as .npz bytes.
 
         Raises:
-            SerializationError: `data` is no sparse matrix, or of a layout that the format lacks.
+            SerializationError: `data` is no sparse matrix, is empty, or of a layout that the format lacks.
         """
         from scipy import sparse
 
@@ -96,6 +96,8 @@ class SparseMatrixSerializer(SimpleBaseSerializer):
                 f"SparseMatrixSerializer takes a sparse scipy matrix, got {type(data).__name__}; "
                 "use scipy.sparse.csr_matrix(data), or NumpySerializer for dense arrays"
             )
+        if 0 in data.shape:
+            raise SerializationError(f"the matrix is empty (its shape is {data.shape}); there is nothing to send")
         buffer = io.BytesIO()
         try:
             sparse.save_npz(buffer, data)
@@ -212,7 +214,7 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
 
         Raises:
             DeserializationError: an unknown content type; a body that is empty, truncated, pickled, ragged or of
-                another format.
+                another format; CSV with values that are missing, or that are none of the dtype.
         """
         what = described(content_type)
         body = read_body(stream)
@@ -284,7 +286,15 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         text = decode_text(body, what, "utf-8", "strict")
         if not any(line.partition("#")[0].strip() for line in io.StringIO(text)):
             raise DeserializationError(f"{what} holds no values, only blank lines or comments")
-        return np.genfromtxt(io.StringIO(text), delimiter=",", dtype=self.dtype)
+        array: Any = np.genfromtxt(io.StringIO(text), delimiter=",", dtype=self.dtype, loose=False, usemask=True)
+        columns = [array[name] for name in array.dtype.names] if array.dtype.names else [array]
+        # Where values are missing, numpy makes up a number, False or "False" that no one can tell from a real one.
+        holding = "fcUS" if array.dtype.names or self.dtype is not None else "fc"
+        if any(column.mask.any() and column.dtype.kind not in holding for column in columns):
+            raise DeserializationError(
+                f"{what} lacks values that its array type cannot leave out; pass a dtype: with float, they are NaN"
+            )
+        return array.data
 
 
 class PandasDeserializer(SimpleBaseDeserializer[Any]):
@@ -343,8 +353,9 @@ class TorchTensorDeserializer(SimpleBaseDeserializer[Any]):
 
         array = self._npy.deserialize(stream, "application/x-npy")
         try:
-            return torch.from_numpy(array)
-        except TypeError as error:
+            # torch reads the machine's own byte order only.
+            return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+        except (TypeError, ValueError) as error:
             raise DeserializationError(f"{described(content_type)} cannot become a tensor: {error}") from None
 
 

@@ -1,7 +1,8 @@
 """What serializers and deserializers are made of: the protocols, the SDK's base classes, reading files and bodies.
 
-`read_file` reads what a user wants to send and raises `SerializationError`; `read_body` reads a response body, closes
-it and raises `DeserializationError`. The other functions name content types in messages and compare them.
+`finished_body` and `read_file` take what a user wants to send as it is, and raise `SerializationError`; `read_body`
+reads a response body, closes it and raises `DeserializationError`. The other functions name content types in messages
+and compare them.
 """
 
 from __future__ import annotations
@@ -82,6 +83,15 @@ class SimpleBaseSerializer(BaseSerializer):
     def CONTENT_TYPE(self) -> str:  # noqa: N802
         """The Content-Type of the request: `content_type`."""
         return self.content_type
+
+
+def finished_body(data: Any) -> bytes | str | None:
+    """Return text, bytes or a file's contents as they are; None for data that is yet to be written."""
+    if isinstance(data, str | bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    return read_file(data) if hasattr(data, "read") else None
 
 
 def read_file(file: Any) -> bytes | str:

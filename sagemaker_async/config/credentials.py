@@ -42,7 +42,10 @@ class Credentials:
             or not self.session_token.isprintable()
             or self.session_token != self.session_token.strip()
         ):
-            raise ConfigurationError("Credentials.session_token must be a str without white space around it, or None")
+            raise ConfigurationError(
+                "Credentials.session_token must be a str without white space around it, or None; "
+                "check for a stray newline from where it was read"
+            )
         if self.account_id is not None and (not isinstance(self.account_id, str) or not self.account_id):
             raise ConfigurationError("Credentials.account_id must be a non-empty str of digits, or None")
         if self.expiration is not None and (

@@ -36,6 +36,44 @@ SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
+INTERCEPTOR_HOOKS = (
+    "opened",
+    "closed",
+    "before_call",
+    "before_attempt",
+    "after_attempt",
+    "after_call",
+    "abandoned",
+    "after_stream",
+)
+"""What an interceptor has to have, see `sagemaker_async.aws.interceptors.Interceptor`; a test keeps the two equal."""
+
+_NAMES_ELSEWHERE = {
+    "aws_access_key_id": "credentials=Credentials(...)",
+    "aws_secret_access_key": "credentials=Credentials(...)",
+    "aws_session_token": "credentials=Credentials(...)",
+    "access_key_id": "credentials=Credentials(...)",
+    "secret_access_key": "credentials=Credentials(...)",
+    "session_token": "credentials=Credentials(...)",
+    "region_name": "region",
+    "profile_name": "profile",
+    "endpoint": "endpoint_url",
+    "verify": "tls=TLSConfig(ca_bundle=...) or TLSConfig(verify=False)",
+    "client_cert": "tls=TLSConfig(client_cert=..., client_key=...)",
+    "timeout": "timeouts=Timeouts(total=...)",
+    "connect_timeout": "timeouts=Timeouts(connect=...)",
+    "read_timeout": "timeouts=Timeouts(first_byte=..., between_chunks=...)",
+    "retries": "retry=RetryConfig(...)",
+    "max_attempts": "retry=RetryConfig(max_attempts=...)",
+    "max_pool_connections": "max_connections",
+    "proxies": "proxy",
+    "http_proxy": "proxy",
+    "user_agent_appid": "user_agent_app_id",
+    "parameter_validation": "validate_params",
+    "plugins": "interceptors",
+}
+"""What people who come from boto3, aiobotocore or another SDK of AWS's write, and how it is spelled here."""
+
 _TIMEOUTS = Timeouts()
 _RETRY = RetryConfig()
 
@@ -125,10 +163,14 @@ class Config:
             self.user_agent_app_id.isascii() and self.user_agent_app_id.isprintable()
         ):
             raise ConfigurationError("Config.user_agent_app_id must consist of printable ASCII characters")
-        for name, kind in (("timeouts", Timeouts), ("retry", RetryConfig)):
+        for name, kind, example in (
+            ("timeouts", Timeouts, "Timeouts(total=30)"),
+            ("retry", RetryConfig, "RetryConfig(max_attempts=5)"),
+        ):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(
-                    f"Config.{name} must be a {kind.__name__}, got {type(getattr(self, name)).__name__}"
+                    f"Config.{name} must be a {kind.__name__}, got {type(getattr(self, name)).__name__}; "
+                    f"for instance {name}={example}"
                 )
         for name in ("use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls"):
             check_flag(getattr(self, name), f"Config.{name}", optional=True)
@@ -136,7 +178,10 @@ class Config:
             check_flag(getattr(self, name), f"Config.{name}")
         for name in ("max_connections", "max_body_bytes"):
             check_count(getattr(self, name), f"Config.{name}")
-        if self.credentials is not None and not isinstance(self.credentials, Credentials | CredentialSource):
+        if self.credentials is not None and (
+            not isinstance(self.credentials, Credentials | CredentialSource)
+            or isinstance(self.credentials, Mapping)  # a mapping's get() is another
+        ):
             raise ConfigurationError(
                 "Config.credentials must be Credentials(...) or an object with 'async def get()', "
                 f"got {type(self.credentials).__name__}"
@@ -146,7 +191,8 @@ class Config:
 
             if not isinstance(self.tls, ssl.SSLContext):
                 raise ConfigurationError(
-                    f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}"
+                    f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
+                    "for instance tls=TLSConfig(ca_bundle='ca.pem')"
                 )
         monitoring = self.client_side_monitoring
         if not isinstance(monitoring, bool | None) and not hasattr(monitoring, "before_attempt"):
@@ -154,6 +200,7 @@ class Config:
                 "Config.client_side_monitoring must be True, False, None or a ClientSideMonitoring, "
                 f"got {type(monitoring).__name__}"
             )
+        self._check_seams()
         if self.proxy is not None:
             check_proxy_url(self.proxy, "Config.proxy")
         if self.defaults_mode not in (None, *DEFAULTS_MODES):
@@ -161,6 +208,31 @@ class Config:
                 f"Config.defaults_mode must be one of {', '.join(DEFAULTS_MODES)} or None, got {self.defaults_mode!r}"
             )
         self._check_endpoints()
+
+    def _check_seams(self) -> None:
+        if not isinstance(self.interceptors, Sequence):
+            raise ConfigurationError(
+                "Config.interceptors must be a sequence of interceptors, "
+                f"got {type(self.interceptors).__name__}; write interceptors=[...]"
+            )
+        for interceptor in self.interceptors:
+            kind = interceptor.__name__ if isinstance(interceptor, type) else type(interceptor).__name__
+            if isinstance(interceptor, type):
+                raise ConfigurationError(f"Config.interceptors must hold instances: {kind}(), not the class {kind}")
+            missing = [hook for hook in INTERCEPTOR_HOOKS if not callable(getattr(interceptor, hook, None))]
+            if missing:
+                raise ConfigurationError(
+                    f"Config.interceptors holds an object of {kind}, which has no {', '.join(missing)}; derive it from "
+                    "sagemaker_async.aws.interceptors.Interceptor, which has them all"
+                )
+        if self.transport is not None and (
+            isinstance(self.transport, type)
+            or not all(callable(getattr(self.transport, method, None)) for method in ("send", "close"))
+        ):
+            raise ConfigurationError(
+                "Config.transport must be an object with 'async def send(...)' and 'async def close()', such as a "
+                f"StubTransport(...), got {self.transport!r}"
+            )
 
     def _check_endpoints(self) -> None:
         if self.endpoint_url is not None:
@@ -208,6 +280,8 @@ class Config:
             if name not in known:
                 nearest = get_close_matches(name, known, n=1)
                 hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+                if name in _NAMES_ELSEWHERE:
+                    hint = f"it is {_NAMES_ELSEWHERE[name]} here. "
                 raise ConfigurationError(f"there is no option {name!r}; {hint}Config has {', '.join(sorted(known))}")
         return replace(self, **changes)
 

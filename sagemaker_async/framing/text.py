@@ -94,7 +94,7 @@ class TextSplitter:
             raise faulty(
                 StreamDecodeError(
                     f"the payload is not UTF-8 at byte {self._fed - len(invalid)} ({reason}); "
-                    "choose another policy than errors='strict' to go on regardless"
+                    "TextIterator with errors='replace' or 'ignore' goes on regardless"
                 ),
                 invalid,
             )

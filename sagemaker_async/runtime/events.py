@@ -16,7 +16,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_async.errors import HeaderError, InternalStreamFailure, ModelStreamError, UnmodeledStreamError
+from sagemaker_async.errors import (
+    HeaderError,
+    InternalStreamFailure,
+    ModelInvocationTimeExceeded,
+    ModelStreamError,
+    StreamBroken,
+    UnmodeledStreamError,
+)
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
@@ -90,14 +97,22 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
         exception_type = _text(headers, ":exception-type")
         members = _members(payload)
         if exception_type == "ModelStreamError":
-            code = members.get("ErrorCode")
-            return ModelStreamError(_message(members), code if isinstance(code, str) else None)
+            return _model_stream_error(_message(members), members.get("ErrorCode"))
         if exception_type == "InternalStreamFailure":
             return InternalStreamFailure(_message(members))
         raise UnmodeledStreamError(exception_type, _message(members))
     if kind == "error":
         raise UnmodeledStreamError(str(headers.get(":error-code", "")), str(headers.get(":error-message", "")))
     raise HeaderError(f"an event's :message-type is {kind!r}; it must be event, exception or error")
+
+
+def _model_stream_error(message: str, code: object) -> ModelStreamError:
+    match code:
+        case "ModelInvocationTimeExceeded":
+            return ModelInvocationTimeExceeded(message)
+        case "StreamBroken":
+            return StreamBroken(message)
+    return ModelStreamError(message, code if isinstance(code, str) else None)
 
 
 def _text(headers: Mapping[str, HeaderValue], name: str) -> str:

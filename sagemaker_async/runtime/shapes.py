@@ -279,14 +279,14 @@ class InvokeEndpointWithResponseStreamResponse(ResponseShape):
             ModelStreamError, InternalStreamFailure: the stream carried one, and nobody handles it.
             StreamError: as iterating `body`.
         """
-        handlers: dict[type, Handler[Any] | None] = {
-            PayloadPart: on_payload_part,
-            ModelStreamError: on_model_stream_error,
-            InternalStreamFailure: on_internal_stream_failure,
-        }
+        handlers: tuple[tuple[type, Handler[Any] | None], ...] = (
+            (PayloadPart, on_payload_part),
+            (ModelStreamError, on_model_stream_error),
+            (InternalStreamFailure, on_internal_stream_failure),
+        )
         try:
             async for event in self.body:
-                own = handlers.get(type(event))
+                own = next((handler for kind, handler in handlers if isinstance(event, kind)), None)
                 for handler in (on_event, own):
                     if handler is not None and inspect.isawaitable(result := handler(event)):
                         await result

@@ -27,6 +27,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import datetime
+import inspect
 import logging
 import math
 import time
@@ -159,7 +160,13 @@ class CredentialCache:
 
     async def _fetch(self) -> Credentials | SageMakerAsyncError:
         try:
-            credentials = await self._source.get()
+            coming: object = self._source.get()
+            if not inspect.isawaitable(coming):
+                raise CredentialsError(
+                    f"the credential source {self._source_name} has a get() that is not asynchronous: "
+                    "write 'async def get(self)'"
+                )
+            credentials: Credentials = await coming
             self._keep(credentials)
         except SageMakerAsyncError as error:
             return error

@@ -295,8 +295,10 @@ def _nothing_found(
     environ = os.environ
     if profile is not None:
         variables = "passed over, because a profile was passed"
-    elif "AWS_SECRET_ACCESS_KEY" in environ:
+    elif environ.get("AWS_SECRET_ACCESS_KEY"):
         variables = "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"
+    elif "AWS_ACCESS_KEY_ID" in environ:
+        variables = "AWS_ACCESS_KEY_ID is there, and empty"
     else:
         variables = "AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":

@@ -59,6 +59,9 @@ COMMON_ERRORS: dict[str, type[ServiceError]] = {
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
 """
 
+UNKNOWN_OPERATION = "UnknownOperationException"
+"""What AWS calls a method and path that it does not know."""
+
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
     403: AccessDeniedError,
     413: ValidationError,
@@ -116,6 +119,8 @@ def error_of(
         message = f"{facts.code or 'no AWS error'}; the body is {shown(body)}"
     if status == 413:
         message += "; the request's body is larger than this service takes (Config.max_body_bytes can refuse it unsent)"
+    if facts.code == UNKNOWN_OPERATION and not said:
+        message += "; check that the endpoint URL leads to this service, and the path in it if it has one"
     code = facts.code or ("ThrottlingException" if kind is ThrottlingError else "")
     error = kind(
         f"HTTP {status} {code}: {message}" if code else f"HTTP {status}: {message}",

@@ -20,12 +20,13 @@ import base64
 import functools
 import ssl
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 from aiohttp.payload import Payload
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from sagemaker_async.aws.canonical import host_header
@@ -131,7 +132,7 @@ class AiohttpTransport:
         except KeyError:
             proxy = self._proxies[request.origin] = _proxy_of(self._proxy_for(request.origin))
         headers = _headers_of(request, proxy)
-        connection = ConnectionFacts(timeouts, headers)
+        connection = ConnectionFacts(timeouts, headers, proxied=proxy is not None)
         token = current_connection.set(connection)
         try:
             response = await self._session._request(
@@ -161,6 +162,8 @@ class AiohttpTransport:
             failure = proxy_wants_credentials()
         finally:
             current_connection.reset(token)
+            # A connection made on the way remembers this context, and would keep the signature and the token with it.
+            connection.headers = _NO_HEADERS
         # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not
         # even be the context of ours.
         raise failure
@@ -184,6 +187,8 @@ class AiohttpTransport:
 class _Request(aiohttp.ClientRequest):
     """aiohttp's request with the header fields it is given, Host among them, and none that come and go in between."""
 
+    skip_auto_headers = _SKIPPED_HEADERS  # what aiohttp before 3.12 reads
+
     def update_headers(self, headers: Any) -> None:
         self.headers = CIMultiDict(current_connection.get().headers)
         if headers:  # from the session's own instrumentation, such as a trace context
@@ -205,6 +210,10 @@ class _Proxy(NamedTuple):
     headers: dict[str, str]
 
 
+_field_name = functools.lru_cache(maxsize=256)(istr)
+"""aiohttp would make such an object of each name, for each request, and keep it as long as the answer: 1 KB a stream."""
+
+
 class _Headers(dict[str, str]):
     """Header fields that the request takes over whole.
 
@@ -215,6 +224,9 @@ class _Headers(dict[str, str]):
         return False
 
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 def _headers_of(request: HTTPRequest, proxy: _Proxy | None) -> _Headers:
     """Return what goes out: Host as it was signed (aiohttp would not lower its case), and what the request has.
 
@@ -222,7 +234,8 @@ def _headers_of(request: HTTPRequest, proxy: _Proxy | None) -> _Headers:
     """
     given = request.headers
     headers = _Headers() if "Host" in given or "host" in given else _Headers(Host=host_header(request.origin))
-    headers.update(given)
+    for name, value in given.items():
+        headers[_field_name(name)] = value
     if proxy is not None and not request.origin.startswith("https:"):
         headers |= proxy.headers
     return headers

@@ -28,10 +28,14 @@ STALE_MARGIN = 0.020
 class ConnectionFacts:
     """What is known of the connection of one request, as far as it has got."""
 
-    __slots__ = ("connect_time", "handed_out", "headers", "phase", "reused", "timeouts")
+    __slots__ = ("connect_time", "handed_out", "headers", "phase", "proxied", "reused", "timeouts")
 
-    def __init__(self, timeouts: Timeouts, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self, timeouts: Timeouts, headers: Mapping[str, str] = MappingProxyType({}), *, proxied: bool = False
+    ) -> None:
         self.timeouts = timeouts
+        self.proxied = proxied
+        """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
         self.headers = headers
         """What is to be sent, for the request that aiohttp makes on the way."""
         self.phase = ""
@@ -159,7 +163,7 @@ class Connector(aiohttp.TCPConnector):
 
 def disconnect(transport: asyncio.BaseTransport) -> None:
     """End a connection whose loop was closed: asyncio cannot schedule its end any more, so it is called directly."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, TypeError):  # uvloop's sockets cannot; it closed them with the loop
         transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
     with contextlib.suppress(RuntimeError):  # the loop is closed; noted as closing all the same
         transport.abort()  # type: ignore[attr-defined]

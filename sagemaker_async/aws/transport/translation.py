@@ -101,7 +101,12 @@ def _no_http(error: Exception, connection: ConnectionFacts | None) -> SageMakerA
     return ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
 
 
-def _dns(error: Exception, _: ConnectionFacts | None) -> SageMakerAsyncError:
+def _dns(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
+    if connection is not None and connection.proxied:
+        return ProxyError(
+            f"the proxy's host name could not be resolved ({_words(error)}); nothing was sent; check Config.proxy, or "
+            "HTTPS_PROXY and HTTP_PROXY in the environment"
+        )
     return DNSError(f"the host name could not be resolved ({_words(error)}); check the region and the endpoint URL")
 
 
@@ -155,5 +160,13 @@ def _words(error: Exception) -> str:
         return "the peer closed it"
     if type(error) is aiohttp.ClientConnectionError and isinstance(error.__cause__, Exception):
         return _words(error.__cause__)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+        return f"{error.host}:{error.port}, {_reason(error)}"
     said = error.message if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError) else str(error)
     return " ".join(said.split()) or type(error).__name__
+
+
+def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError) -> str:
+    certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    cause: Any = getattr(error, "certificate_error" if certificate else "os_error")
+    return " ".join((cause.strerror or str(cause)).split()) or type(cause).__name__
