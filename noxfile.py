@@ -1,12 +1,17 @@
-"""The project's checks: ``nox`` runs the tests in both environments, ``nox -s lint types`` the rest.
+"""The project's checks: ``nox`` runs the tests in both environments, ``nox -s oldest lint types`` the rest.
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
+
+And a third, ``oldest``, for the other end of what `pyproject.toml` promises: the request path, with each dependency at
+its lower bound.
 """
 
 from __future__ import annotations
+
+import re
 
 import nox
 
@@ -30,6 +35,35 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the tests of the request path with the oldest dependencies that are allowed."""
+    dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    oldest = [re.sub(r">=([\d.]+).*", r"==\1", dependency) for dependency in dependencies]
+    session.install("-q", "-e", ".", *oldest, *_OLDEST_TOOLS)
+    session.run("pytest", *_OLDEST_TESTS, *session.posargs)
+
+
+_OLDEST_TOOLS = ("aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "trustme")
+_OLDEST_TESTS = (
+    "tests/wire",
+    "tests/unit/test_transport.py",
+    "tests/unit/test_translation.py",
+    "tests/unit/test_pipeline.py",
+    "tests/unit/test_runtime_client.py",
+    "tests/unit/test_prediction_stream.py",
+    "tests/unit/test_session.py",
+    "tests/unit/test_settings.py",
+    "tests/unit/test_hosting_client.py",
+    "tests/integration/test_end_to_end.py",
+    "tests/integration/test_retries_counted.py",
+    "tests/integration/test_streams_left_early.py",
+    "tests/integration/test_timeouts.py",
+    "tests/integration/test_wrong_settings.py",
+)
+"""What needs no botocore as its oracle: an older one differs from us where a newer one does not."""
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install("-q", "-e", ".[lint]")
@@ -42,3 +76,10 @@ def types(session: nox.Session) -> None:
     """Check types, of the package and of `tests/typing`, which is checked and never run."""
     session.install("-q", "-e", ".[cli,test,lint]")
     session.run("mypy")
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run the benchmarks, all or those named: ``nox -s benchmarks -- invoke stream``."""
+    session.install("-q", "-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)

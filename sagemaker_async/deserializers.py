@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
 from .codecs.bases import (
     BaseDeserializer,
     BodyStream,
@@ -28,9 +27,23 @@ from .codecs.bases import (
     read_body,
 )
 from .codecs.json_codec import JSONCodec, JSONLibrary, decode_text
+from .codecs.later import names_of_arrays
 from .codecs.offload import OFFLOAD_BYTES, deserialize_off_loop
-from .codecs.recordio import Record
 from .errors import ConfigurationError, DeserializationError
+
+if TYPE_CHECKING:
+    from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
+    from .codecs.recordio import Record
+else:
+    # As in serializers.
+    __getattr__ = names_of_arrays(
+        globals(),
+        "NumpyDeserializer",
+        "PandasDeserializer",
+        "Record",
+        "RecordDeserializer",
+        "TorchTensorDeserializer",
+    )
 
 __all__ = [
     "OFFLOAD_BYTES",

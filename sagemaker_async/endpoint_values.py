@@ -31,8 +31,10 @@ def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.date
         now: the time to use; None: the present.
 
     Raises:
-        ConfigurationError: `max_length` leaves no room for the time.
+        ConfigurationError: `base` is no str, or `max_length` leaves no room for the time.
     """
+    if not isinstance(base, str):
+        raise ConfigurationError(f"base must be a str, got {type(base).__name__}")
     moment = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
     suffix = f"-{moment:%Y-%m-%d-%H-%M-%S}-{moment.microsecond // 1000:03d}"
     room = max_length - len(suffix)

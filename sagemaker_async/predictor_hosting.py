@@ -1,4 +1,4 @@
-"""`HostedEndpoint`: what a `Predictor` can do with its endpoint in the control plane, beside making predictions.
+"""`HostedEndpoint`: what a `Predictor` can do with its endpoint in the control plane: update it, and delete it.
 
 The methods, their parameters and the order of their calls are the SageMaker Python SDK's (``sagemaker.predictor``,
 version 2). Where the SDK loses things on an update (shadow variants, VPC, network isolation, role, metrics, tags past
@@ -7,11 +7,9 @@ the 50th) they are kept here.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
-from . import lineage, monitors
 from .endpoint_changes import component_changes, new_variant, only_model, tag_list
 from .endpoint_update import (
     ConfigurationMoved,
@@ -23,46 +21,18 @@ from .endpoint_update import (
     waiting_for,
 )
 from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base
+from .endpoint_view import EndpointView
 from .errors import ConfigurationError, ModelsNotDeletedError, SageMakerAsyncError, ValidationError
 from .hosting.answers import answer_of
-from .session import Session
-
-if TYPE_CHECKING:
-    from .hosting.client import SageMakerClient
-    from .hosting.pagination import Pages
-    from .hosting.shapes import (
-        DescribeInferenceComponentResponse,
-        InferenceComponentSummary,
-        ListInferenceComponentsResponse,
-    )
 
 __all__ = ["HostedEndpoint"]
 
-Moment = dt.datetime | float | str
-"""A datetime (without a zone: in UTC), seconds since 1970, or an ISO 8601 text."""
 
+class HostedEndpoint(EndpointView):
+    """An endpoint, and optionally one inference component on it, to be looked at, updated and deleted.
 
-class HostedEndpoint:
-    """An endpoint, and optionally one inference component on it.
-
-    The names of its configuration and of its models are remembered once they were asked for, as in the SDK.
-
-    Args:
-        endpoint_name: the endpoint.
-        sagemaker_session: the session to use.
-        component_name: the inference component; None: the endpoint's models are its variants' own.
+    The arguments are those of `EndpointView`.
     """
-
-    def __init__(self, endpoint_name: str, sagemaker_session: Session, component_name: str | None = None) -> None:
-        self.endpoint_name = endpoint_name
-        self.component_name = component_name
-        self.sagemaker_session = sagemaker_session
-        self._endpoint_config_name: str | None = None
-        self._model_names: list[str] | None = None
-
-    @property
-    def _hosting(self) -> SageMakerClient:
-        return self.sagemaker_session.hosting
 
     # --- updating -----------------------------------------------------------------------------------------------------
 
@@ -245,7 +215,7 @@ class HostedEndpoint:
             delete_endpoint_config: whether to delete the configuration as well.
 
         Raises:
-            ValidationError: there is no such endpoint.
+            ConfigurationError, ValidationError: there is no such endpoint, as its description or its deletion told.
             CallError: a call failed.
         """
         if delete_endpoint_config:
@@ -265,7 +235,7 @@ class HostedEndpoint:
             waiting: how; see `WaitFields`.
 
         Raises:
-            ValidationError: there is no such component or endpoint.
+            ConfigurationError, ValidationError: there is no such endpoint or component; as `delete_endpoint`.
             UnexpectedStatusException: it could not be deleted.
             WaiterTimeoutError: it took longer than `limit`.
             CallError: a call failed.
@@ -286,6 +256,7 @@ class HostedEndpoint:
         All are tried; those that could not be deleted are tried again by the next call.
 
         Raises:
+            ConfigurationError: there is no such endpoint or component.
             ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
             CallError: it could not be found out which models there are.
         """
@@ -299,109 +270,7 @@ class HostedEndpoint:
         if failures:
             raise ModelsNotDeletedError(failures)
 
-    # --- looking ------------------------------------------------------------------------------------------------------
-
-    async def list_related_models(
-        self,
-        variant_name_equals: str | None = None,
-        name_contains: str | None = None,
-        creation_time_after: Moment | None = None,
-        creation_time_before: Moment | None = None,
-        last_modified_time_after: Moment | None = None,
-        last_modified_time_before: Moment | None = None,
-        status_equals: str | None = None,
-        sort_order: str | None = None,
-        sort_by: str | None = None,
-        max_results: int | None = None,
-        next_token: str | None = None,
-    ) -> tuple[list[InferenceComponentSummary], str | None]:
-        """Return one page of the inference components on the endpoint, and the token of the next page if there is one.
-
-        Args:
-            variant_name_equals: only those on this variant.
-            name_contains: only those whose name contains this.
-            creation_time_after: only those created after this moment.
-            creation_time_before: only those created before this moment.
-            last_modified_time_after: only those modified after this moment.
-            last_modified_time_before: only those modified before this moment.
-            status_equals: only those in this status.
-            sort_order: ``Ascending`` or ``Descending``.
-            sort_by: ``Name``, ``CreationTime`` or ``Status``.
-            max_results: the most on a page, from 1 to 100.
-            next_token: what the page before this one returned.
-
-        Raises:
-            RequestValidationError: an argument breaks a rule of AWS's; nothing was sent.
-            CallError: the call failed.
-        """
-        response = await answer_of(
-            self._hosting.list_inference_components(
-                endpoint_name_equals=self.endpoint_name,
-                variant_name_equals=variant_name_equals,
-                name_contains=name_contains,
-                creation_time_after=creation_time_after,
-                creation_time_before=creation_time_before,
-                last_modified_time_after=last_modified_time_after,
-                last_modified_time_before=last_modified_time_before,
-                status_equals=status_equals,
-                sort_order=sort_order,
-                sort_by=sort_by,
-                max_results=max_results,
-                next_token=next_token,
-            )
-        )
-        return response.inference_components or [], response.next_token or None
-
-    def iter_related_models(
-        self,
-        *,
-        variant_name_equals: str | None = None,
-        name_contains: str | None = None,
-        creation_time_after: Moment | None = None,
-        creation_time_before: Moment | None = None,
-        last_modified_time_after: Moment | None = None,
-        last_modified_time_before: Moment | None = None,
-        status_equals: str | None = None,
-        sort_order: str | None = None,
-        sort_by: str | None = None,
-    ) -> Pages[ListInferenceComponentsResponse, InferenceComponentSummary]:
-        """Iterate over all inference components on the endpoint, asking for page after page; see `Pages`.
-
-        The arguments are those of `list_related_models`.
-        """
-        return self._hosting.iter_inference_components(
-            endpoint_name_equals=self.endpoint_name,
-            variant_name_equals=variant_name_equals,
-            name_contains=name_contains,
-            creation_time_after=creation_time_after,
-            creation_time_before=creation_time_before,
-            last_modified_time_after=last_modified_time_after,
-            last_modified_time_before=last_modified_time_before,
-            status_equals=status_equals,
-            sort_order=sort_order,
-            sort_by=sort_by,
-        )
-
-    async def list_monitors(self) -> list[monitors.Monitor]:
-        """Return the monitoring schedules of the endpoint, each with its job definition and tags.
-
-        Raises:
-            UnknownMonitoringTypeError: a schedule is of a type that is not known.
-            CallError: a call failed.
-        """
-        return await monitors.list_monitors(self._hosting, self.endpoint_name)
-
-    async def endpoint_context(self) -> lineage.EndpointContext | None:
-        """Return what SageMaker's lineage knows of the endpoint; None if that is nothing.
-
-        Raises:
-            ConfigurationError: there is no such endpoint.
-            CallError: a call failed.
-        """
-        endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
-        return await lineage.endpoint_context(self._hosting, endpoint.endpoint_arn)
-
-    # --- what is remembered -------------------------------------------------------------------------------------------
+    # --- changing the configuration -----------------------------------------------------------------------------------
 
     async def _move(
         self,
@@ -421,35 +290,6 @@ class HostedEndpoint:
         )
         await update.perform(self._hosting, waiting)
         self._endpoint_config_name = new_config
-
-    async def _get_endpoint_config_name(self) -> str:
-        if self._endpoint_config_name is None:
-            endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
-            self._endpoint_config_name = endpoint.endpoint_config_name
-        return self._endpoint_config_name or ""
-
-    async def _get_model_names(self) -> list[str]:
-        if self._model_names is None:
-            if self.component_name is not None:
-                component = await self._describe_component(self.component_name)
-                every = [*(component.specifications or ()), component.specification]
-                named = [specification.model_name for specification in every if specification is not None]
-            else:
-                name = await self._get_endpoint_config_name()
-                config = await answer_of(self._hosting.describe_endpoint_config(endpoint_config_name=name))
-                named = [variant.model_name for variant in config.production_variants]
-            self._model_names = list(dict.fromkeys(name for name in named if name is not None))
-        return self._model_names
-
-    async def _describe_component(self, name: str) -> DescribeInferenceComponentResponse:
-        try:
-            return await answer_of(self._hosting.describe_inference_component(inference_component_name=name))
-        except ValidationError as error:
-            if not is_missing(error):
-                raise
-            raise ConfigurationError(
-                f"Inference component with name '{name}' does not exist; please use an existing component name"
-            ) from error
 
     async def _capture_fields(self, config: DataCaptureConfig | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         if not isinstance(config, DataCaptureConfig):

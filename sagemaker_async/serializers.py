@@ -17,9 +17,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
 from .codecs.bases import (
     BaseSerializer,
     BinaryReader,
@@ -31,8 +30,17 @@ from .codecs.bases import (
 )
 from .codecs.csv_rows import csv_text
 from .codecs.json_codec import JSONCodec, JSONLibrary, jsonable
+from .codecs.later import names_of_arrays
 from .codecs.offload import OFFLOAD_BYTES, estimated_size, serialize_off_loop
 from .errors import ConfigurationError, SerializationError
+
+if TYPE_CHECKING:
+    from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
+else:
+    # Imported when they are asked for: they are a tenth of what else there is to import for a first prediction.
+    __getattr__ = names_of_arrays(
+        globals(), "NumpySerializer", "RecordSerializer", "SparseMatrixSerializer", "TorchTensorSerializer"
+    )
 
 __all__ = [
     "OFFLOAD_BYTES",

@@ -132,7 +132,14 @@ class StreamIterator(ABC, Generic[T]):
         if self._closed:
             raise StreamClosedError(f"this {type(self).__name__} was closed")
         while not self._ended:
-            await self._receive()
+            try:
+                parts = await self._source.next_parts()
+            except CallError as failure:
+                self._fail(failure)
+            else:
+                self._receive(parts)
+            if self._failure is not None:
+                await self._close_event_stream()  # which is of no more use
             if ready:
                 return ready.popleft()
         error, self._failure = self._failure, None
@@ -163,13 +170,8 @@ class StreamIterator(ABC, Generic[T]):
         if close is not None:
             await close()
 
-    async def _receive(self) -> None:
-        """Receive parts and split them; note the end or a failure."""
-        try:
-            parts = await self._source.next_parts()
-        except CallError as error:
-            await self._fail(error)
-            return
+    def _receive(self, parts: list[bytes]) -> None:
+        """Split parts, or note the end; note what fails on the way."""
         try:
             if parts:
                 self._parts_received += len(parts)
@@ -181,17 +183,16 @@ class StreamIterator(ABC, Generic[T]):
             if isinstance(error, StreamError):
                 # It may have to wait here for a while, and its traceback refers to this iterator. It tells nothing new.
                 error.__traceback__ = None
-            await self._fail(error)
+            self._fail(error)
 
-    async def _fail(self, error: Exception) -> None:
-        """Keep the error until the records before it are delivered; the stream beneath is of no more use."""
+    def _fail(self, error: Exception) -> None:
+        """Keep the error until the records before it are delivered."""
         self._ended = True
         self._failure = error
         if isinstance(error, StreamError):
             if error.operation is None:
                 self._locate(error)
             self.describe(error)
-        await self._close_event_stream()
 
     def _locate(self, error: StreamError) -> None:
         """Add what was received, and what was called, to an error that does not come from the stream beneath."""

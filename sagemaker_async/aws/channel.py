@@ -97,6 +97,17 @@ class Channel:
         self.check_usable()
         return self._pipelines.get(service.name)
 
+    async def credentials(self, service: Service) -> Credentials:
+        """Return what calls of the service are signed with, from the cache unless they are about to expire.
+
+        Raises:
+            CredentialsError: there are none.
+            ConfigurationError, SessionClosedError, WrongEventLoopError: as `pipeline`.
+        """
+        await self.pipeline(service)
+        assert self._credentials is not None  # there is a source from the first pipeline on
+        return await self._credentials.get()
+
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
         pipeline = self._pipelines.get(service.name)

@@ -196,10 +196,6 @@ class ServiceClient:
             return validate_request(operation.request, operation.name, values)
         return unvalidated_request(operation.request, operation.name, values, operation.path_fields)
 
-    async def call(self, prepared: PreparedCall) -> Any:
-        """Do as `perform`, under the name that clients without a `call` of their own use."""
-        return await self.perform(prepared)
-
     async def perform(self, prepared: PreparedCall) -> Any:
         """Send a prepared call and return its response; with `Config.raise_response_errors` off, also for a failure.
 

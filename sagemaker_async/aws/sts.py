@@ -60,10 +60,7 @@ class CallerIdentity(ServiceClient):
             CredentialsError: there are no credentials.
             CallError: STS could not be asked.
         """
-        await self._channel.pipeline(GET_CALLER_IDENTITY.service)
-        cache = self._channel._credentials  # there is one from the first pipeline on
-        assert cache is not None
-        credentials = await cache.get()
+        credentials = await self._channel.credentials(GET_CALLER_IDENTITY.service)
         if credentials.account_id is not None:
             return credentials.account_id
         account = self._known.get(credentials.access_key_id)

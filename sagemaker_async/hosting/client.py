@@ -51,7 +51,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
             operation = await asyncio.to_thread(load, name)
         return await self.perform(self.prepare(operation, fields, CallOptions(timeout)))
 
-    async def call(  # type: ignore[override]
+    async def call(
         self,
         operation: str,
         fields: Mapping[str, Any] | None = None,
@@ -69,10 +69,14 @@ class SageMakerClient(HostingMethods, ServiceClient):
             newer: send it even though this version knows no operation of that name.
 
         Raises:
-            ConfigurationError: there is no such operation; the message suggests the nearest.
+            ConfigurationError: there is no such operation; the message suggests the nearest. Or `fields` is no mapping.
             RequestValidationError: a value cannot be JSON.
         """
         name = operation if newer else aws_operation_name(operation)
+        if fields is not None and not isinstance(fields, Mapping):
+            raise ConfigurationError(
+                f"the fields of {name} must be a mapping of AWS's names to values, got {type(fields).__name__}"
+            )
         self._channel.check_usable()
         if not is_built():
             await asyncio.to_thread(build)

@@ -41,8 +41,8 @@ class Waiter:
         """Wait until it has come.
 
         Args:
-            WaiterConfig: ``Delay``, seconds between polls, and ``MaxAttempts``, the number of them. With neither, polls
-                come ever more slowly, for an hour.
+            WaiterConfig: ``Delay``, seconds between polls, of which the first comes after one at most, and
+                ``MaxAttempts``, the number of them. With neither, polls come ever more slowly, for an hour.
             fields: those of the operation that is polled, such as ``EndpointName``.
 
         Raises:
@@ -62,7 +62,8 @@ class Waiter:
         limit = DEFAULT_SECONDS
         if fixed:
             pace = Pace(interval=interval, jitter=0.0, growing=False)
-            limit = pace.interval * (attempts or max(1, round(DEFAULT_SECONDS / pace.interval)))
+            attempts = attempts or max(1, round(DEFAULT_SECONDS / pace.interval))
+            limit = pace.delay(0, 0.0) + pace.interval * (attempts - 1)
         await self._wait(self._rules, fields, Pace(interval=interval, limit=limit, jitter=0.0, growing=not fixed))
 
 

@@ -92,7 +92,7 @@ class Pace:
     jitter: float = 0.2
     """The largest part of a delay that chance takes away, from 0 to 1."""
     growing: bool = True
-    """Whether delays begin with a second and grow; otherwise all are `interval` long."""
+    """Whether delays grow from a second on; otherwise all but the first are `interval` long."""
 
     def __post_init__(self) -> None:
         for name, value in (("interval", self.interval), ("limit", self.limit)):
@@ -103,8 +103,11 @@ class Pace:
 
     def delay(self, poll: int, uniform: float) -> float:
         """Return the seconds before a poll, counted from 0; `uniform` is a random number in [0, 1)."""
-        # Beyond some 60 steps every interval is reached, and powers would only overflow.
-        longest = min(self.interval, FIRST_DELAY * GROWTH ** min(poll, 60)) if self.growing else self.interval
+        if self.growing or poll == 0:
+            # Beyond some 60 steps every interval is reached, and powers would only overflow.
+            longest = min(self.interval, FIRST_DELAY * GROWTH ** min(poll, 60))
+        else:
+            longest = self.interval
         return longest * (1 - self.jitter * uniform)
 
 

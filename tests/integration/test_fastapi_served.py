@@ -55,6 +55,7 @@ from sagemaker_async.local import (
 )
 from sagemaker_async.serializers import JSONSerializer
 
+ROOT = Path(__file__).parents[2]
 CLIENTS = 200
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 
@@ -620,6 +621,41 @@ async def test_a_failure_midway_is_a_message_and_the_socket_stays_open(
         assert (error["status"], error["code"]) == (502, "answer_broke_off")
         await socket.send_str("The sea")
         assert (await socket.receive_json())["index"] == 0
+
+
+async def test_the_readmes_service_answers_by_all_its_ways(
+    local: LocalSageMaker,
+    serve: Serve,
+    http: aiohttp.ClientSession,
+    clean_environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    local.add_endpoint("my-endpoint", TextModel())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", local.credentials.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", local.credentials.secret_access_key)
+    chapter = (ROOT / "README.md").read_text("utf-8").partition("\n## In FastAPI\n")[2]
+    service: dict[str, Any] = {"__name__": "service"}
+    exec(compile(chapter.partition("```python\n")[2].partition("```")[0], "service.py", "exec"), service)
+    url, _ = await serve(service["app"])
+    prompt = {"inputs": "The sea was"}
+    async with http.post(f"{url}/predict", json=prompt) as answer:
+        text = (await answer.json())["generated_text"]
+    async with http.post(f"{url}/stream", json=prompt) as answer:
+        *events, done = events_in(await answer.read())
+        assert "".join(json.loads(event.data)["text"] for event in events) == text
+        assert done.event == "done"
+    async with http.ws_connect(f"{url}/chat") as socket:
+        await socket.send_json(prompt)
+        assert (await socket.receive_json())["index"] == 0
+        await socket.send_json(prompt)  # whether that is during the answer or just after it, it is answered as well
+        while (await socket.receive_json()).get("index") != 0:
+            pass
+        while await socket.receive_json() != {"done": True}:
+            pass
+        await socket.send_str('{"inputs":')
+        message = await socket.receive()
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1007)
 
 
 async def test_a_handshake_is_refused_with_the_status_of_the_failure(

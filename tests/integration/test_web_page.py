@@ -30,10 +30,12 @@ from sagemaker_async.config import Timeouts
 from sagemaker_async.local import LocalSageMaker, Stall, Throttle
 from sagemaker_async.local.gate import Gate
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="the test extra is not installed: selenium is missing")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+if "CI" not in os.environ:
+    pytest.importorskip("selenium", reason="the test extra is not installed: selenium is missing")
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 OPTIONS = (

@@ -58,6 +58,15 @@ async def test_concurrent_first_calls_share_one_pipeline(monkeypatch: pytest.Mon
     await channel.close()
 
 
+async def test_it_says_what_calls_are_signed_with() -> None:
+    keys = Credentials("A", "s")
+    channel = Channel(config(credentials=keys))
+    assert await channel.credentials(SAGEMAKER_RUNTIME) == keys
+    await channel.close()
+    with pytest.raises(SessionClosedError):
+        await channel.credentials(SAGEMAKER_RUNTIME)
+
+
 async def test_a_closed_channel_stays_closed() -> None:
     channel = Channel(config())
     await channel.pipeline(SAGEMAKER_RUNTIME)

@@ -20,6 +20,9 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        return 99
+
 
 @pytest.fixture
 def local(clean_environment: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedLocalSageMaker]:
@@ -159,6 +162,28 @@ class TestStatusLine:
         assert terminal.getvalue() == (
             "\r\x1b[Ke  Creating  0:01\r\x1b[Ke  Creating  1:15\r\x1b[Ke  InService  1:20\r\x1b[Ke  InService  1:20\n"
         )
+
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            (33, "my-endpoint-2026  Creating  0:00"),
+            (32, "...ndpoint-2026  Creating  0:00"),
+            (20, "...  Creating  0:00"),
+            (4, "my-"),
+            (0, "my-endpoint-2026  Creating  0:00"),
+        ],
+    )
+    def test_a_line_never_wraps(self, monkeypatch: pytest.MonkeyPatch, columns: int, shown: str) -> None:
+        monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+        terminal = Terminal()
+        StatusLine("my-endpoint-2026", terminal, lambda: 0.0).update("Creating")
+        assert terminal.getvalue() == f"\r\x1b[K{shown}"
+
+    def test_a_terminal_that_cannot_go_back_is_written_to_like_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TERM", "dumb")
+        terminal = Terminal()
+        StatusLine("e", terminal, lambda: 0.0).update("Creating")
+        assert terminal.getvalue() == "e  Creating  0:00\n"
 
     def test_a_file_has_a_line_per_change(self) -> None:
         file = io.StringIO()

@@ -37,6 +37,11 @@ class TestNameFromBase:
         with pytest.raises(ConfigurationError, match="max_length must be more than 24"):
             name_from_base("e", 24)
 
+    def test_a_base_that_is_no_text_is_an_error(self) -> None:
+        base: Any = 7
+        with pytest.raises(ConfigurationError, match="base must be a str, got int"):
+            name_from_base(base)
+
 
 class TestProductionVariant:
     def test_the_least(self) -> None:

@@ -151,6 +151,19 @@ def test_the_log_has_the_traceback_of_what_is_wrong_in_the_application_only(capl
     assert "what somebody typed" not in caplog.text
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, "1 attempt"), (3, "3 attempts")])
+def test_the_log_has_the_facts(caplog: pytest.LogCaptureFixture, count: int, words: str) -> None:
+    error = errors.ThrottlingError("what somebody typed", status=429, code="ThrottlingException")
+    error.operation, error.resource, error.request_id = "InvokeEndpoint", "my-endpoint", "id-1"
+    error.attempts = tuple(
+        errors.Attempt(number=number, started=0.0, duration=0.1, outcome="429") for number in range(1, count + 1)
+    )
+    _, instance = reported(error)
+    assert caplog.messages == [
+        f"429 throttled ({instance}): ThrottlingError, InvokeEndpoint on my-endpoint, request id id-1, {words}"
+    ]
+
+
 @pytest.mark.parametrize("form", [None, "sse", "json-lines", "text", "raw"])
 def test_openapi_documents_every_problem_there_is(form: Any) -> None:
     responses = openapi_responses(form)

@@ -195,6 +195,13 @@ async def test_an_operation_newer_than_this_version_is_sent_when_asked(
     assert target(stub) == "SageMaker.DescribeWhatComesNext"
 
 
+async def test_fields_that_are_no_mapping_are_refused(hosting: SageMakerClient, stub: StubTransport) -> None:
+    fields: Any = ["TrainingJobName"]
+    with pytest.raises(ConfigurationError, match=r"fields of DescribeTrainingJob must be a mapping .*, got list"):
+        await hosting.call("DescribeTrainingJob", fields)
+    assert stub.requests == []
+
+
 async def test_fields_that_are_no_json_are_refused(hosting: SageMakerClient, stub: StubTransport) -> None:
     with pytest.raises(RequestValidationError, match=r"A\.b\.0: cannot be sent as JSON: it is of type set"):
         await hosting.call("DescribeTrainingJob", {"A": {"b": [{1}]}})

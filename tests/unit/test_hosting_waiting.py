@@ -251,16 +251,19 @@ async def test_a_waiter_is_boto3s(hosting: SageMakerClient, stub: StubTransport,
     waiter = hosting.get_waiter(name)
     await waiter.wait(EndpointName="e", WaiterConfig={"Delay": 7, "MaxAttempts": 3})
     assert waiter.name == "EndpointInService"
-    assert clock.delays == [7, 7]
+    assert clock.delays == [1, 7]
 
 
-async def test_a_waiter_gives_up_after_its_attempts(hosting: SageMakerClient, stub: StubTransport) -> None:
+async def test_a_waiter_gives_up_after_its_attempts(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock
+) -> None:
     stub.add(*[endpoint("Creating")] * 3)
     with pytest.raises(WaiterTimeoutError, match="last status was Creating"):
         await hosting.get_waiter("endpoint_in_service").wait(
             EndpointName="e", WaiterConfig={"Delay": 7, "MaxAttempts": 3}
         )
     assert stub.unused == 0
+    assert clock.delays == [1, 7, 7]
 
 
 async def test_waiters_for_operations_without_shapes_work_too(hosting: SageMakerClient, stub: StubTransport) -> None:

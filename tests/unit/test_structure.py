@@ -32,7 +32,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("runtime", "hosting"),
     ("iterators", "stream_iterator", "serializers", "deserializers"),
     ("endpoint_values", "endpoint_changes", "endpoint_update", "monitors", "lineage"),
-    ("session", "predictor", "predictor_hosting", "prediction_stream", "stub"),
+    ("session", "predictor", "predictor_hosting", "endpoint_view", "prediction_stream", "stub"),
     ("local", "integrations", "cli"),
 ]  # fmt: skip
 """From the bottom up; a module belongs to the longest name that begins its own."""

@@ -733,6 +733,76 @@ def test_an_answer_is_closed_after_its_loop_was(how: str) -> None:
             gc.collect()
 
 
+class Peer:
+    """A server that answers one request, keeps the connection, and notices when it is closed."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with self._listener:
+            self._listener.settimeout(5)
+            connection, _ = self._listener.accept()
+        with connection:
+            connection.settimeout(5)
+            received = b""
+            while not received.endswith(b"abc"):
+                received += connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            assert connection.recv(1) == b""
+
+    def saw_the_end(self) -> None:
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    yield peer
+    peer.saw_the_end()
+
+
+async def used(peer: Peer) -> AiohttpTransport:
+    transport = AiohttpTransport(max_connections=1, keepalive=15)
+    await (await transport.send(request(peer.origin, b"abc"), NO_LIMITS)).read()
+    return transport
+
+
+def forget(held: list[AiohttpTransport]) -> None:
+    held.clear()
+    gc.collect()
+
+
+async def forgotten(held: list[AiohttpTransport]) -> None:
+    forget(held)
+
+
+@pytest.mark.parametrize("where", ["on the loop", "in another thread"])
+async def test_one_that_was_never_closed_warns_in_our_words_and_closes_its_connections(peer: Peer, where: str) -> None:
+    held = [await used(peer)]
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    with pytest.warns(ResourceWarning, match="session was never closed: use it inside 'async with'") as warned:
+        await (asyncio.to_thread(forget, held) if where == "in another thread" else forgotten(held))
+    assert len(warned) == 1
+
+    await asyncio.to_thread(peer.saw_the_end)
+    assert not complaints
+
+
+def test_one_that_was_never_closed_closes_its_connections_after_the_loop_was_closed(peer: Peer) -> None:
+    with asyncio.Runner(debug=True) as runner:
+        held = [runner.run(used(peer))]
+    with pytest.warns(ResourceWarning, match="session was never closed") as warned:
+        forget(held)
+    assert len(warned) == 1
+
+
 def test_what_another_loop_than_asyncios_closed_already_is_let_go_of() -> None:
     class Socket:
         """As uvloop's, which offers no operations."""

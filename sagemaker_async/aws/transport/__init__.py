@@ -19,9 +19,9 @@ import asyncio
 import base64
 import functools
 import ssl
+import warnings
 import weakref
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
@@ -34,7 +34,7 @@ from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import FirstByteTimeoutError, SageMakerAsyncError
 
-from .connector import ConnectionFacts, Connector, current_connection
+from .connector import ConnectionFacts, Connector, current_connection, running_loop
 from .response import Response
 from .translation import (
     PROXY_AUTHENTICATION_REQUIRED,
@@ -162,8 +162,7 @@ class AiohttpTransport:
             failure = proxy_wants_credentials()
         finally:
             current_connection.reset(token)
-            # A connection made on the way remembers this context, and would keep the signature and the token with it.
-            connection.headers = _NO_HEADERS
+            connection.forget_headers()
         # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not
         # even be the context of ours.
         raise failure
@@ -183,6 +182,26 @@ class AiohttpTransport:
         self._connector.abandon()
         self._session.detach()
 
+    def __del__(self) -> None:
+        if getattr(self, "closed", True):
+            return
+        warnings.warn(  # in our words: aiohttp would name objects of its own, to the loop's exception handler as well
+            "the session was never closed: use it inside 'async with', or await its close()",
+            ResourceWarning,
+            stacklevel=2,
+            source=self,
+        )
+        loop = self._connector._loop
+        try:
+            if running_loop() is loop:
+                self._connector.drop()
+            else:
+                loop.call_soon_threadsafe(self._connector.drop)
+        except RuntimeError:  # the loop was closed
+            self._connector.abandon()
+        self._connector._closed = True
+        self._session.detach()
+
 
 class _Request(aiohttp.ClientRequest):
     """aiohttp's request with the header fields it is given, Host among them, and none that come and go in between."""
@@ -190,7 +209,8 @@ class _Request(aiohttp.ClientRequest):
     skip_auto_headers = _SKIPPED_HEADERS  # what aiohttp before 3.12 reads
 
     def update_headers(self, headers: Any) -> None:
-        self.headers = CIMultiDict(current_connection.get().headers)
+        connection = current_connection.get()
+        self.headers = connection.sent = CIMultiDict(connection.headers)
         if headers:  # from the session's own instrumentation, such as a trace context
             self.headers.update(headers)
 
@@ -211,7 +231,7 @@ class _Proxy(NamedTuple):
 
 
 _field_name = functools.lru_cache(maxsize=256)(istr)
-"""aiohttp would make such an object of each name, for each request, and keep it as long as the answer: 1 KB a stream."""
+"""aiohttp would make such an object of each name for each request, and keep it as long as the answer: 1 KB a stream."""
 
 
 class _Headers(dict[str, str]):
@@ -222,9 +242,6 @@ class _Headers(dict[str, str]):
 
     def __bool__(self) -> bool:
         return False
-
-
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def _headers_of(request: HTTPRequest, proxy: _Proxy | None) -> _Headers:

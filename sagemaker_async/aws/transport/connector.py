@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConnectTimeoutError, PoolTimeoutError
@@ -25,23 +26,35 @@ STALE_MARGIN = 0.020
 """Seconds on top of a connection's own TCP connect time within which a close by the peer means it was stale."""
 
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 class ConnectionFacts:
     """What is known of the connection of one request, as far as it has got."""
 
-    __slots__ = ("connect_time", "handed_out", "headers", "phase", "proxied", "reused", "timeouts")
+    __slots__ = ("connect_time", "handed_out", "headers", "phase", "proxied", "reused", "sent", "timeouts")
 
-    def __init__(
-        self, timeouts: Timeouts, headers: Mapping[str, str] = MappingProxyType({}), *, proxied: bool = False
-    ) -> None:
+    def __init__(self, timeouts: Timeouts, headers: Mapping[str, str] = _NO_HEADERS, *, proxied: bool = False) -> None:
         self.timeouts = timeouts
         self.proxied = proxied
         """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
         self.headers = headers
         """What is to be sent, for the request that aiohttp makes on the way."""
+        self.sent: CIMultiDict[str] | None = None
+        """What is sent, which aiohttp keeps as long as the answer."""
         self.phase = ""
         self.reused = False
         self.connect_time = 0.0
         self.handed_out: float | None = None
+
+    def forget_headers(self) -> None:
+        """Let go of the header fields, the signature and the token among them, once the head of the answer has come.
+
+        A connection that was made on the way refers to this object for life, and an answer to the request.
+        """
+        self.headers = _NO_HEADERS
+        if self.sent is not None:
+            self.sent.clear()
 
     @property
     def being_made(self) -> bool:
@@ -67,7 +80,9 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class _Protocol(ResponseHandler):
     """aiohttp's protocol of one connection, with what the connector notes on it and one failure passed on."""
 
-    connect_time = 0.0
+    __slots__ = ("connect_time",)
+
+    connect_time: float
     """Seconds TCP took to connect."""
 
     def set_exception(self, exc: Any, *args: Any) -> None:
@@ -152,13 +167,22 @@ class Connector(aiohttp.TCPConnector):
 
     def abandon(self) -> None:
         """Let go of every connection after the loop was closed."""
-        pooled = [protocol for connections in self._conns.values() for protocol, _ in connections]
-        for protocol in [*pooled, *self._acquired]:
+        for protocol in self._taken():
             if (transport := getattr(protocol, "transport", None)) is not None:
                 disconnect(transport)
+
+    def drop(self) -> None:
+        """Let go of every connection on the loop's thread, where nobody awaits `close`."""
+        for protocol in self._taken():
+            protocol.close()
+
+    def _taken(self) -> list[ResponseHandler]:
+        pooled = [protocol for connections in self._conns.values() for protocol, _ in connections]
+        protocols = [*pooled, *self._acquired]
         self._conns.clear()
         self._acquired.clear()
         self._closed = True
+        return protocols
 
 
 def disconnect(transport: asyncio.BaseTransport) -> None:

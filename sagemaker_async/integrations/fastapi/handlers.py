@@ -78,7 +78,7 @@ def reported(error: BaseException, problem: Problem | None = None) -> tuple[Prob
     if isinstance(error, CallError):
         facts += [f"{error.operation} on {error.resource}", f"request id {error.request_id}"]
         if error.attempts:
-            facts.append(f"{len(error.attempts)} attempts")
+            facts.append("1 attempt" if len(error.attempts) == 1 else f"{len(error.attempts)} attempts")
     at_fault = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
     _logger.log(
         logging.ERROR if at_fault else logging.WARNING,
