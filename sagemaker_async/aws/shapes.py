@@ -143,6 +143,18 @@ def _problem(shape: type[pydantic.BaseModel], values: Mapping[str, Any], detail:
             rule = f"must be a str, got {type(value).__name__}"
         case "int_type":
             rule = f"must be an int, got {type(value).__name__}"
+        case "bool_type":
+            rule = f"must be a bool, got {type(value).__name__}"
+        case "float_type":
+            rule = f"must be a float, got {type(value).__name__}"
+        case "list_type":
+            rule = f"must be a list, got {type(value).__name__}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            rule = f"must be a mapping, got {type(value).__name__}"
+        case "too_short":
+            rule = f"must have at least {context['min_length']} entries, has {len(value)}"
+        case "too_long":
+            rule = f"must have at most {context['max_length']} entries, has {len(value)}"
         case _:
             message: str = detail["msg"]
             rule = message[0].lower() + message[1:]

@@ -88,7 +88,8 @@ class RequestValidationError(SageMakerAsyncError, ValueError):
         listed = "; ".join(
             f"{p.field} ({p.aws_name}): {p.rule}" if p.aws_name != p.field else f"{p.field}: {p.rule}" for p in problems
         )
-        super().__init__(f"{operation}: {listed}. Nothing was sent.")
+        stop = "" if listed.endswith("?") else "."
+        super().__init__(f"{operation}: {listed}{stop} Nothing was sent.")
         self.operation = operation
         self.problems = tuple(problems)
 

@@ -74,6 +74,11 @@ class Status(Fault):
     def __post_init__(self) -> None:
         if not 400 <= self.status <= 599:
             raise ConfigurationError(f"Status.status must be from 400 to 599, got {self.status!r}")
+        if not isinstance(self.error_type, str | None):
+            raise ConfigurationError(
+                f"Status.error_type is AWS's code, such as 'ServiceUnavailable', got {type(self.error_type).__name__}; "
+                "the body goes into body="
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,3 +94,8 @@ def test_faults_are_values() -> None:
     assert Stall(after_parts=1) == Stall(after_parts=1)
     assert len({Reset(), Reset("before_read"), CutFrame(), CutFrame(1)}) == 2
     assert repr(Stall(after_parts=1)) == "Stall(after_parts=1)"
+
+
+def test_a_body_in_the_place_of_the_code_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="body="):
+        Status(503, b"down")  # type: ignore[arg-type]

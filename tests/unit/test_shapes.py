@@ -150,3 +150,30 @@ def test_metadata_shows_no_headers_in_its_repr_and_pickles() -> None:
     metadata = ResponseMetadata("id", 200, {"Set-Cookie": "secret"}, ())
     assert "secret" not in repr(metadata)
     assert pickle.loads(pickle.dumps(metadata)) == metadata
+
+
+class _Nested(RequestShape):
+    inner: dict[str, str] | None = Field(default=None, alias="Inner")
+    entries: list[str] | None = Field(default=None, alias="Entries", min_length=1, max_length=2)
+    flag: bool | None = Field(default=None, alias="Flag", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"entries": "a"}, "must be a list, got str"),
+        ({"entries": []}, "must have at least 1 entries, has 0"),
+        ({"entries": ["a", "b", "c"]}, "must have at most 2 entries, has 3"),
+        ({"inner": 3}, "must be a mapping, got int"),
+        ({"flag": "yes"}, "must be a bool, got str"),
+    ],
+)
+def test_containers_of_the_wrong_kind_or_size_are_told_in_our_words(fields: dict[str, object], rule: str) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        validate_request(_Nested, "Op", fields)
+    assert [problem.rule for problem in caught.value.problems] == [rule]
+
+
+def test_a_question_ends_without_a_full_stop() -> None:
+    with pytest.raises(RequestValidationError, match=r"did you mean entries\? Nothing was sent\.$"):
+        validate_request(_Nested, "Op", {"entrie": ["a"]})
