@@ -29,7 +29,7 @@ What can be done about an error, all of which are `StreamError`:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import Any, TypedDict
 
 from .dialects import Dialect, Token
@@ -195,7 +195,7 @@ class TokenIterator(SplitterIterator[Token]):
     Framing and dialect are recognised from the beginning of the stream, or the dialect is given: ``openai-chat``,
     ``openai-completions``, ``tgi``, ``lmi`` (``djl``), ``jumpstart``, ``nova``, ``raw``, or a `Dialect` of your own.
     A record that reports a failure is raised, not yielded: `InBandError`. After the end, `text`, `finish_reason` and
-    `usage` are complete.
+    `usage` are complete. Interceptors learn how many tokens were made: `Interceptor.after_tokens`.
 
     Args:
         event_stream: the response stream.
@@ -214,6 +214,7 @@ class TokenIterator(SplitterIterator[Token]):
     """
 
     _splitter: TokenSplitter
+    _count_tokens: Callable[[int], object] | None = None
 
     def __init__(
         self,
@@ -228,6 +229,12 @@ class TokenIterator(SplitterIterator[Token]):
             dialect, allow_incomplete=allow_incomplete, max_buffer=max_buffer, keep_partial=keep_partial
         )
         super().__init__(event_stream, splitter)
+        self._count_tokens = getattr(event_stream, "count_tokens", None)
+
+    def __del__(self) -> None:
+        # One that read nothing may have been replaced by another over the same stream.
+        if self._count_tokens is not None and self._parts_received:
+            self._report_count()
 
     @property
     def dialect(self) -> str | None:
@@ -254,9 +261,27 @@ class TokenIterator(SplitterIterator[Token]):
         """Token counts, under OpenAI's names (``prompt_tokens``, ...); None until the model sends any."""
         return self._splitter.usage
 
+    def finish(self) -> Iterator[Token]:
+        yield from super().finish()
+        self._report_count()
+
     def describe(self, error: StreamError, /) -> None:
         super().describe(error)
         error.partial = self.text
+
+    async def aclose(self) -> None:
+        self._report_count()
+        await super().aclose()
+
+    def _fail(self, error: Exception) -> None:
+        super()._fail(error)
+        self._report_count()
+
+    def _report_count(self) -> None:
+        """Tell the event stream how many tokens were made, once, if it wants to know."""
+        count_tokens, self._count_tokens = self._count_tokens, None
+        if count_tokens is not None:
+            count_tokens(self._splitter.count)
 
 
 class BufferOptions(TypedDict, total=False):

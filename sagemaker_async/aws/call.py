@@ -101,9 +101,12 @@ class Reply:
 
 
 class StreamWatcher:
-    """Tells the interceptors how a stream went, once: when `ended` is first called, or when it is dropped before."""
+    """Tells the interceptors how a stream went, once: when `ended` is first called, or when it is dropped before.
 
-    __slots__ = ("_context", "_ended", "_first_event", "_interceptors", "_started")
+    After that, how many tokens were made of it: at once if `counted` was called before, else when it is.
+    """
+
+    __slots__ = ("_context", "_ended", "_first_event", "_interceptors", "_started", "_tokens")
 
     def __init__(self, interceptors: InterceptorChain, context: CallContext, started: float) -> None:
         self._interceptors = interceptors
@@ -111,6 +114,7 @@ class StreamWatcher:
         self._started = started
         self._first_event: float | None = None
         self._ended = False
+        self._tokens: int | None = None
 
     def __del__(self) -> None:
         self.ended(0, 0, None)
@@ -129,6 +133,15 @@ class StreamWatcher:
         self._interceptors.after_stream(
             StreamSummary(self._context, events, bytes_received, self._first_event, duration, error)
         )
+        if self._tokens is not None:
+            self._interceptors.after_tokens(self._context, self._tokens)
+
+    def counted(self, tokens: int) -> None:
+        """Take notice of how many tokens were made of the stream, before its end or after; the first time counts."""
+        if self._tokens is None:
+            self._tokens = tokens
+            if self._ended:
+                self._interceptors.after_tokens(self._context, tokens)
 
 
 def _invocation_id() -> str:

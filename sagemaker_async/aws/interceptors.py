@@ -6,7 +6,7 @@ not raise. The ways out (`after_...`, `abandoned`, `closed`) run in the reverse 
 blocks do.
 
 A call that was begun ends in exactly one way: `after_call`, or `abandoned`. When `AttemptOutcome.streaming` is true
-there, `after_stream` follows.
+there, `after_stream` follows, and after it `after_tokens` if an iterator reads the stream as tokens.
 
 Secrets: requests are shown before they are signed, so no interceptor sees a signature, secret key or session token.
 Bodies are shown, because an interceptor may need them; do not log them.
@@ -129,6 +129,14 @@ class Interceptor:
     def after_stream(self, summary: StreamSummary) -> None:
         """See the end of a response stream; plain only, for streams may end in a finaliser."""
 
+    def after_tokens(self, call: CallContext, tokens: int) -> None:
+        """See how many tokens were made of a response stream; plain only, as `after_stream`.
+
+        At most once a stream, and after `after_stream`: when the iterator that makes them has come to its end, failed,
+        was closed, or was dropped after it had read something, and the stream has ended as well. Tokens that it had
+        made and the consumer did not take are counted too.
+        """
+
 
 class InterceptorChain:
     """The interceptors of one session, run in order on the way in and in reverse on the way out."""
@@ -182,6 +190,11 @@ class InterceptorChain:
         """Tell all of a stream's end."""
         for interceptor in reversed(self._interceptors):
             interceptor.after_stream(summary)
+
+    def after_tokens(self, call: CallContext, tokens: int) -> None:
+        """Tell all how many tokens were made of a stream."""
+        for interceptor in reversed(self._interceptors):
+            interceptor.after_tokens(call, tokens)
 
 
 async def _settled(result: Any) -> Any:

@@ -45,6 +45,7 @@ INTERCEPTOR_HOOKS = (
     "after_call",
     "abandoned",
     "after_stream",
+    "after_tokens",
 )
 """What an interceptor has to have, see `sagemaker_async.aws.interceptors.Interceptor`; a test keeps the two equal."""
 

@@ -83,6 +83,7 @@ class TokenSplitter:
         keep_partial: the most characters of the text that are kept.
 
     Attributes:
+        count: how many tokens have been made.
         dialect: the dialect in use; None until it is recognised.
         usage: the last token counts the model sent, under OpenAI's names; None without any.
         finish_reason: why the model stopped (the first choice); None until it says so.
@@ -103,6 +104,7 @@ class TokenSplitter:
             dialect = dialect_named(dialect)
         elif dialect is not None and not isinstance(dialect, Dialect):
             raise ConfigurationError(f"dialect must be a name, a Dialect or None, got {type(dialect).__name__}")
+        self.count = 0
         self.dialect: Dialect | None = dialect
         self.usage: dict[str, Any] | None = None
         self.finish_reason: str | None = None
@@ -112,7 +114,6 @@ class TokenSplitter:
         self._splitter: Splitter[Any] | None = None
         self._tokens_of: Callable[[TokenSplitter, Any], Iterator[Token]] = TokenSplitter._tokens_of_value
         self._head = b""
-        self._index = 0
         self._finished = False
         self._ended = False
         if dialect is not None and dialect.framing == "text":
@@ -202,8 +203,8 @@ class TokenSplitter:
 
     def _tokens_of_text(self, text: str) -> Iterator[Token]:
         self._kept.add(text)
-        yield Token(text, self._index)
-        self._index += 1
+        yield Token(text, self.count)
+        self.count += 1
 
     def _tokens_of_event(self, event: ServerSentEvent) -> Iterator[Token]:
         data = event.data.strip()
@@ -237,7 +238,7 @@ class TokenSplitter:
                 if delta.text or not (delta.silent or failed):
                     yield Token(
                         delta.text,
-                        self._index,
+                        self.count,
                         delta.id,
                         delta.logprob,
                         delta.special,
@@ -245,7 +246,7 @@ class TokenSplitter:
                         record,
                         choice,
                     )
-                    self._index += 1
+                    self.count += 1
                 if failed:
                     raise InBandError("the model stopped with the finish reason 'error'")
 

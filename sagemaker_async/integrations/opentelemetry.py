@@ -17,6 +17,7 @@ Metrics, each with the service, operation, server and resource:
   the end of a whole one;
 - ``sagemaker_async.client.time_to_first_event``, ``sagemaker_async.client.stream.events`` and
   ``sagemaker_async.client.stream.bytes`` per stream;
+- ``sagemaker_async.client.stream.tokens`` per stream that is read as tokens: how many `TokenIterator` made of it;
 - ``sagemaker_async.client.connections_in_use``, over all sessions that are open.
 
 No header field but the request ids, no body and no credential is recorded, and of an error only its type, AWS's code,
@@ -55,7 +56,7 @@ Attributes = dict[str, str | int | float]
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 60, 120, 300)
 """Bucket boundaries: those of the HTTP conventions, and on to where models are."""
 _ATTEMPTS = (1, 2, 3, 4, 5, 10)
-_EVENTS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+_COUNTS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 _BYTES = (100, 1000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
@@ -132,8 +133,9 @@ class OpenTelemetry(Interceptor):
         self._first_event = _histogram(
             meter, ours + "time_to_first_event", "s", "From the call's beginning to the stream's first event.", _SECONDS
         )
-        self._events = _histogram(meter, ours + "stream.events", "{event}", "Events of a stream.", _EVENTS)
+        self._events = _histogram(meter, ours + "stream.events", "{event}", "Events of a stream.", _COUNTS)
         self._bytes = _histogram(meter, ours + "stream.bytes", "By", "Payload bytes of a stream.", _BYTES)
+        self._tokens = _histogram(meter, ours + "stream.tokens", "{token}", "Tokens made of a stream.", _COUNTS)
         meter.create_observable_up_down_counter(
             ours + "connections_in_use", [self._connections_in_use], "{connection}", "Connections in use now."
         )
@@ -148,26 +150,19 @@ class OpenTelemetry(Interceptor):
 
     def before_call(self, call: CallContext, request: HTTPRequest) -> None:  # noqa: ARG002
         """Start the call's span, as a child of the current one."""
-        server = _server(call.origin)
-        resource: Attributes = {} if call.resource is None else {"sagemaker_async.resource": call.resource}
+        resource = _resource(call)
         attributes: Attributes = {
             "rpc.system": "aws-api",
             "rpc.service": call.service_id,
             "rpc.method": call.operation,
             "cloud.region": call.region,
-            **server,
-            **resource,
-        }
-        measured: Attributes = {
-            "rpc.system.name": "aws-api",
-            "rpc.method": f"{call.service_id}/{call.operation}",
-            **server,
+            **_server(call.origin),
             **resource,
         }
         span = self._tracer.start_span(
             f"{call.service_id}.{call.operation}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
         )
-        call.state[self] = _Watched(span, time.monotonic(), time.time_ns(), measured, resource)
+        call.state[self] = _Watched(span, time.monotonic(), time.time_ns(), _measured(call), resource)
 
     def before_attempt(self, call: CallContext, request: HTTPRequest) -> HTTPRequest | None:
         """Start the attempt's span, and inject its context if that is wanted."""
@@ -237,6 +232,10 @@ class OpenTelemetry(Interceptor):
         self._bytes.record(summary.bytes_received, attributes)
         self._end_call(summary.call, watched, summary.error)
 
+    def after_tokens(self, call: CallContext, tokens: int) -> None:
+        """Count the tokens of a stream, whose span has ended by now."""
+        self._tokens.record(tokens, _measured(call))
+
     def _watched(self, call: CallContext) -> _Watched | None:
         watched: _Watched | None = call.state.get(self)
         return watched
@@ -301,6 +300,20 @@ def _server(origin: str) -> Attributes:
     return {
         "server.address": parts.hostname or "",
         "server.port": parts.port or (443 if parts.scheme == "https" else 80),
+    }
+
+
+def _resource(call: CallContext) -> Attributes:
+    return {} if call.resource is None else {"sagemaker_async.resource": call.resource}
+
+
+def _measured(call: CallContext) -> Attributes:
+    """Return the attributes of the call's metrics."""
+    return {
+        "rpc.system.name": "aws-api",
+        "rpc.method": f"{call.service_id}/{call.operation}",
+        **_server(call.origin),
+        **_resource(call),
     }
 
 

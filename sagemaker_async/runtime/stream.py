@@ -48,7 +48,7 @@ class EventStream:
         resource: what it was called on,
         url: where,
         request_id: and AWS's id of it.
-        watcher: is told how the stream ends.
+        watcher: is told how the stream ends, and how many tokens were made of it.
         on_chunk_received: is told how many bytes have come, framing included.
     """
 
@@ -194,9 +194,8 @@ class EventStream:
         response, self._response = self._response, None
         if response is not None:
             response.close()
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.ended(self._events, self._bytes_received, error)
+        if self._watcher is not None:
+            self._watcher.ended(self._events, self._bytes_received, error)
 
     def __del__(self) -> None:
         self.close()
@@ -290,6 +289,14 @@ class EventStream:
         error.locate(*self._where)
         error.events = self._events
         error.bytes_received = self._bytes_received
+
+    def count_tokens(self, tokens: int) -> None:
+        """Note how many tokens the iterator above made of the stream, for interceptors.
+
+        The stream may have ended by then; if not, interceptors hear of its end first. Only the first call counts.
+        """
+        if self._watcher is not None:
+            self._watcher.counted(tokens)
 
 
 def _while_streaming(error: CallError) -> CallError:

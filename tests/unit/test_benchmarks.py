@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import measure, report
 from benchmarks.contestants.hand_written import characters_of
-from benchmarks.measure import Result, Run, canned_server, kept
+from benchmarks.measure import Result, Run, canned_server
 from benchmarks.payloads import DIALECTS
 from benchmarks.suites import SUITES, slow_streams
 from benchmarks.targets import TARGETS, standings
@@ -82,8 +82,8 @@ async def test_the_hand_written_loop_reads_all_text_of_a_dialect(dialect: str, c
 def test_the_best_of_each_measurement_is_kept() -> None:
     result = Result("invoke", "300 B", "call")
 
-    kept(result, "ours", {"cpu": 100.0, "throughput": 900.0})
-    kept(result, "ours", {"cpu": 120.0, "throughput": 950.0})
+    result.add("ours", {"cpu": 100.0, "throughput": 900.0})
+    result.add("ours", {"cpu": 120.0, "throughput": 950.0})
 
     assert result.values["ours"] == {"cpu": 100.0, "throughput": 950.0}
 

@@ -198,6 +198,7 @@ ROWS = (
         (
             "unit/test_opentelemetry.py::test_a_call_is_a_client_span_by_the_conventions_of_aws_sdks",
             "unit/test_opentelemetry.py::test_attempts_and_the_time_to_the_first_byte_are_measured",
+            "unit/test_opentelemetry.py::test_the_tokens_of_streams_that_are_read_as_tokens_are_measured",
         ),
     ),
     Row(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import Session
+from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.call import StreamWatcher
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import (
@@ -30,9 +30,11 @@ from sagemaker_async.errors import (
     ServiceUnavailable,
     StreamBroken,
     StreamConnectionError,
+    StreamError,
     TotalTimeoutError,
     ValidationError,
 )
+from sagemaker_async.iterators import TokenIterator
 from sagemaker_async.stub import StubResponse, StubTransport
 
 NO_BACKOFF = RetryConfig(max_attempts=3, base_delay=0)
@@ -79,6 +81,9 @@ class Recorder(Interceptor):
 
     def after_stream(self, summary: StreamSummary) -> None:
         self.note("after_stream", summary)
+
+    def after_tokens(self, call: CallContext, tokens: int) -> None:
+        self.note("after_tokens", (call, tokens))
 
 
 def session_with(*interceptors: Interceptor, answers: list[Any], **options: Any) -> Session:
@@ -370,6 +375,74 @@ def test_a_stream_ends_once(context: CallContext) -> None:
     gc.collect()
 
     assert [(summary.events, summary.bytes_received) for _, summary in recorder.seen] == [(3, 30)]
+
+
+@pytest.mark.parametrize("ended_before", [True, False])
+def test_the_tokens_of_a_stream_are_told_once_and_after_its_end(context: CallContext, ended_before: bool) -> None:
+    seen: list[tuple[str, Any]] = []
+    watcher = StreamWatcher(InterceptorChain([Recorder(seen, "outer"), Recorder(seen, "inner")]), context, 0.0)
+
+    if ended_before:
+        watcher.ended(3, 30, None)
+        watcher.counted(7)
+    else:
+        watcher.counted(7)
+        assert seen == []
+        watcher.ended(3, 30, None)
+    watcher.counted(8)
+    del watcher
+    gc.collect()
+
+    assert [hook for hook, _ in seen] == [
+        *("inner.after_stream", "outer.after_stream"),
+        *("inner.after_tokens", "outer.after_tokens"),
+    ]
+    assert seen[-1][1] == (context, 7)
+
+
+TOKENS = [b'{"token": {"id": 1, "text": "a"}}\n', b'{"token": {"id": 2, "text": "b"}}\n']
+LAST_TOKEN = b'{"token": {"id": 3, "text": "c"}, "generated_text": "abc", "details": {"finish_reason": "length"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("events", "take", "tokens"),
+    [
+        ([*TOKENS, LAST_TOKEN], 4, 3),
+        ([*TOKENS, LAST_TOKEN], 1, 1),
+        (TOKENS, 4, 2),
+        ([*TOKENS, ModelStreamError("broke", "StreamBroken")], 4, 2),
+        ([*TOKENS, b"no JSON"], 4, 2),
+        ([*TOKENS, ConnectionLostError("gone")], 4, 2),
+    ],
+    ids=["to its end", "left early", "incomplete", "failed by the model", "malformed", "cut off"],
+)
+@pytest.mark.parametrize("closing", [True, False], ids=["closed", "dropped"])
+async def test_the_tokens_of_a_prediction_are_counted_however_it_ends(
+    events: list[Any], take: int, tokens: int, closing: bool
+) -> None:
+    recorder = Recorder()
+    async with session_with(recorder, answers=[StubResponse.stream(events)]) as session:
+        stream = await Predictor("e", session).predict_stream(b"").tokens()
+        with contextlib.suppress(StreamError, StopAsyncIteration):
+            for _ in range(take):
+                await anext(stream)
+        if closing:
+            await stream.aclose()
+        del stream
+
+        assert recorder.hooks[-2:] == ["after_stream", "after_tokens"]
+        assert recorder.hooks.count("after_tokens") == 1
+        assert recorder.last("after_tokens") == (recorder.last("after_stream").call, tokens)
+
+
+async def test_a_stream_that_is_read_as_something_else_has_no_tokens() -> None:
+    recorder = Recorder()
+    async with session_with(recorder, answers=[StubResponse.stream([b"one"])]) as session:
+        stream = await Predictor("e", session).predict_stream(b"", iterator=TokenIterator)
+        assert await stream.lines().collect() == [b"one"]
+
+    assert "after_stream" in recorder.hooks
+    assert "after_tokens" not in recorder.hooks
 
 
 def test_abandoned_calls_are_told_to_all_in_reverse(context: CallContext) -> None:

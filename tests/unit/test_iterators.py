@@ -414,6 +414,62 @@ class TestClosing:
         assert await collect(lines) == ([b"a", b"b"], None)
 
 
+class Counting(Parts):
+    """An event stream that wants to know how many tokens were made of it."""
+
+    def __init__(self, *events: object) -> None:
+        super().__init__(*events)
+        self.counts: list[int] = []
+
+    def count_tokens(self, tokens: int) -> None:
+        self.counts.append(tokens)
+
+
+class TestCountOfTokens:
+    @pytest.mark.parametrize(
+        "end",
+        [
+            [],
+            [[b"\xff"]],
+            [ModelStreamError("broke")],
+            [TotalTimeoutError("too long", 1.0)],
+        ],
+        ids=["clean", "malformed", "failed by the model", "out of time"],
+    )
+    async def test_is_told_to_the_stream_once_at_the_end(self, end: list[object]) -> None:
+        stream = Counting([b"a", b"b"], [b"c"], *end)
+        tokens = TokenIterator(stream, dialect="raw")
+        records, _ = await collect(tokens)
+        assert stream.counts == [len(records)]
+        await tokens.aclose()
+        del tokens
+        assert stream.counts == [2]
+
+    @pytest.mark.parametrize("closing", [True, False], ids=["closed", "dropped"])
+    async def test_has_those_that_nobody_took_when_the_iterator_is_left(self, closing: bool) -> None:
+        stream = Counting([b'{"generated_text": "a"}\n' * 3], [b'{"generated_text": "b"}\n'])
+        tokens = TokenIterator(stream, dialect="jumpstart")
+        await anext(tokens)
+        assert stream.counts == []
+        if closing:
+            await tokens.aclose()
+        del tokens
+        assert stream.counts == [3]
+
+    async def test_of_an_unread_iterator_is_none_until_it_is_closed(self) -> None:
+        stream = Counting([b"a"])
+        TokenIterator(stream)
+        assert stream.counts == []
+        await TokenIterator(stream).aclose()
+        assert stream.counts == [0]
+
+    @pytest.mark.parametrize("iterator", [each for each in BUILT_IN if each is not TokenIterator])
+    async def test_is_no_concern_of_other_iterators(self, iterator: Callable[[object], Any]) -> None:
+        stream = Counting([b"{}\n"])
+        await collect(iterator(stream))
+        assert stream.counts == []
+
+
 @pytest.fixture
 def no_cyclic_gc() -> Iterator[None]:
     gc.collect()

@@ -21,7 +21,7 @@ from opentelemetry.semconv.attributes import error_attributes, http_attributes, 
 from opentelemetry.semconv.metrics import http_metrics
 from opentelemetry.trace import SpanKind, StatusCode
 
-from sagemaker_async import Session
+from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import CallContext
 from sagemaker_async.config import RetryConfig, Timeouts
@@ -32,6 +32,7 @@ from sagemaker_async.errors import (
     MissingExtraError,
     ModelStreamError,
     ServiceUnavailable,
+    StreamIncomplete,
     TotalTimeoutError,
 )
 from sagemaker_async.integrations.opentelemetry import OpenTelemetry
@@ -341,6 +342,27 @@ async def test_a_failed_call_has_no_time_to_the_first_byte(telemetry: Telemetry)
         await telemetry.invoke(UNAVAILABLE, retry=RetryConfig(max_attempts=1))
 
     assert telemetry.points("sagemaker_async.client.time_to_first_byte") == []
+
+
+async def test_the_tokens_of_streams_that_are_read_as_tokens_are_measured(telemetry: Telemetry) -> None:
+    tokens = [b'{"token": {"id": %d, "text": "answer-canary"}}\n' % number for number in range(3)]
+    answers = [StubResponse.stream(tokens), StubResponse.stream(tokens[:2]), StubResponse.stream(tokens)]
+    async with telemetry.session(*answers) as session:
+        predictor: Predictor[bytes] = Predictor("e", session)
+        await predictor.predict_stream(b"").tokens(allow_incomplete=True).collect()
+        with pytest.raises(StreamIncomplete):
+            await predictor.predict_stream(b"").tokens().collect()
+        await predictor.predict_stream(b"").lines().collect()
+
+    point = telemetry.point("sagemaker_async.client.stream.tokens")
+    assert (point.count, point.sum) == (2, 5)
+    assert point.attributes == {
+        rpc_attributes.RPC_SYSTEM_NAME: "aws-api",
+        rpc_attributes.RPC_METHOD: "SageMaker Runtime/InvokeEndpointWithResponseStream",
+        "server.address": "runtime.sagemaker.eu-west-1.amazonaws.com",
+        "server.port": 443,
+        "sagemaker_async.resource": "e",
+    }
 
 
 async def test_connections_in_use_are_those_of_all_open_sessions(telemetry: Telemetry) -> None:
