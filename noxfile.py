@@ -64,6 +64,13 @@ _OLDEST_TESTS = (
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run the benchmarks, or those that are named; see benchmarks/README.md."""
+    session.install("-q", "-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install("-q", "-e", ".[lint]")
