@@ -230,8 +230,10 @@ class _Proxy(NamedTuple):
     headers: dict[str, str]
 
 
-_field_name = functools.lru_cache(maxsize=256)(istr)
-"""aiohttp would make such an object of each name for each request, and keep it as long as the answer: 1 KB a stream."""
+@functools.lru_cache(maxsize=64)
+def _field_names(names: tuple[str, ...]) -> tuple[istr, ...]:
+    """Return names as aiohttp wants them, which else makes them for each request and keeps them: 1 KB a stream."""
+    return tuple(map(istr, names))
 
 
 class _Headers(dict[str, str]):
@@ -251,8 +253,7 @@ def _headers_of(request: HTTPRequest, proxy: _Proxy | None) -> _Headers:
     """
     given = request.headers
     headers = _Headers() if "Host" in given or "host" in given else _Headers(Host=host_header(request.origin))
-    for name, value in given.items():
-        headers[_field_name(name)] = value
+    headers.update(zip(_field_names(tuple(given)), given.values(), strict=True))
     if proxy is not None and not request.origin.startswith("https:"):
         headers |= proxy.headers
     return headers
