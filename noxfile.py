@@ -83,10 +83,3 @@ def types(session: nox.Session) -> None:
     """Check types, of the package and of `tests/typing`, which is checked and never run."""
     session.install("-q", "-e", ".[cli,test,lint]")
     session.run("mypy")
-
-
-@nox.session
-def benchmarks(session: nox.Session) -> None:
-    """Run the benchmarks, all or those named: ``nox -s benchmarks -- invoke stream``."""
-    session.install("-q", "-e", ".[bench]")
-    session.run("python", "-m", "benchmarks", *session.posargs)

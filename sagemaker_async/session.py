@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from .aws.channel import Channel
-from .aws.sts import CallerIdentity
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
 from .hosting.client import SageMakerClient
 from .hosting.operations import SAGEMAKER
 from .runtime.client import SageMakerRuntimeClient
+
+if TYPE_CHECKING:
+    from .aws.sts import CallerIdentity
 
 __all__ = ["Session"]
 
@@ -85,7 +89,8 @@ class Session:
             CallError: STS could not be asked.
         """
         if self._identity is None:
-            self._identity = CallerIdentity(self)
+            sts = await asyncio.to_thread(import_module, ".aws.sts", __package__)
+            self._identity = self._identity or sts.CallerIdentity(self)
         return await self._identity.account_id()
 
     async def default_bucket(self) -> str:

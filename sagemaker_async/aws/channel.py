@@ -125,6 +125,16 @@ class Channel:
                 agent = await asyncio.to_thread(
                     user_agent, settings.retry.mode or "standard", settings.user_agent_app_id
                 )
+            credentials = self._credentials
+            if credentials is None:
+                # In a thread, for it imports the sources that it needs. Config.profile and not settings.profile: one
+                # that only the environment names has another rank there.
+                credentials = await asyncio.to_thread(
+                    credential_source,
+                    self.config.credentials,
+                    profile=self.config.profile,
+                    region=settings.region,
+                )
             self.check_usable()  # it may have been closed meanwhile
             if self._settings is None:
                 self._settings = settings
@@ -141,10 +151,7 @@ class Channel:
                     ssl_context=settings.ssl_context,
                     proxy_for=settings.proxy_for,
                 )
-                # Config.profile and not settings.profile: one that only the environment names has another rank there.
-                self._credentials = credential_source(
-                    self.config.credentials, profile=self.config.profile, region=settings.region
-                )
+                self._credentials = credentials
             if service.name not in self._pipelines:
                 self._pipelines[service.name] = Pipeline(
                     service,

@@ -44,7 +44,7 @@ def run(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr(measure, "output_of", work)
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
-    monkeypatch.setattr(slow_streams, "INTERVAL_MS", 5)
+    monkeypatch.setattr(slow_streams, "INTERVAL_MS", 100)
     commands = {name: command for name, command in measure.available().items() if name in CONTESTANTS}
     url, pid = server
     return Run(commands, url, pid, rounds=1, scale=0.002)

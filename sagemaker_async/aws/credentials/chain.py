@@ -1,4 +1,4 @@
-"""AWS's default chain and single profiles, and the one cache that a session makes of its credentials option.
+"""AWS's default chain and single profiles.
 
 The order is botocore's: environment; then of the profile a role, a web identity (its environment variables too), SSO,
 the credentials file, a login session, a process, the config file; then old boto files, the container agent, the EC2
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sagemaker_async.config import Credentials, CredentialSource, check_region
+from sagemaker_async.config import Credentials, check_region
 from sagemaker_async.errors import (
     ConfigurationError,
     CredentialsConfigurationError,
@@ -39,42 +39,15 @@ from .blocking import (
     selected_profile,
     translated,
 )
-from .cache import CredentialCache
 from .machine import EnvironmentCredentials, explained_process
 
 if TYPE_CHECKING:
     from botocore.credentials import CredentialProvider
     from botocore.session import Session
 
-__all__ = ["DefaultChain", "ProfileCredentials", "credential_source"]
+__all__ = ["DefaultChain", "ProfileCredentials"]
 
 Profiles = Mapping[str, Mapping[str, Any]]
-
-
-def credential_source(
-    value: Credentials | CredentialSource | None, *, profile: str | None, region: str | None
-) -> CredentialCache:
-    """Return the cache that a session asks for credentials.
-
-    Args:
-        value: `Config.credentials`. Fixed credentials are used up to their expiration; what a user's own source gives
-            is kept until it expires, and asked for at each call if it carries no expiration; None is `DefaultChain`.
-        profile: `Config.profile`, for the chain.
-        region: where the chain calls STS; None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile.
-    """
-    if isinstance(value, Credentials):
-        return CredentialCache(_FixedCredentials(value), advisory=0, mandatory=0, name="Config.credentials")
-    if value is None:
-        return CredentialCache(DefaultChain(profile=profile, region=region))
-    return CredentialCache(value, keep_unexpiring=isinstance(value, _KEPT))
-
-
-@dataclass(frozen=True, slots=True)
-class _FixedCredentials:
-    credentials: Credentials
-
-    async def get(self) -> Credentials:
-        return self.credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +100,6 @@ class ProfileCredentials(ThreadedSource):
     def _load(self) -> Credentials:
         return _resolved(self.name, self.region, profile_only=True)
 
-
-_KEPT = (ThreadedSource, DefaultChain, EnvironmentCredentials)
-"""Sources whose credentials without an expiration are long-lived ones, good until AWS refuses them."""
 
 _PROFILE_METHODS = {
     "assume-role",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
+import math
 import socket
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -78,12 +79,53 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class _Protocol(ResponseHandler):
-    """aiohttp's protocol of one connection, with what the connector notes on it and one failure passed on."""
+    """aiohttp's protocol of one connection, with what the connector notes on it and one failure passed on.
 
-    __slots__ = ("connect_time",)
+    Its limit on silence has one timer, which looks when it fires whether there was silence. aiohttp cancels a timer and
+    makes another at each read: 3 us of an event of its own, 10 with uvloop (benchmarks/README.md).
+    """
+
+    __slots__ = ("_fires_at", "_silent_until", "connect_time")
 
     connect_time: float
     """Seconds TCP took to connect."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._fires_at = math.inf
+        self._silent_until: float | None = None
+
+    def _reschedule_timeout(self) -> None:
+        seconds = self._read_timeout
+        if not seconds:
+            self._silent_until = None
+            return
+        self._silent_until = limit = self._loop.time() + seconds
+        if self._read_timeout_handle is None or limit < self._fires_at:
+            self._watch_until(limit)
+
+    def _watch_until(self, time: float) -> None:
+        super()._drop_timeout()
+        self._fires_at = time
+        self._read_timeout_handle = self._loop.call_at(time, self._look)
+
+    def _look(self) -> None:
+        self._read_timeout_handle = None
+        limit = self._silent_until
+        if limit is None:
+            return
+        if self._loop.time() < limit:
+            self._watch_until(limit)
+        else:
+            self._silent_until = None
+            self._on_read_timeout()
+
+    def _drop_timeout(self) -> None:
+        self._silent_until = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        super()._drop_timeout()
 
     def set_exception(self, exc: Any, *args: Any) -> None:
         super().set_exception(exc, *args)

@@ -1,0 +1,93 @@
+"""``python -m benchmarks``: runs the suites side by side; writes a table, JSON and charts. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from importlib import import_module, metadata
+from pathlib import Path
+
+from .measure import HERE, Result, Run, available, canned_server, loops_there_are
+from .report import as_json, charts, tables
+from .suites import SUITES
+
+PACKAGES = ("sagemaker-async", "aiohttp", "pydantic", "botocore", "aiobotocore", "boto3", "uvloop")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    options = _options()
+    loops = loops_there_are() if options.loops is None else tuple(options.loops.split(","))
+    results: list[Result] = []
+    begun = time.time()
+    with canned_server() as (url, pid):
+        run = Run(available(), url, pid, options.rounds or (2 if options.quick else 4), options.scale, loops)
+        if options.quick:
+            run = Run(run.commands, url, pid, run.rounds, 0.1, loops)
+        for name in options.suites or SUITES:
+            print(f"{name}: {SUITES[name]} ...", file=sys.stderr, flush=True)
+            results += import_module(f".suites.{name}", __package__).run(run)
+            _write(options.out, results, _conditions(run, begun))
+    print(tables(results))
+    if options.charts is not None:
+        options.charts.mkdir(parents=True, exist_ok=True)
+        for file, drawn in charts(results).items():
+            (options.charts / file).write_text(drawn, encoding="utf-8")
+
+
+def _write(folder: Path, results: list[Result], conditions: dict[str, object]) -> None:
+    """Write what there is so far, so that a run that is broken off leaves something."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(as_json(results, conditions), encoding="utf-8")
+    (folder / "results.md").write_text(tables(results), encoding="utf-8")
+    for file, drawn in charts(results).items():
+        (folder / file).write_text(drawn, encoding="utf-8")
+
+
+def _conditions(run: Run, begun: float) -> dict[str, object]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun)),
+        "minutes": round((time.time() - begun) / 60, 1),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "load": os.getloadavg()[0],
+        "rounds": run.rounds,
+        "scale": run.scale,
+        "loops": run.loops,
+        "versions": versions,
+    }
+
+
+def _options() -> argparse.Namespace:
+    listed = "\n".join(f"  {name:14} {what}" for name, what in SUITES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"Run benchmarks, all of them or these:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="which to run; all when none is named")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds, of which the best counts (4)")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the operations of a round (1.0)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the operations, two rounds: does it run?")
+    parser.add_argument("--loops", help="asyncio, uvloop or both, with a comma (all there are)")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go (benchmarks/results)")
+    parser.add_argument("--charts", type=Path, help="write the charts here as well: benchmarks/charts is committed")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.suites) - set(SUITES)):
+        parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options
+
+
+if __name__ == "__main__":
+    main()

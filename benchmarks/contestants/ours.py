@@ -1,0 +1,54 @@
+"""sagemaker_async, as its README says to use it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sagemaker_async import Credentials, Predictor, Session
+
+from . import Told
+
+
+class Ours:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.predictors: dict[str, Predictor[bytes]] = {}
+
+    def predictor(self, endpoint: str) -> Predictor[bytes]:
+        if endpoint not in self.predictors:
+            self.predictors[endpoint] = Predictor(endpoint, self.session)
+        return self.predictors[endpoint]
+
+    async def invoke(self, endpoint: str, body: bytes) -> int:
+        return len(await self.predictor(endpoint).predict(body))
+
+    async def stream(self, endpoint: str, body: bytes, on_first: Told = None, on_head: Told = None) -> int:
+        events = 0
+        stream = self.predictor(endpoint).predict_stream(body)
+        if on_head is not None:
+            await stream.open()
+            on_head()
+        async for _ in stream:
+            if on_first is not None and not events:
+                on_first()
+            events += 1
+        return events
+
+    async def tokens(self, endpoint: str, dialect: str) -> int:  # noqa: ARG002 - it recognises the dialect
+        characters = 0
+        async for token in self.predictor(endpoint).predict_stream(b"{}").tokens():
+            characters += len(token.text)
+        return characters
+
+    async def describe(self) -> str:
+        return str((await self.session.hosting.describe_endpoint(endpoint_name="benchmark")).endpoint_status)
+
+
+@asynccontextmanager
+async def opened(url: str, connections: int) -> AsyncIterator[Ours]:
+    credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
+    async with Session(
+        region="us-east-1", endpoint_url=url, credentials=credentials, max_connections=connections
+    ) as session:
+        yield Ours(session)

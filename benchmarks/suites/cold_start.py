@@ -1,0 +1,86 @@
+"""A fresh process, from its start to its first answer: CPU time, wall time, memory, modules loaded.
+
+Region and credentials are explicit, as in a container that is told them. The floor imports what sagemaker_async
+depends on and posts once. pydantic imports next to nothing until a model is made, so there is a second floor, which
+makes one: no client whose requests are pydantic models can be below it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from benchmarks.measure import Result, Run, output_of
+
+__all__ = ["run"]
+
+_POST = """
+async def main(url):
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{url}/endpoints/r300-d0/invocations", data=b"x" * 300) as response:
+            assert len(await response.read()) == 300
+asyncio.run(main(sys.argv[1]))
+"""
+_KEYS = 'aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret", aws_session_token="t" * 300'
+
+PROGRAMS = {
+    "ours": """
+import asyncio, sys
+from sagemaker_async import Credentials, Predictor, Session
+async def main(url):
+    credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
+    async with Session(region="us-east-1", endpoint_url=url, credentials=credentials) as session:
+        assert len(await Predictor("r300-d0", session).predict(b"x" * 300)) == 300
+asyncio.run(main(sys.argv[1]))
+""",
+    "aiohttp": "import asyncio, sys\nimport aiohttp" + _POST,
+    "aiohttp + pydantic": "import asyncio, sys\nimport aiohttp, pydantic" + _POST,
+    "aiohttp + a pydantic model": (
+        "import asyncio, sys\nimport aiohttp\nfrom pydantic import BaseModel\n"
+        "class Request(BaseModel):\n    endpoint_name: str\nRequest(endpoint_name='e')" + _POST
+    ),
+    "aiobotocore": f"""
+import asyncio, sys
+from aiobotocore.session import get_session
+async def main(url):
+    options = dict(region_name="us-east-1", endpoint_url=url, {_KEYS})
+    async with get_session().create_client("sagemaker-runtime", **options) as client:
+        response = await client.invoke_endpoint(EndpointName="r300-d0", Body=b"x" * 300)
+        async with response["Body"] as body:
+            assert len(await body.read()) == 300
+asyncio.run(main(sys.argv[1]))
+""",
+    "boto3 in threads": f"""
+import sys, boto3
+client = boto3.client("sagemaker-runtime", region_name="us-east-1", endpoint_url=sys.argv[1], {_KEYS})
+assert len(client.invoke_endpoint(EndpointName="r300-d0", Body=b"x" * 300)["Body"].read()) == 300
+""",
+}
+"""Programs whose first argument is the server's URL."""
+
+_FIGURES = """
+import json, resource, time
+answered, cpu = time.monotonic(), time.process_time()
+with open("/proc/self/statm") as statm:
+    rss = int(statm.read().split()[1]) * resource.getpagesize()
+modules = len(sys.modules)
+print(json.dumps([cpu * 1e6, (answered - float(sys.argv[2])) * 1e6, rss, modules]))
+"""
+
+
+def run(run: Run) -> list[Result]:
+    """Return one result."""
+    result = Result("cold_start", "explicit region and credentials", "process")
+    for turn in range(run.rounds + 1):
+        for name, program in PROGRAMS.items():
+            if name in ("aiobotocore", "boto3 in threads") and name not in run.commands:
+                continue
+            command = [sys.executable, "-c", program + _FIGURES, run.url, str(time.monotonic())]
+            cpu, wall, rss, modules = _numbers(output_of(command))
+            if turn:  # in the first, modules are compiled
+                result.add(name, {"cpu": cpu, "wall": wall, "rss": rss, "modules": modules})
+    return [result]
+
+
+def _numbers(output: str) -> list[float]:
+    return [float(number) for number in output.strip().strip("[]").split(",")]

@@ -1,0 +1,26 @@
+"""Time to the first byte (the head of the answer) and to the first event, one stream at a time, on a kept connection.
+
+Two servers: one that answers at once, which shows what a client adds in microseconds; and one whose model takes 20 ms
+to its first token, which shows what that is to a caller.
+"""
+
+from __future__ import annotations
+
+from benchmarks.measure import Result, Run, compare
+
+__all__ = ["run"]
+
+CONTESTANTS = ("ours", "aiohttp", "aiobotocore", "boto3 in threads", "AWS SDK for JavaScript")
+DELAYS_MS = {0: 1500, 20: 150}
+"""What the model takes to its first token, and the streams of a round."""
+
+
+def run(run: Run) -> list[Result]:
+    """Return one result for each delay and loop."""
+    results: list[Result] = []
+    for delay, full in DELAYS_MS.items():
+        for loop in run.loops:
+            scenario = {"kind": "first", "endpoint": f"s2-b100-c1-i0-d{delay}", "operations": run.operations(full, 5)}
+            result = Result("first_event", f"model takes {delay} ms, {loop}", "stream")
+            results.append(compare(run, result, CONTESTANTS, scenario, loop))
+    return results

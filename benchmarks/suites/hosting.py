@@ -1,0 +1,18 @@
+"""`session.hosting.describe_endpoint`: the first call, which imports shapes or builds a client, and those after it."""
+
+from __future__ import annotations
+
+from benchmarks.measure import Result, Run, compare
+
+__all__ = ["run"]
+
+CONTESTANTS = ("ours", "aiobotocore", "boto3 in threads")
+
+
+def run(run: Run) -> list[Result]:
+    """Return one result for each loop; ``first`` is the CPU of the first call, ``first_wall`` its time."""
+    scenario = {"kind": "describe", "operations": run.operations(1000, 5)}
+    return [
+        compare(run, Result("hosting", f"DescribeEndpoint, {loop}", "call"), CONTESTANTS, scenario, loop)
+        for loop in run.loops
+    ]

@@ -1,0 +1,201 @@
+"""One contestant, one scenario, one fresh process: ``python -m benchmarks.worker CONTESTANT URL SCENARIO``.
+
+The scenario is JSON, and so is what is printed: CPU and wall time per operation in microseconds, memory in bytes. CPU
+is the process's own, user and system, over the measured operations only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import json
+import math
+import resource
+import sys
+import time
+from typing import Any
+
+from .contestants import Client
+
+PAGE = resource.getpagesize()
+OPENED_AT_ONCE = 20
+"""Of the slow streams."""
+PASSES = 3
+"""Over a flooded stream, in one process, of which the best counts."""
+WARM_UP = 20
+"""Streams that are read before times are taken."""
+
+
+def rss() -> int:
+    """Return the memory the process holds now, in bytes."""
+    with open("/proc/self/statm") as statm:  # noqa: PTH123
+        return int(statm.read().split()[1]) * PAGE
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """Return the value that `share` of the ordered values do not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+async def invoke(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Predict over and over, so many at once."""
+    body = b"x" * scenario["body"]
+    endpoint = scenario["endpoint"]
+    latencies: list[float] = []
+
+    async def run(operations: int, keep: bool) -> None:
+        turns = iter(range(operations))
+
+        async def caller() -> None:
+            for _ in turns:
+                begun = time.perf_counter()
+                await client.invoke(endpoint, body)
+                if keep:
+                    latencies.append(time.perf_counter() - begun)
+
+        await asyncio.gather(*(caller() for _ in range(scenario["concurrency"])))
+
+    await run(max(scenario["concurrency"] * 3, scenario["operations"] // 10), keep=False)
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    await run(scenario["operations"], keep=True)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    latencies.sort()
+    return {
+        "cpu": cpu / scenario["operations"] * 1e6,
+        "throughput": scenario["operations"] / wall,
+        **{f"p{share}": percentile(latencies, share / 100) * 1e6 for share in (50, 90, 99)},
+        "rss": rss(),
+    }
+
+
+async def stream(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Read so many streams at once, to their ends; some times, until the allocator has got used to their sizes."""
+    endpoint = scenario["endpoint"]
+    await asyncio.gather(*(client.stream(scenario["warm_up"], b"{}") for _ in range(scenario["streams"])))
+    events = scenario["events"] * scenario["streams"]
+    best = {"cpu": math.inf, "throughput": 0.0}
+    for _ in range(PASSES):
+        gc.collect()
+        cpu, wall = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(client.stream(endpoint, b"{}") for _ in range(scenario["streams"])))
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        best["cpu"] = min(best["cpu"], cpu / events * 1e6)
+        best["throughput"] = max(best["throughput"], events / wall)
+    return {**best, "rss": rss()}
+
+
+async def slow(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Hold very many streams open on which little happens; memory is taken when all of them have begun.
+
+    They are opened some at a time, as a service's are: memory is that of streams, not of connections being made.
+    """
+    firsts: list[float] = []
+    batch_begun = asyncio.Event()
+
+    def on_first() -> None:
+        firsts.append(time.perf_counter())
+        if len(firsts) == len(readers):
+            batch_begun.set()
+
+    await client.stream(scenario["warm_up"], b"{}")
+    gc.collect()
+    before = rss()
+    readers: list[asyncio.Task[int]] = []
+    while (missing := scenario["streams"] - len(readers)) > 0:
+        batch_begun.clear()
+        for _ in range(min(OPENED_AT_ONCE, missing)):
+            readers.append(asyncio.create_task(client.stream(scenario["endpoint"], b"{}", on_first)))  # noqa: PERF401
+        await batch_begun.wait()
+    gc.collect()
+    memory = rss() - before
+    cpu, wall = time.process_time(), time.perf_counter()
+    passed = sum(int((wall - first) / scenario["interval"]) + 1 for first in firsts)
+    await asyncio.gather(*readers)
+    cpu = time.process_time() - cpu
+    events = scenario["events"] * scenario["streams"] - passed
+    return {"cpu": cpu / events * 1e6, "memory": memory / scenario["streams"]}
+
+
+async def first(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Time from the call to the head of the answer, and to the first event, one stream after the other."""
+    heads: list[float] = []
+    events: list[float] = []
+    clock = time.perf_counter
+    for turn in range(scenario["operations"] + WARM_UP):
+        if turn == WARM_UP:
+            heads.clear()
+            events.clear()
+        begun = clock()
+        await client.stream(
+            scenario["endpoint"],
+            b"{}",
+            on_first=lambda begun=begun: events.append(clock() - begun),  # type: ignore[misc]
+            on_head=lambda begun=begun: heads.append(clock() - begun),  # type: ignore[misc]
+        )
+    heads.sort()
+    events.sort()
+    figures = {f"p{share}": percentile(events, share / 100) * 1e6 for share in (50, 90, 99)}
+    return {**figures, "head_p50": percentile(heads, 0.5) * 1e6}
+
+
+async def tokens(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Read the text of one stream, token by token."""
+    await client.tokens(scenario["warm_up"], scenario["dialect"])
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    characters = await client.tokens(scenario["endpoint"], scenario["dialect"])
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    if characters < scenario["tokens"] * len(" token"):
+        raise RuntimeError(f"read {characters} characters of {scenario['tokens']} tokens")
+    return {"cpu": cpu / scenario["tokens"] * 1e6, "throughput": scenario["tokens"] / wall}
+
+
+async def describe(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+    """Describe an endpoint over and over; the first call, which builds what it needs, is told apart."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    await client.describe()
+    first_call, first_wall = time.process_time() - cpu, time.perf_counter() - wall
+    for _ in range(20):
+        await client.describe()
+    cpu = time.process_time()
+    for _ in range(scenario["operations"]):
+        await client.describe()
+    cpu = time.process_time() - cpu
+    return {"cpu": cpu / scenario["operations"] * 1e6, "first": first_call * 1e6, "first_wall": first_wall * 1e6}
+
+
+SCENARIOS = {
+    "invoke": invoke, "stream": stream, "slow": slow, "first": first, "tokens": tokens, "describe": describe,
+}  # fmt: skip
+
+
+async def measured(contestant: str, url: str, scenario: dict[str, Any]) -> dict[str, float]:
+    """Open the contestant and put it through the scenario."""
+    if trick := scenario.get("without"):
+        from .without import remove
+
+        remove(trick)
+    module = importlib.import_module(f".contestants.{contestant}", __package__)
+    async with module.opened(url, scenario.get("connections", 128)) as client:
+        return await SCENARIOS[scenario["kind"]](client, scenario)
+
+
+def main() -> None:
+    """Run as the module's docstring says."""
+    contestant, url, text = sys.argv[1:]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    scenario = json.loads(text)
+    if scenario.get("uvloop"):
+        import uvloop
+
+        result = uvloop.run(measured(contestant, url, scenario))
+    else:
+        result = asyncio.run(measured(contestant, url, scenario))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

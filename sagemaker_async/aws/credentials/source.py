@@ -1,0 +1,46 @@
+"""The one cache that a session makes of its credentials option.
+
+The sources are imported when they are wanted: a session with fixed credentials has no need of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagemaker_async.config import Credentials, CredentialSource
+
+from .cache import CredentialCache
+
+__all__ = ["credential_source"]
+
+
+def credential_source(
+    value: Credentials | CredentialSource | None, *, profile: str | None, region: str | None
+) -> CredentialCache:
+    """Return the cache that a session asks for credentials. Blocks the first time, for it may import.
+
+    Args:
+        value: `Config.credentials`. Fixed credentials are used up to their expiration; what a user's own source gives
+            is kept until it expires, and asked for at each call if it carries no expiration; None is `DefaultChain`.
+        profile: `Config.profile`, for the chain.
+        region: where the chain calls STS; None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile.
+    """
+    if isinstance(value, Credentials):
+        return CredentialCache(_FixedCredentials(value), advisory=0, mandatory=0, name="Config.credentials")
+    from .blocking import ThreadedSource
+    from .chain import DefaultChain
+    from .machine import EnvironmentCredentials
+
+    if value is None:
+        return CredentialCache(DefaultChain(profile=profile, region=region))
+    # Credentials without an expiration from these are long-lived ones, good until AWS refuses them.
+    kept = isinstance(value, ThreadedSource | DefaultChain | EnvironmentCredentials)
+    return CredentialCache(value, keep_unexpiring=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _FixedCredentials:
+    credentials: Credentials
+
+    async def get(self) -> Credentials:
+        return self.credentials
