@@ -58,7 +58,9 @@ def test_a_suite_measures_ours_and_reports_it(suite: str, run: Run) -> None:
     assert results
     for result in results:
         assert result.suite == suite
-        assert all(value >= 0 for values in result.values.values() for value in values.values())
+        measurements = [item for values in result.values.values() for item in values.items()]
+        # Here the workers share one process, which may give memory back while one of them is measured.
+        assert all(value >= 0 for name, value in measurements if name != "memory")
         if suite in BESIDE_THE_FLOOR:
             assert set(result.values) == {"ours", "aiohttp"}
         elif suite != "server":
