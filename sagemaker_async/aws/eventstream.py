@@ -146,7 +146,7 @@ class Decoder:
         self._offset = 0  # of _pending in the stream
         self._blocks: dict[bytes, Mapping[str, HeaderValue]] = {}
         # Prelude and headers of messages that were good, with what follows from them: bytes seen before need no second
-        # look, and the checksum of the whole continues from theirs. Halves the cost of an event (benchmarks/README.md).
+        # look, and the checksum of the whole continues from theirs. Saves a third of an event (benchmarks/README.md).
         self._heads: dict[bytes, tuple[Mapping[str, HeaderValue], int, int]] = {}
         self._head_length = _PRELUDE_LENGTH  # of the latest message, which the next is likely to have as well
         # Never raised itself, only its copies: a raised error refers to the frames it came through, and they to us.
