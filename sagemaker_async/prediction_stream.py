@@ -19,9 +19,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
-from .aws.shapes import ResponseMetadata
+from .aws.metadata import ResponseMetadata
 from .errors import ConcurrentReadError, ConfigurationError, StreamClosedError, StreamConsumedError
 from .iterators import (
     BufferOptions,
@@ -39,7 +39,9 @@ from .iterators import (
     TokenOptions,
 )
 from .runtime.client import ResponseStreamCall
-from .runtime.shapes import InvokeEndpointWithResponseStreamResponse
+
+if TYPE_CHECKING:
+    from .runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
 __all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "check_iterator"]
 

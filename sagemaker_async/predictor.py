@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from .aws.client import CallOptions, channel_for
-from .aws.shapes import aws_names
+from .aws.client import CallOptions, ModelsWantedError, channel_for
 from .codecs.offload import deserialize_off_loop, serialize_off_loop
 from .config import Timeouts
 from .deserializers import BytesDeserializer, Deserializer
@@ -211,7 +210,13 @@ class Predictor(HostedEndpoint, Generic[R]):
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         client = self.sagemaker_session.runtime
-        reply = await client.send(client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout)))
+        options = CallOptions(timeout)
+        try:
+            call = client.prepare(INVOKE_ENDPOINT, fields, options, may_import=False)
+        except ModelsWantedError:
+            await client.load(INVOKE_ENDPOINT)
+            call = client.prepare(INVOKE_ENDPOINT, fields, options)
+        reply = await client.send(call)
         content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
 
@@ -330,7 +335,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         return fields
 
 
-_AWS_NAMES = aws_names(INVOKE_ENDPOINT.request)
+_AWS_NAMES = INVOKE_ENDPOINT.names
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

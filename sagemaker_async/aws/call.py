@@ -12,10 +12,10 @@ from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
 from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
+from .metadata import ResponseMetadata
 from .operation import Operation
 from .protocols import request_id
 from .retries import CallState
-from .shapes import ResponseMetadata
 
 __all__ = ["Call", "Reply", "StreamWatcher"]
 

@@ -2,11 +2,12 @@
 
 A call is checked in two steps, because a body may be a file: `ServiceClient.prepare` validates all fields at once,
 never awaits, and raises before anything is sent; `ServiceClient.send` reads the body if that is still to be done, and
-sends.
+sends. Fields that obey the operation's plain rules are valid; of others its models decide, and say what is wrong.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import math
@@ -27,19 +28,13 @@ from sagemaker_async.errors import (
 from .body import Readable, body_bytes, read_body
 from .channel import Channel, HasChannel
 from .http import HTTPRequest, Progress
+from .metadata import ResponseMetadata
 from .operation import Operation
 from .pipeline import Pipeline, Reply
-from .protocols import build_request, parse_response
-from .shapes import (
-    RequestShape,
-    ResponseMetadata,
-    aws_field,
-    aws_names,
-    unvalidated_request,
-    validate_request,
-)
+from .protocols import build_request, load_protocol, parse_response
+from .rules import unchecked_fields
 
-__all__ = ["CallOptions", "PreparedCall", "ServiceClient"]
+__all__ = ["CallOptions", "ModelsWantedError", "PreparedCall", "ServiceClient"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +51,18 @@ class CallOptions(NamedTuple):
 class RequestHead:
     """What all calls with the same fields, but for the body, have in common: worked out once."""
 
-    __slots__ = ("pipeline", "request", "shape")
+    __slots__ = ("fields", "pipeline", "request")
 
-    def __init__(self, shape: RequestShape) -> None:
-        self.shape = shape
-        """The validated fields, with a stand-in for the body where an operation has one."""
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+        """The validated fields by Python names, with a stand-in for the body where an operation has one."""
         self.pipeline: Pipeline | None = None
         self.request: HTTPRequest | None = None
         """Made for `pipeline` at the first call, without the body where an operation has one."""
+
+
+class ModelsWantedError(Exception):
+    """The models have to say what is wrong with the fields, and are not imported yet; see `ServiceClient.prepare`."""
 
 
 class PreparedCall(NamedTuple):
@@ -122,8 +121,18 @@ class ServiceClient:
         if self._owns_channel:
             await self._channel.close()
 
+    async def load(self, operation: Operation) -> None:
+        """Import what an operation's models and protocol need, in a thread; once per process."""
+        if not operation.shapes.loaded:
+            await asyncio.to_thread(_load, operation)
+
     def prepare(
-        self, operation: Operation, fields: Mapping[str, Any], options: CallOptions = _NO_OPTIONS
+        self,
+        operation: Operation,
+        fields: Mapping[str, Any],
+        options: CallOptions = _NO_OPTIONS,
+        *,
+        may_import: bool = True,
     ) -> PreparedCall:
         """Check a call without sending it.
 
@@ -131,17 +140,20 @@ class ServiceClient:
             operation: what to call.
             fields: its fields, in Python's or AWS's spelling; those that are None count as not given.
             options: how to call it.
+            may_import: whether to import the models, if they are not yet and have to say what is wrong. Who can wait
+                says no, and calls again after `load`.
 
         Raises:
             RequestValidationError: listing everything that is wrong.
             ConfigurationError: the timeout is no positive number of seconds, or a callback cannot be called.
+            ModelsWantedError: instead of importing them.
         """
         _check_options(options)
         values = {name: value for name, value in fields.items() if value is not None}
         if not self._channel.config.strict_params:
             values = _known_fields(operation, values)
         if operation.request_body is None:
-            return PreparedCall(operation, RequestHead(self._shape(operation, values)), None, options)
+            return PreparedCall(operation, RequestHead(self._fields(operation, values, may_import)), None, options)
         body: bytes | Readable | None = None
         problems: list[FieldProblem] = []
         stand_in: dict[str, bytes] = {}
@@ -158,7 +170,7 @@ class ServiceClient:
                     stand_in[name] = b""
         if isinstance(body, bytes):
             self._check_size(operation, body)
-        return PreparedCall(operation, self._head(operation, values, stand_in, problems), body, options)
+        return PreparedCall(operation, self._head(operation, values, stand_in, problems, may_import), body, options)
 
     def _head(
         self,
@@ -166,6 +178,7 @@ class ServiceClient:
         values: dict[str, Any],
         body: dict[str, bytes],
         problems: list[FieldProblem],
+        may_import: bool,
     ) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.
 
@@ -178,23 +191,30 @@ class ServiceClient:
             if (head := self._heads.get(key)) is not None:
                 return head
         try:
-            shape = self._shape(operation, {**values, **body})
+            fields = self._fields(operation, {**values, **body}, may_import)
         except RequestValidationError as error:
             problems.extend(error.problems)
             raise RequestValidationError(operation.name, problems) from None
         if problems:
             raise RequestValidationError(operation.name, problems)
-        head = RequestHead(shape)
+        head = RequestHead(fields)
         if key is not None:
             if len(self._heads) >= REMEMBERED_HEADS:
                 self._heads.clear()
             self._heads[key] = head
         return head
 
-    def _shape(self, operation: Operation, values: Mapping[str, Any]) -> RequestShape:
-        if self._channel.validate_params:
-            return validate_request(operation.request, operation.name, values)
-        return unvalidated_request(operation.request, operation.name, values, operation.path_fields)
+    def _fields(self, operation: Operation, values: Mapping[str, Any], may_import: bool) -> Mapping[str, Any]:
+        """Return the fields of a request by Python names, checked if the configuration says so."""
+        if not self._channel.validate_params:
+            return unchecked_fields(operation.name, operation.names, values, operation.path_fields)
+        if operation.rules is not None and (obeying := operation.rules.obeying(values)) is not None:
+            return obeying
+        if not may_import and not operation.shapes.loaded:
+            raise ModelsWantedError
+        from .shapes import fields_of, validate_request
+
+        return fields_of(validate_request(operation.request, operation.name, values))
 
     async def perform(self, prepared: PreparedCall) -> Any:
         """Send a prepared call and return its response; with `Config.raise_response_errors` off, also for a failure.
@@ -215,6 +235,8 @@ class ServiceClient:
         status = error.status if isinstance(error, ServiceError | ResponseError) else 0
         metadata = ResponseMetadata(error.request_id, status, {}, error.attempts)
         if operation.response_body is not None and not fields:
+            from .shapes import aws_field
+
             fields = {aws_field(operation.response, operation.response_body): b""}
         return operation.response.model_construct(metadata=metadata, error=error, **fields)
 
@@ -236,7 +258,7 @@ class ServiceClient:
         request = head.request
         if request is None or head.pipeline is not pipeline:
             endpoint = pipeline.endpoint
-            request = build_request(operation, head.shape, endpoint.origin, endpoint.base_path, channel.common_headers)
+            request = build_request(operation, head.fields, endpoint.origin, endpoint.base_path, channel.common_headers)
             head.request, head.pipeline = request, pipeline
         if operation.request_body is not None:
             request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
@@ -312,13 +334,18 @@ class ServiceClient:
 def resource_of(call: PreparedCall) -> str | None:
     """Return what a call is on, such as the endpoint's name."""
     name = call.operation.resource
-    resource: str | None = call.head.shape.__dict__.get(name) if name is not None else None
+    resource: str | None = call.head.fields.get(name) if name is not None else None
     return resource
+
+
+def _load(operation: Operation) -> None:
+    load_protocol(operation.service.protocol)
+    operation.shapes.load()
 
 
 def _known_fields(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
     known: set[str] = set()
-    known.update(*aws_names(operation.request).items())
+    known.update(*operation.names.items())
     unknown = [name for name in values if name not in known]
     if unknown:
         logger.warning("%s has no field %s; ignored (Config.strict_params is off)", operation.name, ", ".join(unknown))
@@ -355,7 +382,7 @@ def channel_for(source: HasChannel | Config | None, fields: ConfigFields) -> tup
 
 
 def _spellings(operation: Operation, field: str) -> tuple[str, str]:
-    return field, aws_names(operation.request)[field]
+    return field, operation.names[field]
 
 
 def _body_problem(operation: Operation, rule: str) -> FieldProblem:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from sagemaker_async.errors import CallError
 
 from .http import HTTPRequest, HTTPResponse
+from .metadata import ResponseMetadata
 from .operation import Operation
-from .shapes import ResponseMetadata, aws_names
 
 __all__ = ["log_abandoned", "log_call", "log_request", "log_response"]
 
@@ -73,9 +73,7 @@ def _head(headers: Mapping[str, str], sensitive: frozenset[str]) -> str:
 
 @functools.cache
 def _sensitive_headers(operation: Operation) -> frozenset[str]:
-    hidden = {name for name, info in operation.request.model_fields.items() if not info.repr}
-    names = {header.lower() for field, header in operation.request_headers.items() if field in hidden}
-    aws_name_of = aws_names(operation.response)
-    hidden = {aws_name_of[name] for name, info in operation.response.model_fields.items() if not info.repr}
-    names |= {header.lower() for field, header in operation.response_headers.items() if field in hidden}
+    sensitive = operation.sensitive
+    names = {header.lower() for name, header in operation.request_headers.items() if operation.names[name] in sensitive}
+    names |= {header.lower() for name, header in operation.response_headers.items() if name in sensitive}
     return MASKED_HEADERS | names

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sagemaker_async.errors import ServiceError
 
+from .deferred import DeferredShapes
 from .endpoints import EndpointRules
 from .outcomes import RetryRules
-from .shapes import RequestShape, ResponseShape
+from .rules import FieldRules
+
+if TYPE_CHECKING:
+    from .shapes import RequestShape, ResponseShape
 
 __all__ = ["Operation", "Service"]
 
@@ -43,8 +47,12 @@ class Operation:
     name: str
     """AWS's name, such as ``InvokeEndpoint``."""
     service: Service
-    request: type[RequestShape]
-    response: type[ResponseShape]
+    shapes: DeferredShapes
+    """The models of its request and response."""
+    rules: FieldRules | None = None
+    """The rules of its fields without the models; None where only these know them."""
+    sensitive: frozenset[str] = frozenset()
+    """AWS's names of the fields that no log may show."""
     path: str = "/"
     """With the field names in braces: ``/endpoints/{endpoint_name}/invocations``."""
     resource: str | None = None
@@ -72,3 +80,22 @@ class Operation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path_fields", tuple(re.findall(r"\{(\w+)\}", self.path)))
+
+    @property
+    def request(self) -> type[RequestShape]:
+        """The model of its request; imports it, if nobody has loaded `shapes`."""
+        return self.shapes.load()[0]
+
+    @property
+    def response(self) -> type[ResponseShape]:
+        """The model of its response; imports it, if nobody has loaded `shapes`."""
+        return self.shapes.load()[1]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """AWS's name of each field of the request, by its Python name."""
+        if self.rules is not None:
+            return self.rules.names
+        from .shapes import aws_names
+
+        return aws_names(self.request)

@@ -11,23 +11,17 @@ from __future__ import annotations
 import difflib
 import functools
 import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import pydantic
 
-from sagemaker_async.errors import Attempt, CallError, FieldProblem, RequestValidationError
+from sagemaker_async.errors import CallError, FieldProblem, RequestValidationError
 
-__all__ = [
-    "RequestShape",
-    "ResponseMetadata",
-    "ResponseShape",
-    "aws_field",
-    "aws_names",
-    "unvalidated_request",
-    "validate_request",
-]
+from .metadata import ResponseMetadata
+from .rules import Text
+
+__all__ = ["RequestShape", "ResponseShape", "aws_field", "aws_names", "fields_of", "limits", "validate_request"]
 
 _SHARED = pydantic.ConfigDict(
     frozen=True,
@@ -44,20 +38,6 @@ class RequestShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(**_SHARED, extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseMetadata:
-    """What travels beside a response's own fields."""
-
-    request_id: str | None
-    """AWS's id of the request, for support cases."""
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str] = field(repr=False)
-    """The header fields as they came; look-up ignores case."""
-    attempts: tuple[Attempt, ...]
-    """Every attempt of the call, the last one being the one that succeeded."""
-
-
 class ResponseShape(pydantic.BaseModel):
     """What an operation answers."""
 
@@ -67,6 +47,16 @@ class ResponseShape(pydantic.BaseModel):
     """What travels beside the answer's own fields."""
     error: pydantic.SkipValidation[CallError | None] = pydantic.Field(default=None, exclude=True, repr=False)
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
+
+
+def limits(rule: Text) -> Any:
+    """Return a plain rule as the metadata of a model's field: ``Annotated[str, limits(RULE)]``."""
+    return pydantic.Field(
+        min_length=rule.min_length or None,
+        max_length=rule.max_length,
+        pattern=rf"\A({rule.pattern})\z",
+        description=rule.words,
+    )
 
 
 S = TypeVar("S", bound=RequestShape)
@@ -86,23 +76,9 @@ def validate_request(shape: type[S], operation: str, values: Mapping[str, Any]) 
     raise RequestValidationError(operation, list(dict.fromkeys(problems)))
 
 
-def unvalidated_request(shape: type[S], operation: str, values: Mapping[str, Any], required: Iterable[str]) -> S:
-    """Return `values` as a `shape` without checking them, but for `required` ones: without these there is no URL.
-
-    Raises:
-        RequestValidationError: a required field is missing or no non-empty str.
-    """
-    names = aws_names(shape)
-    python_names = {aws_name: name for name, aws_name in names.items()}
-    fields = {python_names.get(name, name): value for name, value in values.items()}
-    problems = [
-        FieldProblem(name, names[name], "is required, as a non-empty str")
-        for name in required
-        if not isinstance(fields.get(name), str) or not fields[name]
-    ]
-    if problems:
-        raise RequestValidationError(operation, problems)
-    return cast("S", shape.model_construct(set(fields), **fields))
+def fields_of(shape: RequestShape) -> dict[str, Any]:
+    """Return the fields of a request by Python names, those that its model does not know among them."""
+    return {**shape.__dict__, **(shape.model_extra or {})}
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import pydantic
 
 from .channel import HasChannel
 from .client import ServiceClient
+from .deferred import DeferredShapes
 from .endpoints import STS
 from .operation import Operation, Service
 from .outcomes import RetryRules
@@ -34,8 +35,7 @@ GET_CALLER_IDENTITY = Operation(
     service=Service(
         name="sts", endpoint_rules=STS, retry_rules=RetryRules(), protocol="query", api_version="2011-06-15"
     ),
-    request=GetCallerIdentityRequest,
-    response=GetCallerIdentityResponse,
+    shapes=DeferredShapes(__name__, "GetCallerIdentity"),
     repeatable=True,
 )
 
@@ -65,6 +65,7 @@ class CallerIdentity(ServiceClient):
             return credentials.account_id
         account = self._known.get(credentials.access_key_id)
         if account is None:
+            await self.load(GET_CALLER_IDENTITY)
             response: GetCallerIdentityResponse = await self.perform(self.prepare(GET_CALLER_IDENTITY, {}))
             if response.error is not None:
                 raise response.error

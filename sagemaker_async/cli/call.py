@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 
 from sagemaker_async.config import MAX_BODY_BYTES, ConfigFields
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.runtime.shapes import InvokeEndpointFields
+from sagemaker_async.runtime.fields import InvokeEndpointFields
 
 __all__ = ["content_type_of", "read_body", "request_fields", "session_options"]
 

@@ -16,7 +16,7 @@ from typing import cast
 from sagemaker_async.dialects import dialect_named
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.iterators import ByteIterator, LineIterator, TokenIterator
-from sagemaker_async.runtime.shapes import InvokeEndpointWithResponseStreamFields
+from sagemaker_async.runtime.fields import InvokeEndpointWithResponseStreamFields
 from sagemaker_async.session import Session
 
 from .call import read_body, request_fields, session_options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,11 +10,10 @@ from sagemaker_async.aws.shapes import ResponseShape
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
 
-from .loading import load, loaded
 from .methods import HostingMethods
-from .operations import OPERATIONS
+from .operations import OPERATIONS, modelled
 from .pagination import Pages, Paginator
-from .unmodelled import UnmodelledResponse, aws_operation_name, build, is_built, items_of, unmodelled
+from .unmodelled import UnmodelledResponse, aws_operation_name, items_of, unmodelled
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
 
@@ -46,9 +44,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
     async def invoke(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Any:
         """Call a modelled operation by AWS's name; the methods are this with types."""
         self._channel.check_usable()
-        operation = loaded(name)
-        if operation is None:
-            operation = await asyncio.to_thread(load, name)
+        operation = modelled(name)
+        await self.load(operation)
         return await self.perform(self.prepare(operation, fields, CallOptions(timeout)))
 
     async def call(
@@ -78,11 +75,9 @@ class SageMakerClient(HostingMethods, ServiceClient):
                 f"the fields of {name} must be a mapping of AWS's names to values, got {type(fields).__name__}"
             )
         self._channel.check_usable()
-        if not is_built():
-            await asyncio.to_thread(build)
-        response: UnmodelledResponse = await self.perform(
-            self.prepare(unmodelled(name), fields or {}, CallOptions(timeout))
-        )
+        called = unmodelled(name)
+        await self.load(called)
+        response: UnmodelledResponse = await self.perform(self.prepare(called, fields or {}, CallOptions(timeout)))
         return response
 
     # --- pages -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """SageMaker hosting as a table: which operations are modelled, and what is particular about each.
 
 A row names its operation; the shapes follow from the name (``DescribeEndpointRequest``, ``DescribeEndpointResponse``)
-and are not imported here, because there are thousands of lines of them: `loading` does that off the event loop. Adding
-an operation is adding a row and running ``python -m sagemaker_async.hosting.generate``.
+and are not imported here, because there are thousands of lines of them: importing them takes about 0.1 s, which the
+client does off the event loop. Adding an operation is adding a row and running ``python -m
+sagemaker_async.hosting.generate``.
 
 What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
 however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
@@ -11,9 +12,11 @@ an error ("already existing", "could not find"), which would report as failed wh
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
-from sagemaker_async.aws.operation import Service
+from sagemaker_async.aws.deferred import DeferredShapes
+from sagemaker_async.aws.operation import Operation, Service
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.errors import (
     ConflictException,
@@ -27,7 +30,7 @@ from sagemaker_async.errors import (
 
 from .endpoint import HOSTING
 
-__all__ = ["OPERATIONS", "SAGEMAKER", "HostingOperation"]
+__all__ = ["OPERATIONS", "SAGEMAKER", "HostingOperation", "modelled"]
 
 SAGEMAKER = Service(
     name="sagemaker",
@@ -134,3 +137,16 @@ _ROWS = (
 
 OPERATIONS = {row.name: row for row in _ROWS}
 """The rows by AWS's name of the operation."""
+
+
+@functools.cache
+def modelled(name: str) -> Operation:
+    """Return the operation of a row, its shapes not loaded yet."""
+    row = OPERATIONS[name]
+    return Operation(
+        name=name,
+        service=SAGEMAKER,
+        shapes=DeferredShapes(f"{__package__}.shapes", name),
+        resource=row.resource,
+        repeatable=row.repeatable,
+    )

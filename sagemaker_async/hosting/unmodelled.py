@@ -7,6 +7,7 @@ from typing import Any
 
 import pydantic
 
+from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.operation import Operation
 from sagemaker_async.aws.shapes import RequestShape, ResponseShape
 from sagemaker_async.errors import ConfigurationError
@@ -14,7 +15,7 @@ from sagemaker_async.errors import ConfigurationError
 from .names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
 from .operations import SAGEMAKER
 
-__all__ = ["UnmodelledResponse", "aws_operation_name", "build", "is_built", "items_of", "unmodelled"]
+__all__ = ["UnmodelledResponse", "aws_operation_name", "items_of", "unmodelled"]
 
 _READING = ("Describe", "Get", "List", "Search", "Query", "BatchDescribe", "BatchGet")
 
@@ -47,15 +48,7 @@ class UnmodelledResponse(ResponseShape):
         return (self.model_extra or {}).get(name, default)
 
 
-def is_built() -> bool:
-    """Return whether the models of the two shapes above are built."""
-    return UnmodelledRequest.__pydantic_complete__ and UnmodelledResponse.__pydantic_complete__
-
-
-def build() -> None:
-    """Build the models of the two shapes above; takes some milliseconds, so that it runs in a thread, once."""
-    UnmodelledRequest.model_rebuild()
-    UnmodelledResponse.model_rebuild()
+_SHAPES = DeferredShapes(__name__, "Unmodelled")
 
 
 def unmodelled(name: str) -> Operation:
@@ -63,8 +56,7 @@ def unmodelled(name: str) -> Operation:
     return Operation(
         name=name,
         service=SAGEMAKER,
-        request=UnmodelledRequest,
-        response=UnmodelledResponse,
+        shapes=_SHAPES,
         repeatable=name.startswith(_READING),
     )
 

@@ -6,7 +6,7 @@ import asyncio
 import warnings
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient, resource_of
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
@@ -15,15 +15,15 @@ from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
 
 from .operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
-from .shapes import (
-    InvokeEndpointAsyncFields,
-    InvokeEndpointAsyncResponse,
-    InvokeEndpointFields,
-    InvokeEndpointResponse,
-    InvokeEndpointWithResponseStreamFields,
-    InvokeEndpointWithResponseStreamResponse,
-)
 from .stream import EventStream
+
+if TYPE_CHECKING:
+    from .fields import InvokeEndpointAsyncFields, InvokeEndpointFields, InvokeEndpointWithResponseStreamFields
+    from .shapes import (
+        InvokeEndpointAsyncResponse,
+        InvokeEndpointResponse,
+        InvokeEndpointWithResponseStreamResponse,
+    )
 
 __all__ = ["ResponseStreamCall", "SageMakerRuntimeClient"]
 
@@ -66,6 +66,7 @@ class SageMakerRuntimeClient(ServiceClient):
             ValidationError: AWS refused the request, for instance because there is no such endpoint.
         """
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        await self.load(INVOKE_ENDPOINT)
         response: InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
         return response
 
@@ -107,11 +108,12 @@ class SageMakerRuntimeClient(ServiceClient):
             ValidationError: AWS refused the request.
         """
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        await self.load(INVOKE_ENDPOINT_ASYNC)
         response: InvokeEndpointAsyncResponse = await self.perform(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
         return response
 
 
-class ResponseStreamCall(Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse]):
+class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamResponse"]):
     """A checked call that sends when it is awaited, entered with ``async with``, or made a task; once.
 
     Left un-started it warns, as a coroutine does.
@@ -135,6 +137,7 @@ class ResponseStreamCall(Coroutine[Any, Any, InvokeEndpointWithResponseStreamRes
         client, call = self._client, self._call
         operation = call.operation
         response: InvokeEndpointWithResponseStreamResponse
+        await client.load(operation)
         try:
             reply = await client.send(call)
             where = _Where(

@@ -5,6 +5,7 @@ Source: AWS's service model ``sagemaker-runtime`` of 2017-05-13 (rest-json, sign
 
 from __future__ import annotations
 
+from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.operation import Operation, Service
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.errors import (
@@ -17,14 +18,7 @@ from sagemaker_async.errors import (
 )
 
 from .endpoint import RUNTIME
-from .shapes import (
-    InvokeEndpointAsyncRequest,
-    InvokeEndpointAsyncResponse,
-    InvokeEndpointRequest,
-    InvokeEndpointResponse,
-    InvokeEndpointWithResponseStreamRequest,
-    InvokeEndpointWithResponseStreamResponse,
-)
+from .rules import INVOKE_ENDPOINT_RULES, RESPONSE_STREAM_RULES, SENSITIVE
 
 __all__ = ["INVOKE_ENDPOINT", "INVOKE_ENDPOINT_ASYNC", "INVOKE_ENDPOINT_WITH_RESPONSE_STREAM", "SAGEMAKER_RUNTIME"]
 
@@ -48,6 +42,7 @@ SAGEMAKER_RUNTIME = Service(
     },
 )
 
+_SHAPES = f"{__package__}.shapes"
 _SAGEMAKER = "X-Amzn-SageMaker-"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 
@@ -56,7 +51,9 @@ INVOKE_ENDPOINT = Operation(
     service=SAGEMAKER_RUNTIME,
     path="/endpoints/{endpoint_name}/invocations",
     resource="endpoint_name",
-    request=InvokeEndpointRequest,
+    shapes=DeferredShapes(_SHAPES, "InvokeEndpoint"),
+    rules=INVOKE_ENDPOINT_RULES,
+    sensitive=SENSITIVE,
     request_headers={
         "content_type": "Content-Type",
         "accept": "Accept",
@@ -71,7 +68,6 @@ INVOKE_ENDPOINT = Operation(
         "prefix_aware_id": _SAGEMAKER + "Prefix-Aware-Id",
     },
     request_body="body",
-    response=InvokeEndpointResponse,
     response_headers={
         "ContentType": "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -92,7 +88,9 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
     service=SAGEMAKER_RUNTIME,
     path="/endpoints/{endpoint_name}/invocations-response-stream",
     resource="endpoint_name",
-    request=InvokeEndpointWithResponseStreamRequest,
+    shapes=DeferredShapes(_SHAPES, "InvokeEndpointWithResponseStream"),
+    rules=RESPONSE_STREAM_RULES,
+    sensitive=SENSITIVE,
     request_headers={
         "content_type": "Content-Type",
         "accept": _SAGEMAKER + "Accept",
@@ -105,7 +103,6 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
         "prefix_aware_id": _SAGEMAKER + "Prefix-Aware-Id",
     },
     request_body="body",
-    response=InvokeEndpointWithResponseStreamResponse,
     response_headers={
         "ContentType": _SAGEMAKER + "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -121,7 +118,8 @@ INVOKE_ENDPOINT_ASYNC = Operation(
     service=SAGEMAKER_RUNTIME,
     path="/endpoints/{endpoint_name}/async-invocations",
     resource="endpoint_name",
-    request=InvokeEndpointAsyncRequest,
+    shapes=DeferredShapes(_SHAPES, "InvokeEndpointAsync"),
+    sensitive=SENSITIVE,
     request_headers={
         "content_type": _SAGEMAKER + "Content-Type",
         "accept": _SAGEMAKER + "Accept",
@@ -134,7 +132,6 @@ INVOKE_ENDPOINT_ASYNC = Operation(
         "invocation_timeout_seconds": _SAGEMAKER + "InvocationTimeoutSeconds",
     },
     request_body="body",
-    response=InvokeEndpointAsyncResponse,
     response_headers={
         "OutputLocation": _SAGEMAKER + "OutputLocation",
         "FailureLocation": _SAGEMAKER + "FailureLocation",

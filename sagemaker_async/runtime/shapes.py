@@ -1,9 +1,6 @@
-"""Request and response shapes of SageMaker Runtime.
+"""Request and response models of SageMaker Runtime; the rules of their fields are in `rules`.
 
-Constraints are those of AWS's service model ``sagemaker-runtime`` of 2017-05-13, as whole-value patterns: AWS's own are
-unanchored and would let ``a/../b`` or a line break through. Header values are limited to printable ASCII, because that
-is all an HTTP header field carries (RFC 9110 section 5.5). See
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
+See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
 """
 
 from __future__ import annotations
@@ -11,166 +8,75 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Self, TypedDict, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import ConfigDict, Field, SkipValidation, model_validator
+from pydantic import Field, SkipValidation, model_validator
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.body import BodyLike
-from sagemaker_async.aws.shapes import RequestShape, ResponseShape
+from sagemaker_async.aws.shapes import RequestShape, ResponseShape, limits
 from sagemaker_async.errors import StreamError
 
+from . import rules
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
 from .stream import EventStream
 
 __all__ = [
-    "InvokeEndpointAsyncFields",
     "InvokeEndpointAsyncRequest",
     "InvokeEndpointAsyncResponse",
-    "InvokeEndpointFields",
     "InvokeEndpointRequest",
     "InvokeEndpointResponse",
-    "InvokeEndpointWithResponseStreamFields",
     "InvokeEndpointWithResponseStreamRequest",
     "InvokeEndpointWithResponseStreamResponse",
     "NewSession",
 ]
 
-NAME = r"\A[a-zA-Z0-9](-*[a-zA-Z0-9])*\z"
-NAME_RULE = "takes letters, digits and inner hyphens"
-COMPONENT = r"\A[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?\z"
-HEADER = r"\A[ -~]*\z"
-HEADER_RULE = "takes printable ASCII, because it travels in an HTTP header"
-PRINTABLE = r"\A[!-~][ -~]*\z"
-PRINTABLE_RULE = "takes printable ASCII that does not begin with a space, because it travels in an HTTP header"
-SESSION_RULE = "is an id that an earlier answer named, or NEW_SESSION where a session is to be opened"
-STREAM_SESSION_RULE = "is an id that an earlier answer named; streams cannot open a session (NEW_SESSION)"
-SESSION = r"\A(NEW_SESSION|[a-zA-Z0-9](-*[a-zA-Z0-9])*)\z"
-LOCATION = r"\A(https|s3)://[!-.0-~]+(/[ -~]*)?\z"
-LOCATION_RULE = "is the location of the input, s3://bucket/key or https://..., percent-encoded where it is not ASCII"
-EXTENSION = r"\A[a-zA-Z0-9!_.*'()/-]+\z"
-EXTENSION_RULE = "takes letters, digits and !_.*'()/-, and no scheme such as s3:"
-FILENAME = r"\A[a-zA-Z0-9][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]*)?\z"
-FILENAME_RULE = "takes letters, digits, hyphens, underscores and at most one dot, and begins with a letter or digit"
-
-
-BUILT = ConfigDict(defer_build=False)
-"""Built at import: building the first model reads files, where pydantic looks for plugins, and a call would do it on
-the event loop. The models of the other operations are built at their first call, in about 1 ms."""
-
 
 class Invocation(RequestShape):
     """What all three operations take."""
 
-    endpoint_name: str = Field(alias="EndpointName", max_length=63, pattern=NAME, description=NAME_RULE)
-    content_type: str | None = Field(
-        default=None, alias="ContentType", max_length=1024, pattern=HEADER, description=HEADER_RULE
+    endpoint_name: Annotated[str, limits(rules.ENDPOINT_NAME)] = Field(alias="EndpointName")
+    content_type: Annotated[str | None, limits(rules.CONTENT_TYPE)] = Field(default=None, alias="ContentType")
+    accept: Annotated[str | None, limits(rules.ACCEPT)] = Field(default=None, alias="Accept")
+    custom_attributes: Annotated[str | None, limits(rules.CUSTOM_ATTRIBUTES)] = Field(
+        default=None, alias="CustomAttributes", repr=False
     )
-    accept: str | None = Field(default=None, alias="Accept", max_length=1024, pattern=HEADER, description=HEADER_RULE)
-    custom_attributes: str | None = Field(
-        default=None, alias="CustomAttributes", max_length=1024, pattern=HEADER, description=HEADER_RULE, repr=False
-    )
-    inference_id: str | None = Field(
-        default=None, alias="InferenceId", min_length=1, max_length=64, pattern=PRINTABLE, description=PRINTABLE_RULE
-    )
-
-
-class InvocationFields(TypedDict, total=False):
-    """The keywords all three operations take, in Python's spelling and in AWS's."""
-
-    endpoint_name: str
-    content_type: str | None
-    accept: str | None
-    custom_attributes: str | None
-    inference_id: str | None
-    EndpointName: str
-    ContentType: str | None
-    Accept: str | None
-    CustomAttributes: str | None
-    InferenceId: str | None
+    inference_id: Annotated[str | None, limits(rules.INFERENCE_ID)] = Field(default=None, alias="InferenceId")
 
 
 class InvokeEndpointWithResponseStreamRequest(Invocation):
     """What `InvokeEndpointWithResponseStream` takes."""
 
     body: bytes = Field(alias="Body", repr=False)
-    target_variant: str | None = Field(
-        default=None, alias="TargetVariant", max_length=63, pattern=NAME, description=NAME_RULE
+    target_variant: Annotated[str | None, limits(rules.TARGET_VARIANT)] = Field(default=None, alias="TargetVariant")
+    target_container_hostname: Annotated[str | None, limits(rules.CONTAINER_HOSTNAME)] = Field(
+        default=None, alias="TargetContainerHostname"
     )
-    target_container_hostname: str | None = Field(
-        default=None, alias="TargetContainerHostname", max_length=63, pattern=NAME, description=NAME_RULE
+    inference_component_name: Annotated[str | None, limits(rules.COMPONENT_NAME)] = Field(
+        default=None, alias="InferenceComponentName"
     )
-    inference_component_name: str | None = Field(
-        default=None, alias="InferenceComponentName", max_length=63, pattern=COMPONENT, description=NAME_RULE
-    )
-    session_id: str | None = Field(
-        default=None, alias="SessionId", max_length=256, pattern=NAME, description=STREAM_SESSION_RULE
-    )
-    prefix_aware_id: str | None = Field(
-        default=None, alias="PrefixAwareId", min_length=1, max_length=64, pattern=PRINTABLE, description=PRINTABLE_RULE
-    )
-
-
-class InvokeEndpointWithResponseStreamFields(InvocationFields, total=False):
-    """The keywords of `InvokeEndpointWithResponseStream`, in Python's spelling and in AWS's."""
-
-    body: BodyLike
-    target_variant: str | None
-    target_container_hostname: str | None
-    inference_component_name: str | None
-    session_id: str | None
-    prefix_aware_id: str | None
-    Body: BodyLike
-    TargetVariant: str | None
-    TargetContainerHostname: str | None
-    InferenceComponentName: str | None
-    SessionId: str | None
-    PrefixAwareId: str | None
+    session_id: Annotated[str | None, limits(rules.SESSION_ID)] = Field(default=None, alias="SessionId")
+    prefix_aware_id: Annotated[str | None, limits(rules.PREFIX_AWARE_ID)] = Field(default=None, alias="PrefixAwareId")
 
 
 class InvokeEndpointRequest(InvokeEndpointWithResponseStreamRequest):
     """What `InvokeEndpoint` takes: all that a stream takes, and more."""
 
-    model_config = BUILT
-
-    session_id: str | None = Field(
-        default=None, alias="SessionId", max_length=256, pattern=SESSION, description=SESSION_RULE
+    session_id: Annotated[str | None, limits(rules.SESSION_ID_OR_NEW)] = Field(default=None, alias="SessionId")
+    target_model: Annotated[str | None, limits(rules.TARGET_MODEL)] = Field(default=None, alias="TargetModel")
+    enable_explanations: Annotated[str | None, limits(rules.ENABLE_EXPLANATIONS)] = Field(
+        default=None, alias="EnableExplanations"
     )
-    target_model: str | None = Field(
-        default=None, alias="TargetModel", min_length=1, max_length=1024, pattern=PRINTABLE, description=PRINTABLE_RULE
-    )
-    enable_explanations: str | None = Field(
-        default=None, alias="EnableExplanations", min_length=1, max_length=64, pattern=HEADER, description=HEADER_RULE
-    )
-
-
-class InvokeEndpointFields(InvokeEndpointWithResponseStreamFields, total=False):
-    """The keywords of `InvokeEndpoint`, in Python's spelling and in AWS's."""
-
-    target_model: str | None
-    enable_explanations: str | None
-    TargetModel: str | None
-    EnableExplanations: str | None
 
 
 class InvokeEndpointAsyncRequest(Invocation):
     """What `InvokeEndpointAsync` takes."""
 
     body: bytes | None = Field(default=None, alias="Body", repr=False)
-    input_location: str | None = Field(
-        default=None, alias="InputLocation", min_length=1, max_length=1024, pattern=LOCATION, description=LOCATION_RULE
+    input_location: Annotated[str | None, limits(rules.INPUT_LOCATION)] = Field(default=None, alias="InputLocation")
+    s3_output_path_extension: Annotated[str | None, limits(rules.OUTPUT_PATH_EXTENSION)] = Field(
+        default=None, alias="S3OutputPathExtension"
     )
-    s3_output_path_extension: str | None = Field(
-        default=None,
-        alias="S3OutputPathExtension",
-        min_length=1,
-        max_length=512,
-        pattern=EXTENSION,
-        description=EXTENSION_RULE,
-    )
-    filename: str | None = Field(
-        default=None, alias="Filename", min_length=1, max_length=32, pattern=FILENAME, description=FILENAME_RULE
-    )
+    filename: Annotated[str | None, limits(rules.FILENAME)] = Field(default=None, alias="Filename")
     request_ttl_seconds: int | None = Field(default=None, alias="RequestTTLSeconds", ge=60, le=21600, strict=True)
     invocation_timeout_seconds: int | None = Field(
         default=None, alias="InvocationTimeoutSeconds", ge=1, le=3600, strict=True
@@ -188,23 +94,6 @@ class InvokeEndpointAsyncRequest(Invocation):
         return self
 
 
-class InvokeEndpointAsyncFields(InvocationFields, total=False):
-    """The keywords of `InvokeEndpointAsync`, in Python's spelling and in AWS's."""
-
-    body: BodyLike | None
-    input_location: str | None
-    s3_output_path_extension: str | None
-    filename: str | None
-    request_ttl_seconds: int | None
-    invocation_timeout_seconds: int | None
-    Body: BodyLike | None
-    InputLocation: str | None
-    S3OutputPathExtension: str | None
-    Filename: str | None
-    RequestTTLSeconds: int | None
-    InvocationTimeoutSeconds: int | None
-
-
 E = TypeVar("E")
 Handler = Callable[[E], Awaitable[object] | object]
 
@@ -220,8 +109,6 @@ class NewSession(NamedTuple):
 
 class InvokeEndpointResponse(ResponseShape):
     """What `InvokeEndpoint` answers."""
-
-    model_config = BUILT
 
     body: bytes = Field(alias="Body", repr=False)
     content_type: str | None = Field(default=None, alias="ContentType")

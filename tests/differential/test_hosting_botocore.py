@@ -19,11 +19,11 @@ from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.protocols import build_request, parse_response
-from sagemaker_async.aws.shapes import ResponseMetadata, aws_names, validate_request
+from sagemaker_async.aws.shapes import aws_names, fields_of, validate_request
 from sagemaker_async.hosting import generate, names, shapes
-from sagemaker_async.hosting.loading import load
-from sagemaker_async.hosting.operations import OPERATIONS, SAGEMAKER
+from sagemaker_async.hosting.operations import OPERATIONS, SAGEMAKER, modelled
 from sagemaker_async.hosting.patterns import translated
 from sagemaker_async.hosting.waiting import WAIT_RULES
 
@@ -142,7 +142,7 @@ def test_what_is_checked_in_is_what_the_generator_writes(name: str, generated: d
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_member_of_botocores_version_is_there_with_its_bounds(name: str) -> None:
-    operation = load(name)
+    operation = modelled(name)
     theirs = SERVICE.operation_model(name)
     for ours, shape in ((operation.request, theirs.input_shape), (operation.response, theirs.output_shape)):
         members = dict(shape.members) if shape is not None else {}
@@ -303,7 +303,7 @@ QUICK = settings(
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_random_inputs_serialise_as_botocores(name: str) -> None:
-    operation = load(name)
+    operation = modelled(name)
     model = SERVICE.operation_model(name)
 
     @QUICK
@@ -311,7 +311,9 @@ def test_random_inputs_serialise_as_botocores(name: str) -> None:
     def check(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
         theirs, ours = pair
         expected = SERIALIZER.serialize_to_request(theirs, model)
-        request = build_request(operation, validate_request(operation.request, name, ours), "https://host", "", {})
+        request = build_request(
+            operation, fields_of(validate_request(operation.request, name, ours)), "https://host", "", {}
+        )
         assert json.loads(request.body) == json.loads(expected["body"])
         assert (request.method, request.target) == (expected["method"], expected["url_path"])
         assert dict(request.headers) == expected["headers"]
@@ -352,7 +354,7 @@ def outputs(draw: st.DrawFn, shape: Any) -> Any:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_random_outputs_parse_as_botocores(name: str) -> None:
-    operation = load(name)
+    operation = modelled(name)
     shape = SERVICE.operation_model(name).output_shape
 
     @QUICK

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from sagemaker_async import Credentials, Predictor, RetryConfig, Session
 from sagemaker_async.deserializers import JSONDeserializer
+from sagemaker_async.errors import RequestValidationError
 from sagemaker_async.iterators import LineIterator
 from sagemaker_async.serializers import JSONSerializer
 
@@ -85,6 +86,16 @@ async def call_everything(session: Session, file: BinaryIO) -> None:
     await asyncio.gather(*(predictor.predict({"call": number}) for number in range(20)))
 
 
+async def be_refused(session: Session) -> None:
+    """The first refusal, which wants the models."""
+    refused = False
+    try:
+        await Predictor("echo", session).predict(b"x", target_variant="no/name")
+    except RequestValidationError:
+        refused = True
+    assert refused
+
+
 def block() -> None:
     Path(__file__).read_bytes()
     with socket.socket() as listener, socket.socket() as client:
@@ -99,6 +110,7 @@ async def main() -> None:
     watch = Watch()
     with Path(__file__).open("rb") as file, watch:
         async with Session(retry=RetryConfig(base_delay=0), **options) as session:
+            await be_refused(session)
             await call_everything(session, file)
             if "block" in asked:
                 block()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.protocols import build_request, parse_response
-from sagemaker_async.aws.shapes import ResponseMetadata, validate_request
+from sagemaker_async.aws.shapes import fields_of, validate_request
 from sagemaker_async.errors import RequestValidationError, ResponseError
-from sagemaker_async.hosting.loading import load
-from sagemaker_async.hosting.operations import OPERATIONS
+from sagemaker_async.hosting.operations import OPERATIONS, modelled
 from sagemaker_async.hosting.waiting import Pace
 
 METADATA = ResponseMetadata("id", 200, {}, ())
@@ -34,7 +34,7 @@ def test_unknown_members_and_values_survive_a_round_trip(top: Any, nested: Any, 
         "EndpointStatus": status,
         "ProductionVariants": [{**nested, "VariantName": "v"}],
     }
-    response = parse_response(load("DescribeEndpoint"), {}, json.dumps(members).encode(), METADATA)
+    response = parse_response(modelled("DescribeEndpoint"), {}, json.dumps(members).encode(), METADATA)
     assert response.model_dump(by_alias=True, exclude_unset=True) == members
 
 
@@ -49,16 +49,18 @@ def test_what_was_answered_is_sent_back_unchanged(variant: Any, routing: Any) ->
         "RoutingConfig": {**routing, "RoutingStrategy": "NEWER"},
     }
     members = {"ProductionVariants": [variant]}
-    old = parse_response(load("DescribeEndpointConfig"), {}, json.dumps(members).encode(), METADATA)
-    operation = load("CreateEndpointConfig")
+    old = parse_response(modelled("DescribeEndpointConfig"), {}, json.dumps(members).encode(), METADATA)
+    operation = modelled("CreateEndpointConfig")
     fields = {"endpoint_config_name": "new", "production_variants": old.production_variants}
-    request = build_request(operation, validate_request(operation.request, "C", fields), "https://host", "", {})
+    request = build_request(
+        operation, fields_of(validate_request(operation.request, "C", fields)), "https://host", "", {}
+    )
     assert json.loads(request.body)["ProductionVariants"] == [variant]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_whatever_comes_is_a_response_or_a_response_error(name: str) -> None:
-    operation = load(name)
+    operation = modelled(name)
     aliases = [field.alias for field in operation.response.model_fields.values() if field.alias]
 
     @settings(max_examples=15, deadline=None, database=None)
@@ -75,7 +77,7 @@ def test_whatever_comes_is_a_response_or_a_response_error(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_whatever_is_handed_in_is_sent_or_refused_in_our_words(name: str) -> None:
-    operation = load(name)
+    operation = modelled(name)
     names = list(operation.request.model_fields)
 
     @settings(max_examples=15, deadline=None, database=None)
@@ -83,7 +85,7 @@ def test_whatever_is_handed_in_is_sent_or_refused_in_our_words(name: str) -> Non
     def check(fields: dict[str, Any]) -> None:
         try:
             shape = validate_request(operation.request, name, fields)
-            body = build_request(operation, shape, "https://host", "", {}).body
+            body = build_request(operation, fields_of(shape), "https://host", "", {}).body
         except RequestValidationError:
             return
         assert isinstance(json.loads(body), dict)

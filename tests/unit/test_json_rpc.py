@@ -9,7 +9,9 @@ from typing import Any
 import pydantic
 import pytest
 
+from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import EndpointRules
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation, Service
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.aws.protocols import build_request, parse_response, service_error
@@ -19,11 +21,11 @@ from sagemaker_async.aws.protocols.structures import (
     ResponseStructure,
     Timestamp,
 )
+from sagemaker_async.aws.rules import unchecked_fields
 from sagemaker_async.aws.shapes import (
     RequestShape,
-    ResponseMetadata,
     ResponseShape,
-    unvalidated_request,
+    fields_of,
     validate_request,
 )
 from sagemaker_async.errors import (
@@ -72,13 +74,13 @@ SERVICE = Service(
     target_prefix="Things_2017",
     errors={"ResourceNotFound": ResourceNotFound},
 )
-OPERATION = Operation(name="MakeThing", service=SERVICE, request=ThingRequest, response=ThingResponse)
+OPERATION = Operation(name="MakeThing", service=SERVICE, shapes=DeferredShapes.of(ThingRequest, ThingResponse))
 METADATA = ResponseMetadata("id", 200, {}, ())
 
 
 def sent(**fields: Any) -> Any:
     shape = validate_request(ThingRequest, "MakeThing", fields)
-    return json.loads(build_request(OPERATION, shape, "https://host", "", {}).body)
+    return json.loads(build_request(OPERATION, fields_of(shape), "https://host", "", {}).body)
 
 
 def answered(members: Any) -> Any:
@@ -87,7 +89,7 @@ def answered(members: Any) -> Any:
 
 def test_a_request_names_its_operation_in_a_header_field_and_goes_to_one_path() -> None:
     shape = validate_request(ThingRequest, "MakeThing", {})
-    request = build_request(OPERATION, shape, "https://host", "/base", {"User-Agent": "us"})
+    request = build_request(OPERATION, fields_of(shape), "https://host", "/base", {"User-Agent": "us"})
     assert request == (
         "POST",
         "https://host",
@@ -169,10 +171,9 @@ def test_blobs_are_base64() -> None:
 
 
 def test_unchecked_requests_are_renamed_all_the_same() -> None:
-    shape = unvalidated_request(
-        ThingRequest, "MakeThing", {"leaf": {"name": "much too long"}, "Leaves": [{"Name": "a", "nope": 1}]}, ()
-    )
-    request = build_request(OPERATION, shape, "https://host", "", {})
+    values = {"leaf": {"name": "much too long"}, "Leaves": [{"Name": "a", "nope": 1}]}
+    fields = unchecked_fields("MakeThing", OPERATION.names, values, ())
+    request = build_request(OPERATION, fields, "https://host", "", {})
     assert json.loads(request.body) == {"Leaf": {"Name": "much too long"}, "Leaves": [{"Name": "a", "nope": 1}]}
 
 
@@ -186,9 +187,9 @@ def test_unchecked_requests_are_renamed_all_the_same() -> None:
     ],
 )
 def test_unchecked_values_that_are_no_json_are_refused_with_their_place(value: Any, rule: str) -> None:
-    shape = unvalidated_request(ThingRequest, "MakeThing", {"by_name": value}, ())
+    fields = unchecked_fields("MakeThing", OPERATION.names, {"by_name": value}, ())
     with pytest.raises(RequestValidationError, match=rule) as caught:
-        build_request(OPERATION, shape, "https://host", "", {})
+        build_request(OPERATION, fields, "https://host", "", {})
     assert caught.value.problems[0].field.startswith("ByName")
 
 

@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 from sagemaker_async.aws import call as call_module
 from sagemaker_async.aws import pipeline as pipeline_module
 from sagemaker_async.aws.credentials import CredentialCache
+from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.http import HTTPRequest, Progress
 from sagemaker_async.aws.interceptors import Interceptor, InterceptorChain
@@ -61,8 +62,7 @@ DESCRIBE = Operation(
     name="Describe",
     service=SAGEMAKER_RUNTIME,
     path="/describe",
-    request=InvokeEndpointRequest,
-    response=InvokeEndpointResponse,
+    shapes=DeferredShapes.of(InvokeEndpointRequest, InvokeEndpointResponse),
     repeatable=True,
 )
 

@@ -9,11 +9,13 @@ import pytest
 from multidict import CIMultiDict
 from pydantic import Field
 
+from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import EndpointRules
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation, Service
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.aws.protocols import build_request, error_facts, parse_response, request_id, service_error, shown
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata, ResponseShape
+from sagemaker_async.aws.shapes import RequestShape, ResponseShape, fields_of
 from sagemaker_async.errors import (
     AccessDeniedError,
     ExpiredTokenError,
@@ -56,21 +58,22 @@ OPERATION = Operation(
     name="Ask",
     service=SERVICE,
     path="/things/{name}/parts/{part}",
-    request=Ask,
-    response=Answer,
+    shapes=DeferredShapes.of(Ask, Answer),
     request_headers={"kind": "X-Kind", "count": "X-Count"},
     request_body="body",
     response_headers={"Place": "X-Place"},
     errors={"ModelError": ModelError},
 )
 BLOB = Operation(
-    name="Fetch", service=SERVICE, path="/", request=Ask, response=Blob, response_body="Body", method="GET"
+    name="Fetch", service=SERVICE, path="/", shapes=DeferredShapes.of(Ask, Blob), response_body="Body", method="GET"
 )
 METADATA = ResponseMetadata("id", 200, {}, ())
 
 
 def built(**fields: Any) -> Any:
-    return build_request(OPERATION, Ask(Name="n", **fields), "https://service.example", "", {"User-Agent": "a"})
+    return build_request(
+        OPERATION, fields_of(Ask(Name="n", **fields)), "https://service.example", "", {"User-Agent": "a"}
+    )
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ def test_what_is_not_given_is_not_sent() -> None:
 
 def test_a_base_path_comes_first_and_the_common_headers_are_not_changed() -> None:
     common = {"User-Agent": "a"}
-    request = build_request(OPERATION, Ask(Name="n", Part="p", Kind="k"), "https://h", "/base", common)
+    request = build_request(OPERATION, fields_of(Ask(Name="n", Part="p", Kind="k")), "https://h", "/base", common)
     assert (request.target, common) == ("/base/things/n/parts/p", {"User-Agent": "a"})
 
 

@@ -9,17 +9,20 @@ from typing import Any
 import pydantic
 import pytest
 
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata, aws_names, validate_request
+from sagemaker_async.aws.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes import RequestShape, aws_names, validate_request
 from sagemaker_async.errors import RequestValidationError
-from sagemaker_async.runtime import shapes
-from sagemaker_async.runtime.shapes import (
+from sagemaker_async.runtime import fields as keywords
+from sagemaker_async.runtime.fields import (
     InvokeEndpointAsyncFields,
+    InvokeEndpointFields,
+    InvokeEndpointWithResponseStreamFields,
+)
+from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncRequest,
     InvokeEndpointAsyncResponse,
-    InvokeEndpointFields,
     InvokeEndpointRequest,
     InvokeEndpointResponse,
-    InvokeEndpointWithResponseStreamFields,
     InvokeEndpointWithResponseStreamRequest,
 )
 
@@ -239,7 +242,7 @@ def test_keyword_classes_have_each_field_in_both_spellings_with_one_type(
     fields: Any, shape: type[RequestShape]
 ) -> None:
     names = aws_names(shape)
-    hints = typing.get_type_hints(fields, vars(shapes))
+    hints = typing.get_type_hints(fields, vars(keywords))
     assert set(hints) == set(names) | set(names.values())
     for python_name, aws_name in names.items():
         assert hints[python_name] == hints[aws_name], python_name

@@ -9,12 +9,11 @@ import pytest
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes import (
     RequestShape,
-    ResponseMetadata,
     ResponseShape,
     aws_names,
-    unvalidated_request,
     validate_request,
 )
 from sagemaker_async.errors import FieldProblem, RequestValidationError
@@ -126,14 +125,6 @@ def test_requests_are_frozen() -> None:
 
 def test_aws_names_are_by_python_name() -> None:
     assert aws_names(Inner) == {"deep_name": "DeepName"}
-
-
-def test_unvalidated_requests_take_anything_but_a_missing_part_of_the_path() -> None:
-    shape = unvalidated_request(Request, "Operate", {"Name": "1", "count": "many"}, ["name"])
-    assert (shape.name, shape.count, shape.secret) == ("1", "many", None)
-    for values in ({}, {"name": ""}, {"Name": 3}):
-        with pytest.raises(RequestValidationError, match="is required, as a non-empty str"):
-            unvalidated_request(Request, "Operate", values, ["name"])
 
 
 class Response(ResponseShape):

@@ -22,9 +22,9 @@ LAYERS: list[tuple[str, ...]] = [
     ("config", "errors"),
     ("framing", "codecs", "dialects"),
     (
-        "aws.body", "aws.canonical", "aws.endpoints", "aws.eventstream", "aws.eventstream_headers", "aws.http",
-        "aws.operation", "aws.outcomes", "aws.partition_table", "aws.partitions", "aws.protocols", "aws.shapes",
-        "aws.sigv4",
+        "aws.body", "aws.canonical", "aws.deferred", "aws.endpoints", "aws.eventstream", "aws.eventstream_headers",
+        "aws.http", "aws.metadata", "aws.operation", "aws.outcomes", "aws.partition_table", "aws.partitions",
+        "aws.protocols", "aws.rules", "aws.shapes", "aws.sigv4",
     ),
     ("aws.transport",),
     ("aws",),
@@ -49,6 +49,7 @@ PURE = [
     "aws.eventstream",
     "aws.eventstream_headers",
     "aws.http",
+    "aws.metadata",
     "aws.operation",
     "aws.outcomes",
     "aws.partition_table",
@@ -56,10 +57,12 @@ PURE = [
     "aws.protocols",
     "aws.ratelimit",
     "aws.retries",
+    "aws.rules",
     "aws.shapes",
     "aws.sigv4",
     "runtime.events",
     "runtime.operations",
+    "runtime.rules",
 ]
 IMPURE = {"codecs.offload"}
 """Runs the pure ones in a thread."""

@@ -1,21 +1,23 @@
-"""The wire protocols: a request shape becomes an HTTP request, an HTTP response becomes a response or an error.
+"""The wire protocols: a request's fields become an HTTP request, an HTTP response becomes a response or an error.
 
-`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. Pure: values in, values out; nothing here
-awaits, sends, signs or reads a clock. An HTTP response that breaks the protocol raises `ResponseError`, whatever bytes
-it holds.
+`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. Each is imported when it is first wanted; who
+must not be kept waiting calls `load_protocol` before, in a thread. Pure: values in, values out; nothing here awaits,
+sends, signs or reads a clock. An HTTP response that breaks the protocol raises `ResponseError`, whatever bytes it
+holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata
 from sagemaker_async.errors import ServiceError
 
-from . import json_rpc, query, rest_json
 from .answers import shown
 from .errors import COMMON_ERRORS, ERRORS_BY_STATUS, REQUEST_ID_HEADERS, ErrorFacts, error_facts, error_of, request_id
 
@@ -26,6 +28,7 @@ __all__ = [
     "ErrorFacts",
     "build_request",
     "error_facts",
+    "load_protocol",
     "parse_response",
     "request_id",
     "service_error",
@@ -33,24 +36,49 @@ __all__ = [
 ]
 
 
-class _Protocol(NamedTuple):
-    build_request: Callable[[Operation, RequestShape, str, str, Mapping[str, str]], HTTPRequest]
-    parse_response: Callable[[Operation, Mapping[str, str], Any, ResponseMetadata], Any]
-    error_facts: Callable[[Mapping[str, str], bytes], ErrorFacts]
+class _Protocol(Protocol):
+    """What each protocol's module has."""
+
+    def build_request(
+        self,
+        operation: Operation,
+        fields: Mapping[str, Any],
+        origin: str,
+        base_path: str,
+        headers: Mapping[str, str],
+        /,
+    ) -> HTTPRequest: ...
+
+    def parse_response(
+        self, operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata, /
+    ) -> Any: ...
+
+    def error_facts(self, headers: Mapping[str, str], body: bytes, /) -> ErrorFacts: ...
 
 
-_PROTOCOLS = {
-    "rest-json": _Protocol(rest_json.build_request, rest_json.parse_response, error_facts),
-    "json-rpc": _Protocol(json_rpc.build_request, json_rpc.parse_response, error_facts),
-    "query": _Protocol(query.build_request, query.parse_response, query.error_facts),
-}
+@functools.cache
+def load_protocol(name: str) -> _Protocol:
+    """Return the module of a protocol. Blocks the first time."""
+    return cast("_Protocol", import_module(f".{name.replace('-', '_')}", __package__))
 
 
 def build_request(
-    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+    operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
 ) -> HTTPRequest:
-    """Return the request of one call, complete but for what each attempt adds."""
-    return _PROTOCOLS[operation.service.protocol].build_request(operation, shape, origin, base_path, common_headers)
+    """Return the request of one call, complete but for what each attempt adds.
+
+    Args:
+        operation: what is called.
+        fields: its fields by Python names.
+        origin: where it goes.
+        base_path: what comes before the operation's path.
+        common_headers: the header fields of all requests.
+
+    Raises:
+        RequestValidationError: a value that nobody has checked cannot be written.
+    """
+    protocol = load_protocol(operation.service.protocol)
+    return protocol.build_request(operation, fields, origin, base_path, common_headers)
 
 
 def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:
@@ -65,10 +93,10 @@ def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, 
     Raises:
         ResponseError: the answer lacks what it must have, or the body is not what the protocol makes it.
     """
-    return _PROTOCOLS[operation.service.protocol].parse_response(operation, headers, body, metadata)
+    return load_protocol(operation.service.protocol).parse_response(operation, headers, body, metadata)
 
 
 def service_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
     """Return the exception that an answer with an error status is."""
-    facts = _PROTOCOLS[operation.service.protocol].error_facts(headers, body)
+    facts = load_protocol(operation.service.protocol).error_facts(headers, body)
     return error_of(operation, status, headers, body, facts)

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pydantic
-
 from sagemaker_async.aws.operation import Operation
 from sagemaker_async.errors import ResponseError
 
@@ -43,9 +41,11 @@ def validated(operation: Operation, fields: Mapping[str, Any], status: int) -> A
     Raises:
         ResponseError: a field is missing or of the wrong type.
     """
+    from pydantic import ValidationError  # which the shape has imported
+
     try:
         return operation.response.model_validate(fields)
-    except pydantic.ValidationError as error:
+    except ValidationError as error:
         wrong = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
     raise ResponseError(f"the answer's {wrong} is missing or of the wrong type", status)
 

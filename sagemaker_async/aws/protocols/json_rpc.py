@@ -19,20 +19,21 @@ from typing import Any
 import pydantic
 
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata
 from sagemaker_async.errors import FieldProblem, RequestValidationError
 
 from .answers import json_object, validated
+from .errors import error_facts
 from .structures import RequestStructure, renamed
 
-__all__ = ["CONTENT_TYPE", "build_request", "document", "parse_response"]
+__all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
 def build_request(
-    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+    operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
 ) -> HTTPRequest:
     """Return the request of one call, complete but for what each attempt adds.
 
@@ -44,7 +45,7 @@ def build_request(
         "Content-Type": CONTENT_TYPE,
         "X-Amz-Target": f"{operation.service.target_prefix}.{operation.name}",
     }
-    body = json.dumps(document(operation.name, shape), separators=(",", ":")).encode()
+    body = json.dumps(_document(operation, fields), separators=(",", ":")).encode()
     return HTTPRequest("POST", origin, base_path + operation.path, headers, body)
 
 
@@ -61,26 +62,24 @@ def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def document(operation_name: str, shape: RequestShape) -> dict[str, Any]:
-    """Return a request as what `json.dumps` takes, under AWS's names.
-
-    Raises:
-        RequestValidationError: a value cannot be JSON.
-    """
+def _document(operation: Operation, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as what `json.dumps` takes, under AWS's names."""
     problems: list[FieldProblem] = []
-    members: dict[str, Any] = _structure(shape, "", problems)
+    document = _members(renamed(operation.request, fields), "", problems)
     if problems:
-        raise RequestValidationError(operation_name, problems)
-    return members
+        raise RequestValidationError(operation.name, problems)
+    return document
+
+
+def _members(members: Mapping[str, Any], path: str, problems: list[FieldProblem]) -> dict[str, Any]:
+    return {name: _json(value, f"{path}{name}", problems) for name, value in members.items()}
 
 
 def _structure(shape: pydantic.BaseModel, path: str, problems: list[FieldProblem]) -> dict[str, Any]:
-    kind = type(shape)
-    given: dict[str, Any] = {**shape.__dict__, **(shape.model_extra or {})}
-    members = renamed(kind, {name: given[name] for name in given if given[name] is not None})
+    members = renamed(type(shape), {**shape.__dict__, **(shape.model_extra or {})})
     if isinstance(shape, RequestStructure):
         members |= shape.newer_members
-    return {name: _json(value, f"{path}{name}", problems) for name, value in members.items()}
+    return _members(members, path, problems)
 
 
 def _json(value: Any, path: str, problems: list[FieldProblem]) -> Any:

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from xml.parsers import expat
 
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata, aws_names
 from sagemaker_async.errors import ResponseError
 
 from .answers import shown, validated
@@ -27,12 +27,12 @@ CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 def build_request(
-    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+    operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
 ) -> HTTPRequest:
     """Return the request of one call, complete but for what each attempt adds."""
-    names = aws_names(operation.request)
+    names = operation.names
     form = {"Action": operation.name, "Version": operation.service.api_version}
-    form |= {names[field]: str(value) for field, value in shape.__dict__.items() if value is not None}
+    form |= {names[field]: str(value) for field, value in fields.items() if value is not None}
     headers = {**common_headers, "Content-Type": CONTENT_TYPE}
     return HTTPRequest("POST", origin, base_path + operation.path, headers, urlencode(form).encode())
 

@@ -10,26 +10,26 @@ from typing import Any
 
 from sagemaker_async.aws.canonical import encode_segment
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.shapes import RequestShape, ResponseMetadata
 
 from .answers import json_object, validated
+from .errors import error_facts
 
-__all__ = ["build_request", "parse_response"]
+__all__ = ["build_request", "error_facts", "parse_response"]
 
 
 def build_request(
-    operation: Operation, shape: RequestShape, origin: str, base_path: str, common_headers: Mapping[str, str]
+    operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
 ) -> HTTPRequest:
     """Return the request of one call, complete but for what each attempt adds."""
     headers = dict(common_headers)
-    given = shape.__dict__
     for field, name in operation.request_headers.items():
-        value = given.get(field)
+        value = fields.get(field)
         if value is not None:
             headers[name] = value if isinstance(value, str) else str(value)
-    body = given.get(operation.request_body) if operation.request_body is not None else b""
-    path = operation.path.format_map({name: encode_segment(given[name]) for name in operation.path_fields})
+    body = fields.get(operation.request_body) if operation.request_body is not None else b""
+    path = operation.path.format_map({name: encode_segment(fields[name]) for name in operation.path_fields})
     return HTTPRequest(operation.method, origin, base_path + path, headers, body or b"")
 
 
