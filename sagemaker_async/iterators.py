@@ -29,7 +29,7 @@ What can be done about an error, all of which are `StreamError`:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from typing import Any, TypedDict
 
 from .dialects import Dialect, Token
@@ -47,7 +47,7 @@ from .framing import (
     TextSplitter,
     TokenSplitter,
 )
-from .stream_iterator import SplitterIterator, StreamIterator
+from .stream_iterator import ByteIterator, SplitterIterator, StreamIterator
 
 __all__ = [
     "ByteIterator",
@@ -61,17 +61,6 @@ __all__ = [
     "Token",
     "TokenIterator",
 ]
-
-
-class ByteIterator(StreamIterator[bytes]):
-    """Yield the bytes of each payload part as it came; where parts are cut means nothing."""
-
-    def split(self, data: bytes, /) -> Iterable[bytes]:
-        return (data,)
-
-    def _take(self, parts: list[bytes]) -> None:
-        self._bytes_received += sum(map(len, parts))
-        self.ready.extend(parts)
 
 
 class LineIterator(SplitterIterator[bytes]):

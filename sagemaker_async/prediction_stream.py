@@ -14,33 +14,29 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
 from .aws.metadata import ResponseMetadata
 from .errors import ConcurrentReadError, ConfigurationError, StreamClosedError, StreamConsumedError
-from .iterators import (
-    BufferOptions,
-    JSONIterator,
-    LineIterator,
-    LineOptions,
-    ServerSentEvent,
-    SSEIterator,
-    SSEOptions,
-    StreamIterator,
-    TextIterator,
-    TextOptions,
-    Token,
-    TokenIterator,
-    TokenOptions,
-)
-from .runtime.client import ResponseStreamCall
+from .stream_iterator import StreamIterator
 
 if TYPE_CHECKING:
+    from .iterators import (
+        BufferOptions,
+        LineOptions,
+        ServerSentEvent,
+        SSEOptions,
+        TextOptions,
+        Token,
+        TokenOptions,
+    )
+    from .runtime.client import StreamHead
     from .runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
 __all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "check_iterator"]
@@ -51,6 +47,9 @@ R = TypeVar("R")
 
 IteratorFactory = Callable[[Any], AsyncIterable[T]]
 """An iterator class or factory: takes the event stream, returns an asynchronous iterable of records."""
+
+_ITERATORS = f"{__package__}.iterators"
+"""Imported in a thread when the first stream is opened, if nobody did before: a prediction has no use for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,7 @@ class PredictionStream(Generic[T]):
         "__weakref__",
         "_closed",
         "_ended",
+        "_head",
         "_iterated",
         "_make_iterator",
         "_opener",
@@ -82,19 +82,18 @@ class PredictionStream(Generic[T]):
         "_reading",
         "_ready",
         "_records",
-        "_response",
         "_send",
         "_started",
     )
 
-    def __init__(self, send: Callable[[], ResponseStreamCall], iterator: IteratorFactory[T]) -> None:
-        self._send: Callable[[], ResponseStreamCall] | None = send
+    def __init__(self, send: Callable[[], Awaitable[StreamHead]], iterator: IteratorFactory[T]) -> None:
+        self._send: Callable[[], Awaitable[StreamHead]] | None = send
         self._make_iterator = iterator
-        self._response: InvokeEndpointWithResponseStreamResponse | None = None
+        self._head: StreamHead | None = None
         self._records: AsyncIterator[T] | None = None
         self._read: AsyncIterator[T] | None = None
         self._opener: asyncio.Task[Any] | None = None
-        self._ready: deque[T] = deque()
+        self._ready: list[T] = []
         self._iterated = False
         self._started = False
         self._reading = False
@@ -102,28 +101,30 @@ class PredictionStream(Generic[T]):
         self._closed = False
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed or self._ended else "new" if self._response is None else "open"
+        state = "closed" if self._closed or self._ended else "new" if self._head is None else "open"
         return f"<PredictionStream, {state}>"
 
     @property
     def response(self) -> InvokeEndpointWithResponseStreamResponse | None:
-        """The head of the answer, once the stream is open, with the custom attributes among its fields."""
-        return self._response
+        """The head of the answer, once the stream is open, with the custom attributes among its fields.
+
+        It is made when it is first asked for, and the first one of a program has its model imported.
+        """
+        return None if self._head is None else self._head.response()
 
     @property
     def metadata(self) -> StreamMetadata | None:
         """Variant, content type, request id, status, headers and attempts, once the stream is open."""
-        response = self._response
-        if response is None:
+        if self._head is None:
             return None
-        head = response.metadata
+        head = self._head.metadata
         return StreamMetadata(
             request_id=head.request_id,
             status=head.status,
             headers=head.headers,
             attempts=head.attempts,
-            content_type=response.content_type,
-            variant=response.invoked_production_variant,
+            content_type=self._head.field("ContentType"),
+            variant=self._head.field("InvokedProductionVariant"),
         )
 
     @property
@@ -141,23 +142,23 @@ class PredictionStream(Generic[T]):
 
     def lines(self, **options: Unpack[LineOptions]) -> PredictionStream[bytes]:
         """Read the stream as lines, instead of what it was made to yield; see `LineIterator` for the options."""
-        return self._as(partial(LineIterator, **options))
+        return self._as(partial(_made, "LineIterator", options))
 
     def text(self, **options: Unpack[TextOptions]) -> PredictionStream[str]:
         """Read the stream as text; see `TextIterator` for the options."""
-        return self._as(partial(TextIterator, **options))
+        return self._as(partial(_made, "TextIterator", options))
 
     def json(self, **options: Unpack[BufferOptions]) -> PredictionStream[Any]:
         """Read the stream as JSON values, one after the other or one a line; see `JSONIterator` for the options."""
-        return self._as(partial(JSONIterator, **options))
+        return self._as(partial(_made, "JSONIterator", options))
 
     def sse(self, **options: Unpack[SSEOptions]) -> PredictionStream[ServerSentEvent]:
         """Read the stream as server-sent events; see `SSEIterator` for the options."""
-        return self._as(partial(SSEIterator, **options))
+        return self._as(partial(_made, "SSEIterator", options))
 
     def tokens(self, **options: Unpack[TokenOptions]) -> PredictionStream[Token]:
         """Read the stream as tokens, whatever the container's dialect; see `TokenIterator` for the options."""
-        return self._as(partial(TokenIterator, **options))
+        return self._as(partial(_made, "TokenIterator", options))
 
     def _as(self, make_iterator: IteratorFactory[R]) -> PredictionStream[R]:
         """Return this very stream, with other records: there is one connection, and one that closes it."""
@@ -165,7 +166,7 @@ class PredictionStream(Generic[T]):
             raise StreamConsumedError("this stream is being read already; say how to read it before reading it")
         stream = cast("PredictionStream[R]", self)
         stream._make_iterator = make_iterator
-        if stream._response is not None:
+        if stream._head is not None:
             stream._make_records()
         return stream
 
@@ -186,8 +187,8 @@ class PredictionStream(Generic[T]):
             raise _closed_error()
         if self._opener is not None:
             raise ConcurrentReadError("two tasks open one stream at the same time; give each task its own")
-        if self._response is None:
-            self._response = await self._send_from(asyncio.current_task())
+        if self._head is None:
+            self._head = await self._send_from(asyncio.current_task())
             try:
                 self._make_records()
             except BaseException:
@@ -196,19 +197,24 @@ class PredictionStream(Generic[T]):
         return self
 
     def _make_records(self) -> None:
-        assert self._response is not None
-        self._records = self._read = _records_of(self._make_iterator(self._response.body), self._make_iterator)
-        if isinstance(self._records, StreamIterator):
-            self._ready = self._records.ready
+        assert self._head is not None
+        records = self._make_iterator(self._head.body)
+        if isinstance(records, StreamIterator):
+            self._ready = records.ready
+            self._records = self._read = records
+        else:
+            self._records = self._read = _records_of(records, self._make_iterator)
 
-    async def _send_from(self, opener: asyncio.Task[Any] | None) -> InvokeEndpointWithResponseStreamResponse:
+    async def _send_from(self, opener: asyncio.Task[Any] | None) -> StreamHead:
         """Send the request; `aclose` cancels the task that does so, as `asyncio.timeout` would."""
         cancelling = opener.cancelling() if opener is not None else 0
         self._opener = opener
         send, self._send = self._send, None  # for it holds the request, whose body may be large
         assert send is not None
         try:
-            response = await send()
+            if _ITERATORS not in sys.modules:
+                await asyncio.to_thread(import_module, _ITERATORS)
+            head = await send()
         except BaseException as error:
             interrupted, self._closed = self._closed, True
             only_by_us = interrupted and opener is not None and opener.uncancel() <= cancelling
@@ -218,12 +224,9 @@ class PredictionStream(Generic[T]):
         finally:
             self._opener = None
         if self._closed:  # and the cancellation was swallowed on its way
-            response.body.close()
+            head.body.close()
             raise _closed_while_opening()
-        if response.error is not None:  # there is no response to hand it over with
-            self._closed = True
-            raise response.error
-        return response
+        return head
 
     def __await__(self) -> Generator[Any, Any, Self]:
         return self.open().__await__()
@@ -246,7 +249,7 @@ class PredictionStream(Generic[T]):
 
     async def __anext__(self) -> T:
         if self._ready:  # most tokens come in company: these need no waiting and no further coroutine
-            return self._ready.popleft()
+            return self._ready.pop()
         if self._reading:
             raise ConcurrentReadError("two tasks read from one stream at the same time; give each task its own")
         if self._closed:
@@ -286,8 +289,8 @@ class PredictionStream(Generic[T]):
         self._disconnect()
 
     def _disconnect(self) -> None:
-        if self._response is not None:
-            self._response.body.close()
+        if self._head is not None:
+            self._head.body.close()
 
     def __del__(self) -> None:
         # The connection is this object's, whoever else holds on to the iterator or the event stream beneath.
@@ -296,17 +299,26 @@ class PredictionStream(Generic[T]):
 
 def check_iterator(make_iterator: object) -> None:
     """Raise `ConfigurationError` when it can be told beforehand that `make_iterator` makes no asynchronous iterator."""
-    if (
-        not callable(make_iterator)
-        or (isinstance(make_iterator, type) and not issubclass(make_iterator, AsyncIterable))
-        or inspect.isgeneratorfunction(make_iterator)
-        or inspect.iscoroutinefunction(make_iterator)
-    ):
+    if isinstance(make_iterator, type):
+        wrong = not issubclass(make_iterator, AsyncIterable)
+    else:
+        wrong = (
+            not callable(make_iterator)
+            or inspect.isgeneratorfunction(make_iterator)
+            or inspect.iscoroutinefunction(make_iterator)
+        )
+    if wrong:
         raise ConfigurationError(
             "iterator must be a class of sagemaker_async.iterators such as LineIterator, a subclass of StreamIterator, "
             "or an asynchronous generator function that takes the event stream; "
             f"{_name_of(make_iterator)} is not asynchronously iterable"
         )
+
+
+def _made(name: str, options: Mapping[str, Any], event_stream: object) -> AsyncIterable[Any]:
+    """Return an iterator of `sagemaker_async.iterators` over an event stream."""
+    records: AsyncIterable[Any] = getattr(import_module(_ITERATORS), name)(event_stream, **options)
+    return records
 
 
 def _records_of(records: AsyncIterable[T], make_iterator: object) -> AsyncIterator[T]:

@@ -1,22 +1,24 @@
 """What all iterators have in common: reading the event stream, order, failure and closing.
 
-`StreamIterator` reads payload parts, has them split by a method of its subclass, and hands out the records one by one.
-`sagemaker_async.iterators` states what consumers may rely on.
+`StreamIterator` reads payload parts, has them split by a method of its subclass, and hands out the records one by one;
+`ByteIterator`, which splits nothing, is here too, for it is what streams are read with unless something else is asked
+for. `sagemaker_async.iterators` states what consumers may rely on.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from .errors import CallError, ConfigurationError, StreamClosedError, StreamError
-from .framing import Splitter
 from .runtime.events import PayloadPart, UnknownEvent
 
-__all__ = ["SplitterIterator", "StreamIterator"]
+if TYPE_CHECKING:
+    from .framing import Splitter
+
+__all__ = ["ByteIterator", "SplitterIterator", "StreamIterator"]
 
 T = TypeVar("T")
 
@@ -99,8 +101,10 @@ class StreamIterator(ABC, Generic[T]):
             raise ConfigurationError(
                 f"event_stream must be an async iterable of response stream events, not {type(event_stream).__name__}"
             )
-        self.ready: deque[T] = deque()
-        """Records that have been made and not been yielded, in order; whoever consumes the iterator may pop them."""
+        # A list, for an empty deque keeps room for 64 records in every open stream.
+        self.ready: list[T] = []
+        """Records that have been made and not been yielded, the next one last; whoever consumes the iterator may pop
+        them."""
         self._failure: Exception | None = None
         self._ended = False
         self._closed = False
@@ -128,7 +132,7 @@ class StreamIterator(ABC, Generic[T]):
     async def __anext__(self) -> T:
         ready = self.ready
         if ready:
-            return ready.popleft()
+            return ready.pop()
         if self._closed:
             raise StreamClosedError(f"this {type(self).__name__} was closed")
         while not self._ended:
@@ -141,7 +145,7 @@ class StreamIterator(ABC, Generic[T]):
             if self._failure is not None:
                 await self._close_event_stream()  # which is of no more use
             if ready:
-                return ready.popleft()
+                return ready.pop()
         error, self._failure = self._failure, None
         if error is None:
             raise StopAsyncIteration
@@ -171,7 +175,7 @@ class StreamIterator(ABC, Generic[T]):
             await close()
 
     def _receive(self, parts: list[bytes]) -> None:
-        """Split parts, or note the end; note what fails on the way."""
+        """Split parts, or note the end; note what fails on the way. Nothing is ready when this is called."""
         try:
             if parts:
                 self._parts_received += len(parts)
@@ -184,6 +188,7 @@ class StreamIterator(ABC, Generic[T]):
                 # It may have to wait here for a while, and its traceback refers to this iterator. It tells nothing new.
                 error.__traceback__ = None
             self._fail(error)
+        self.ready.reverse()
 
     def _fail(self, error: Exception) -> None:
         """Keep the error until the records before it are delivered."""
@@ -204,6 +209,17 @@ class StreamIterator(ABC, Generic[T]):
         for part in parts:
             self._bytes_received += len(part)
             self.ready.extend(self.split(part))
+
+
+class ByteIterator(StreamIterator[bytes]):
+    """Yield the bytes of each payload part as it came; where parts are cut means nothing."""
+
+    def split(self, data: bytes, /) -> Iterable[bytes]:
+        return (data,)
+
+    def _take(self, parts: list[bytes]) -> None:
+        self._bytes_received += sum(map(len, parts))
+        self.ready.extend(parts)
 
 
 class SplitterIterator(StreamIterator[T]):

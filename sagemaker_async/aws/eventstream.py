@@ -14,16 +14,14 @@ legal size between two calls. Malformed bytes raise `EventStreamError`'s subclas
 - `TruncatedStreamError`: the stream ended inside a message.
 
 `encode_message` is the inverse: a decoded message encodes to the bytes it came from. What cannot be encoded raises
-`SerializationError`. Nothing here knows what the headers mean; their codec, which this module offers as well, is
-`sagemaker_async.aws.eventstream_headers`.
+`SerializationError`. Nothing here knows what the headers mean. This module offers the whole codec, of which messages
+are in `sagemaker_async.aws.eventstream_messages` and headers in `sagemaker_async.aws.eventstream_headers`.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from struct import Struct
-from typing import NamedTuple
 from zlib import crc32
 
 from sagemaker_async.errors import (
@@ -32,19 +30,18 @@ from sagemaker_async.errors import (
     MessageChecksumError,
     MessageLengthError,
     PreludeChecksumError,
-    SerializationError,
     TruncatedStreamError,
 )
 
-from .eventstream_headers import (
-    Byte,
-    HeaderValue,
-    Int,
-    Long,
-    Short,
-    Timestamp,
-    decode_headers,
-    encode_headers,
+from .eventstream_headers import Byte, HeaderValue, Int, Long, Short, Timestamp, decode_headers, encode_headers
+from .eventstream_messages import (
+    CRC,
+    MAX_HEADERS_LENGTH,
+    MAX_PAYLOAD_LENGTH,
+    OVERHEAD,
+    PRELUDE,
+    Message,
+    encode_message,
 )
 
 __all__ = [
@@ -52,10 +49,12 @@ __all__ = [
     "MAX_PAYLOAD_LENGTH",
     "Byte",
     "Decoder",
+    "ExpectedHeaders",
     "HeaderValue",
     "Int",
     "Long",
     "Message",
+    "Run",
     "Short",
     "Timestamp",
     "decode_headers",
@@ -63,16 +62,8 @@ __all__ = [
     "encode_message",
 ]
 
-MAX_HEADERS_LENGTH = 128 * 1024
-"""The longest header block, in bytes: the limit of AWS's own SDKs."""
-
-MAX_PAYLOAD_LENGTH = 24 * 1024 * 1024
-"""The longest payload, in bytes: the limit of AWS's own SDKs."""
-
-_PRELUDE = Struct(">III")
-_PRELUDE_LENGTH = _PRELUDE.size
-_CRC = Struct(">I")
-_OVERHEAD = _PRELUDE_LENGTH + _CRC.size
+_PRELUDE_LENGTH = PRELUDE.size
+_crc_at = CRC.unpack_from
 _UNDELIVERED_LIMIT = 1024
 
 # A stream repeats a handful of header blocks; what a hostile one can make a decoder remember stays at 64 KiB of keys.
@@ -80,49 +71,43 @@ _REMEMBERED_BLOCKS = 64
 _REMEMBERED_BLOCK_LENGTH = 1024
 
 # Heads (prelude and header block) differ by the payload's length as well, of which tokens have a few dozen. SageMaker's
-# have some 90 bytes; a hostile stream is held to 64 KiB of keys again.
+# have some 90 bytes; a hostile stream is held to 64 KiB of keys again. What decoders share has no more heads than there
+# are lengths to this limit, and is never forgotten: no stream can drive another's heads out.
 _REMEMBERED_HEADS = 256
 _REMEMBERED_HEAD_LENGTH = 256
+_SHARED_PAYLOAD_LENGTH = 1024
 
 
-class Message(NamedTuple):
-    """One message of an event stream, also good as the pair ``headers, payload``."""
+_Head = tuple[Mapping[str, HeaderValue], int, int]
+"""Of prelude and header block: the headers, the length of the whole message, the checksum so far."""
 
-    headers: Mapping[str, HeaderValue]
-    """Read-only when decoded, and then often one object for many messages: see `Decoder`."""
-    payload: bytes
-
-    def __repr__(self) -> str:
-        return f"Message(headers={dict(self.headers)!r}, payload=<{len(self.payload)} bytes>)"
+Run = tuple[Mapping[str, HeaderValue], list[bytes]]
+"""Messages in a row that have one headers object: that, and their payloads."""
 
 
-def encode_message(headers: Mapping[str, HeaderValue] | bytes, payload: bytes | bytearray | memoryview = b"") -> bytes:
-    """Return the bytes of one message.
+class ExpectedHeaders:
+    """Header blocks that a service is known to send, and the heads seen of them: shared by the decoders of its streams.
+
+    The streams of a service repeat the same few heads, which each decoder would else learn and keep for itself. No
+    stream can make it grow beyond these blocks, before payloads of up to 1 KiB.
 
     Args:
-        headers: the headers; or the block that `encode_headers` made of them, which is then taken as it is, for the
-            many messages of a stream that share theirs.
-        payload: at most `MAX_PAYLOAD_LENGTH` bytes.
-
-    Raises:
-        SerializationError: the headers or the payload break a rule or a limit.
+        blocks: what `encode_headers` makes of the headers, the likeliest first.
     """
-    block = headers if isinstance(headers, bytes) else encode_headers(headers)
-    if len(block) > MAX_HEADERS_LENGTH:
-        raise SerializationError(f"the headers have {len(block)} bytes; a message takes {MAX_HEADERS_LENGTH}")
-    if not isinstance(payload, bytes):
-        if not isinstance(payload, bytearray | memoryview):
-            raise SerializationError(f"a payload must be bytes, got {type(payload).__name__}: encode it first")
-        payload = bytes(payload)
-    if len(payload) > MAX_PAYLOAD_LENGTH:
-        raise SerializationError(
-            f"the payload has {len(payload)} bytes; a message takes {MAX_PAYLOAD_LENGTH}: send it in parts"
-        )
-    lengths = _PRELUDE.pack(_OVERHEAD + len(block) + len(payload), len(block), 0)[:8]
-    prelude_crc = crc32(lengths)
-    head = _CRC.pack(prelude_crc) + block
-    # A CRC-32 continues where another ended: the prelude's is the message's own after its first 8 bytes.
-    return b"".join((lengths, head, payload, _CRC.pack(crc32(payload, crc32(head, prelude_crc)))))
+
+    __slots__ = ("_blocks", "_first_head_length", "_heads")
+
+    def __init__(self, *blocks: bytes) -> None:
+        self._blocks = {block: decode_headers(block) for block in blocks}
+        self._heads: dict[bytes, _Head] = {}
+        self._first_head_length = _PRELUDE_LENGTH + len(blocks[0] if blocks else b"")
+
+    def __getitem__(self, block: bytes) -> Mapping[str, HeaderValue]:
+        """The one `headers` object of all messages with this block."""
+        return self._blocks[block]
+
+
+_NOTHING_EXPECTED = ExpectedHeaders()
 
 
 class Decoder:
@@ -136,19 +121,27 @@ class Decoder:
     it forgets them all and begins anew), messages with that block have the *same* `headers` object. So
     ``message.headers is previous.headers`` proves equal headers, at the price of a pointer comparison, for whoever
     keeps a reference to the previous ones; ``is not`` proves nothing.
+
+    Args:
+        expected: the headers that this stream probably has, shared with other decoders; None means that it is not
+            known what they are.
     """
 
-    __slots__ = ("_blocks", "_failure", "_head_length", "_heads", "_needed", "_offset", "_pending")
+    __slots__ = ("_blocks", "_expected", "_failure", "_head_length", "_heads", "_needed", "_offset", "_pending")
 
-    def __init__(self) -> None:
+    def __init__(self, expected: ExpectedHeaders | None = None) -> None:
+        if expected is None:
+            expected = _NOTHING_EXPECTED
         self._pending = bytearray()  # of the message under way
         self._needed = _PRELUDE_LENGTH  # how long _pending must be before another look at it is worth it
         self._offset = 0  # of _pending in the stream
-        self._blocks: dict[bytes, Mapping[str, HeaderValue]] = {}
+        self._expected = expected
+        self._blocks: dict[bytes, Mapping[str, HeaderValue]] | None = None  # those that were not expected
         # Prelude and headers of messages that were good, with what follows from them: bytes seen before need no second
         # look, and the checksum of the whole continues from theirs. Saves a third of an event (benchmarks/README.md).
-        self._heads: dict[bytes, tuple[Mapping[str, HeaderValue], int, int]] = {}
-        self._head_length = _PRELUDE_LENGTH  # of the latest message, which the next is likely to have as well
+        # They are the shared ones until a message comes along that may not be remembered there.
+        self._heads = expected._heads
+        self._head_length = expected._first_head_length  # of the latest message, which the next is likely to have too
         # Never raised itself, only its copies: a raised error refers to the frames it came through, and they to us.
         self._failure: EventStreamError | None = None
 
@@ -170,57 +163,26 @@ class Decoder:
                 see the class.
             TypeError: `data` is no bytes.
         """
+        return [Message(headers, payload) for headers, payloads in self.feed_runs(data) for payload in payloads]
+
+    def feed_runs(self, data: bytes | bytearray | memoryview) -> list[Run]:
+        """Do as `feed`, but make no object of each message, which costs as much as its checksum."""
         if self._failure is not None:
             raise copy.copy(self._failure)
         if not isinstance(data, bytes):
             data = bytes(memoryview(data))
-        pending = self._pending
-        if pending:
-            if len(pending) + len(data) < self._needed:
-                pending += data
-                return []
-            data = b"".join((pending, data))
-            pending.clear()
-
-        messages: list[Message] = []
-        heads = self._heads
-        head_length = self._head_length
-        available = len(data)
-        start = 0
+        runs: list[Run] = []
         try:
-            while True:
-                head = data[start : start + head_length]  # at the end of the data it may be a shorter one
-                known = heads.get(head)
-                if known is None:
-                    message = self._with_new_head(data, start)
-                    if message is None:
-                        break
-                    messages.append(message)
-                    head_length = self._head_length
-                    start += head_length + len(message.payload) + 4
-                    continue
-                headers, payload_length, head_crc = known
-                payload_start = start + len(head)
-                payload_end = payload_start + payload_length
-                if payload_end + 4 > available:
-                    self._needed = payload_end + 4 - start
-                    break
-                payload = data[payload_start:payload_end]
-                if crc32(payload, head_crc) != _CRC.unpack_from(data, payload_end)[0]:
-                    raise MessageChecksumError(f"the checksum of a message is wrong{self._at(start)}")
-                # Straight to tuple's constructor: half the cost of Message(...), once per token of every stream.
-                messages.append(tuple.__new__(Message, (headers, payload)))
-                start = payload_end + 4
+            start = self._complete(data, runs) if self._pending else 0
+            if not self._pending:
+                self._decode(data, start, runs)
         except EventStreamError as error:
-            error.undelivered = data[start : start + _UNDELIVERED_LIMIT]
             self._failure = copy.copy(error)
-            if messages:
-                return messages
+            self._pending.clear()
+            if runs:
+                return runs
             raise
-        if start < available:
-            pending += memoryview(data)[start:]
-        self._offset += start
-        return messages
+        return runs
 
     def close(self) -> None:
         """Say that the stream has ended; at the end of a message this changes nothing.
@@ -240,40 +202,126 @@ class Decoder:
         if self._failure is not None:
             raise copy.copy(self._failure)
 
-    def _with_new_head(self, data: bytes, start: int) -> Message | None:
-        """Return a message whose head has not been seen, and remember that; None when more bytes are needed."""
-        available = len(data) - start
-        if available < _PRELUDE_LENGTH:
-            self._needed = _PRELUDE_LENGTH
-            return None
-        total_length, headers_length, prelude_crc = _PRELUDE.unpack_from(data, start)
+    def _complete(self, data: bytes, runs: list[Run]) -> int:
+        """Add to the message under way what it lacks, and decode it when that is all; return how much that took.
+
+        Only what it lacks: a slice may hold megabytes more, which to join with it would be to copy.
+        """
+        message: bytes | bytearray = self._pending
+        pending = self._pending
+        taken = 0
+        try:
+            if len(pending) < _PRELUDE_LENGTH:
+                taken = min(_PRELUDE_LENGTH - len(pending), len(data))
+                pending += data[:taken]
+                if len(pending) < _PRELUDE_LENGTH:
+                    return taken
+                self._needed, _, _ = self._lengths(pending, 0)
+            end = taken + self._needed - len(pending)
+            if end > len(data):
+                pending += memoryview(data)[taken:]
+                return len(data)
+            message = b"".join((pending, memoryview(data)[taken:end]))
+            pending.clear()
+            taken = end
+            self._decode(message, 0, runs)
+        except EventStreamError as error:
+            behind = data[taken : taken + _UNDELIVERED_LIMIT]
+            error.undelivered = bytes(message[:_UNDELIVERED_LIMIT] + behind)[:_UNDELIVERED_LIMIT]
+            raise
+        self._offset -= end  # to where `data` begins
+        return end
+
+    def _decode(self, data: bytes, start: int, runs: list[Run]) -> None:
+        """Add the messages that begin at `start`, and keep what is there of the one behind them."""
+        heads = self._heads
+        head_length = self._head_length
+        available = len(data)
+        run_headers: Mapping[str, HeaderValue] | None = None
+        payloads: list[bytes] = []
+        self._needed = _PRELUDE_LENGTH
+        try:
+            while start < available:
+                payload_start = start + head_length
+                # Where the data ends, this may be a head that is shorter, and known: its message is not complete then.
+                known = heads.get(data[start:payload_start])
+                if known is None:
+                    message = self._with_new_head(data, start)
+                    if message is None:
+                        break
+                    headers, payload = message
+                    heads = self._heads
+                    head_length = self._head_length
+                    end = start + head_length + len(payload) + 4
+                else:
+                    headers, total_length, head_crc = known
+                    end = start + total_length
+                    if end > available:
+                        self._needed = total_length
+                        break
+                    payload = data[payload_start : end - 4]
+                    if crc32(payload, head_crc) != _crc_at(data, end - 4)[0]:
+                        raise MessageChecksumError(f"the checksum of a message is wrong{self._at(start)}")
+                if headers is not run_headers:
+                    run_headers, payloads = headers, []
+                    runs.append((headers, payloads))
+                payloads.append(payload)
+                start = end
+        except EventStreamError as error:
+            error.undelivered = data[start : start + _UNDELIVERED_LIMIT]
+            raise
+        if start < available:
+            self._pending += memoryview(data)[start:]
+        self._offset += start
+
+    def _lengths(self, data: bytes | bytearray, start: int) -> tuple[int, int, int]:
+        """Return what a prelude says, once it was checked: the message's length, its headers', and its own checksum."""
+        total_length, headers_length, prelude_crc = PRELUDE.unpack_from(data, start)
         if crc32(data[start : start + 8]) != prelude_crc:
             raise PreludeChecksumError(f"the checksum of a prelude is wrong{self._at(start)}")
-        payload_length = total_length - headers_length - _OVERHEAD
+        payload_length = total_length - headers_length - OVERHEAD
         if headers_length > MAX_HEADERS_LENGTH or not 0 <= payload_length <= MAX_PAYLOAD_LENGTH:
             raise MessageLengthError(_length_problem(total_length, headers_length) + self._at(start))
+        return total_length, headers_length, prelude_crc
+
+    def _with_new_head(self, data: bytes, start: int) -> tuple[Mapping[str, HeaderValue], bytes] | None:
+        """Return headers and payload of a message whose head was not known, and is now; None when bytes are missing."""
+        available = len(data) - start
+        if available < _PRELUDE_LENGTH:
+            return None
+        total_length, headers_length, prelude_crc = self._lengths(data, start)
         if available < total_length:
             self._needed = total_length
             return None
         # The CRC-32 of the whole message continues from the prelude's, which has just been verified.
-        headers_end = start + _PRELUDE_LENGTH + headers_length
-        payload_end = headers_end + payload_length
+        headers_start = start + _PRELUDE_LENGTH
+        headers_end = headers_start + headers_length
+        payload_end = start + total_length - 4
         head_crc = crc32(data[start + 8 : headers_end], prelude_crc)
         payload = data[headers_end:payload_end]
-        if crc32(payload, head_crc) != _CRC.unpack_from(data, payload_end)[0]:
+        if crc32(payload, head_crc) != _crc_at(data, payload_end)[0]:
             raise MessageChecksumError(f"the checksum of a message is wrong{self._at(start)}")
-        block = data[start + _PRELUDE_LENGTH : headers_end]
-        headers = self._blocks.get(block)
+        block = data[headers_start:headers_end]
+        headers = self._expected._blocks.get(block)
+        shareable = headers is not None and len(payload) <= _SHARED_PAYLOAD_LENGTH
         if headers is None:
-            headers = self._new_headers(block, start)
+            headers = self._unexpected_headers(block, start)
         self._head_length = _PRELUDE_LENGTH + headers_length
         if self._head_length <= _REMEMBERED_HEAD_LENGTH:
-            if len(self._heads) >= _REMEMBERED_HEADS:
+            if self._heads is self._expected._heads:
+                if not shareable:
+                    self._heads = {}
+            elif len(self._heads) >= _REMEMBERED_HEADS:
                 self._heads.clear()
-            self._heads[data[start:headers_end]] = headers, payload_length, head_crc
-        return Message(headers, payload)
+            self._heads[data[start:headers_end]] = headers, total_length, head_crc
+        return headers, payload
 
-    def _new_headers(self, block: bytes, start: int) -> Mapping[str, HeaderValue]:
+    def _unexpected_headers(self, block: bytes, start: int) -> Mapping[str, HeaderValue]:
+        if self._blocks is None:
+            self._blocks = {}
+        headers = self._blocks.get(block)
+        if headers is not None:
+            return headers
         try:
             headers = decode_headers(block)
         except HeaderError as error:
@@ -291,9 +339,9 @@ class Decoder:
 def _length_problem(total_length: int, headers_length: int) -> str:
     if headers_length > MAX_HEADERS_LENGTH:
         return f"a message announces {headers_length} bytes of headers; the limit is {MAX_HEADERS_LENGTH}"
-    payload_length = total_length - headers_length - _OVERHEAD
+    payload_length = total_length - headers_length - OVERHEAD
     if payload_length < 0:
         return (
-            f"a message of {total_length} bytes cannot hold {headers_length} bytes of headers and {_OVERHEAD} of frame"
+            f"a message of {total_length} bytes cannot hold {headers_length} bytes of headers and {OVERHEAD} of frame"
         )
     return f"a message announces a payload of {payload_length} bytes; the limit is {MAX_PAYLOAD_LENGTH}"

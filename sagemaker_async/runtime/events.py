@@ -28,7 +28,15 @@ from sagemaker_async.errors import (
 if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
 
-__all__ = ["InternalStreamFailure", "ModelStreamError", "PayloadPart", "StreamEvent", "UnknownEvent", "event_of"]
+__all__ = [
+    "InternalStreamFailure",
+    "ModelStreamError",
+    "PayloadPart",
+    "StreamEvent",
+    "UnknownEvent",
+    "event_of",
+    "is_payload_part",
+]
 
 
 _Bytes = bytes  # for the class below, whose field has that name
@@ -78,6 +86,11 @@ class UnknownEvent:
 
 
 StreamEvent = PayloadPart | ModelStreamError | InternalStreamFailure | UnknownEvent
+
+
+def is_payload_part(headers: Mapping[str, HeaderValue]) -> bool:
+    """Return whether messages with these headers are payload parts."""
+    return headers.get(":message-type") == "event" and headers.get(":event-type") == "PayloadPart"
 
 
 def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:

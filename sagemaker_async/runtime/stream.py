@@ -12,10 +12,10 @@ reference to the stream goes, from whichever thread that happens. Single use, on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self, cast
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
-from sagemaker_async.aws.eventstream import Decoder, Message
+from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
 from sagemaker_async.errors import (
     CallError,
     ChunkTimeoutError,
@@ -29,7 +29,7 @@ from sagemaker_async.errors import (
     StreamStalledError,
 )
 
-from .events import PayloadPart, StreamEvent, event_of
+from .events import PayloadPart, StreamEvent, event_of, is_payload_part
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
 
 __all__ = ["EventStream"]
+
+_PAYLOAD_PART = encode_headers(
+    {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
+)
+_EXPECTED = ExpectedHeaders(_PAYLOAD_PART)
+_PART_HEADERS = _EXPECTED[_PAYLOAD_PART]
 
 
 class EventStream:
@@ -88,12 +94,12 @@ class EventStream:
         self._on_chunk_received = on_chunk_received
         self._chunk_bytes = 0
         self._where = (operation, resource, url, request_id)
-        self._decoder = Decoder()
+        self._decoder = Decoder(_EXPECTED)
         # Payload parts wait here as bare bytes, for most consumers want no more; other events as themselves.
-        # A list, for few events wait at a time, and an empty deque takes 760 bytes of every open stream.
-        self._queue: list[bytes | StreamEvent] = []
+        # A list, for few events wait at a time, and an empty deque keeps room for 64 in every open stream.
+        self._queue: list[Any] = []
         self._only_parts = True
-        self._part_headers: Mapping[str, HeaderValue] | None = None
+        self._part_headers = _PART_HEADERS  # whatever has the same ones needs no second look
         self._failure: SageMakerAsyncError | None = None
         self._ended = False
         self._closed = False
@@ -129,7 +135,12 @@ class EventStream:
         while not self._queue:
             if self._ended:
                 raise self._end() or StopAsyncIteration
-            await self._receive()
+            reading = self._begin_read()
+            try:
+                self._received(await reading)
+            except BaseException as error:
+                if not self._noted(error):
+                    raise
         event = self._queue.pop(0)
         return PayloadPart(event) if isinstance(event, bytes) else event
 
@@ -142,8 +153,9 @@ class EventStream:
         while True:
             if self._queue:
                 if self._only_parts:
-                    parts, self._queue = self._queue, []
-                    return cast("list[bytes]", parts)
+                    parts: list[bytes] = self._queue
+                    self._queue = []
+                    return parts
                 if selected := self._parts_before_an_error():
                     return selected
             elif self._ended:
@@ -155,7 +167,12 @@ class EventStream:
                 finally:
                     del error  # a frame that refers to its own exception would be a reference cycle
             else:
-                await self._receive()
+                reading = self._begin_read()
+                try:
+                    self._received(await reading)
+                except BaseException as failure:
+                    if not self._noted(failure):
+                        raise
 
     def _parts_before_an_error(self) -> list[bytes]:
         """Take the parts out of a queue with other events in it; raise an error that is its first event."""
@@ -207,34 +224,29 @@ class EventStream:
         failure, self._failure = self._failure, None
         return failure
 
-    async def _receive(self) -> None:
-        """Read once; queue the events that came, and note the stream's end or failure behind them."""
+    # What `__anext__` and `next_parts` do to read once is in three parts rather than in a coroutine of its own, whose
+    # frame every open stream would hold while it waits.
+
+    def _begin_read(self) -> Coroutine[Any, Any, bytes]:
+        """Return what reads once; `_received` or `_noted` must follow."""
         if self._reading:
             raise ConcurrentReadError("two tasks read from one response stream; give each its own, or share a queue")
         assert self._response is not None
         self._reading = True
-        try:
-            chunk = await self._response.read_chunk()
-            if chunk and self._on_chunk_received is not None:
-                self._chunk_bytes += len(chunk)
-                self._on_chunk_received(self._chunk_bytes, None)
-        except CallError as error:
-            self._fail(_while_streaming(error))
-            return
-        except SageMakerAsyncError as error:
-            self._fail(error)
-            return
-        except BaseException:  # cancelled, mostly: part of the stream may be lost, so there is no going on
-            self.close()
-            raise
-        finally:
-            self._reading = False
+        return self._response.read_chunk()
+
+    def _received(self, chunk: bytes) -> None:
+        """Queue the events that came, and note the stream's end or failure behind them."""
+        self._reading = False
+        if chunk and self._on_chunk_received is not None:
+            self._chunk_bytes += len(chunk)
+            self._on_chunk_received(self._chunk_bytes, None)
         if self._ended:  # closed by another task while this one waited
             return
         decoder = self._decoder
         try:
             if chunk:
-                self._take(decoder.feed(chunk))
+                self._take(decoder.feed_runs(chunk))
                 if (malformed := decoder.error) is not None:
                     self._fail(malformed)
             else:
@@ -243,35 +255,46 @@ class EventStream:
         except StreamError as error:
             self._fail(error)
 
-    def _take(self, messages: list[Message]) -> None:
-        queue = self._queue
-        if messages and self._watcher is not None:
-            self._watcher.received()
-        part_headers = self._part_headers
-        parts = [payload for headers, payload in messages if headers is part_headers]
-        if len(parts) != len(messages):  # other events among them, or other headers
-            self._take_any(messages)
-            return
-        queue.extend(parts)
-        self._events += len(parts)
-        self._bytes_received += sum(map(len, parts))
+    def _noted(self, error: BaseException) -> bool:
+        """Note how reading failed, and return True; close the stream when it is the reader's own affair."""
+        self._reading = False
+        if isinstance(error, CallError):
+            self._fail(_while_streaming(error))
+        elif isinstance(error, SageMakerAsyncError):
+            self._fail(error)
+        else:  # cancelled, mostly: part of the stream may be lost, so there is no going on
+            self.close()
+            return False
+        return True
 
-    def _take_any(self, messages: list[Message]) -> None:
-        queue = self._queue
-        for headers, payload in messages:
-            event = event_of(headers, payload)
-            if isinstance(event, PayloadPart):
-                self._part_headers = headers
-                queue.append(payload)
-                self._bytes_received += len(payload)
+    def _take(self, runs: list[Run]) -> None:
+        if runs and self._watcher is not None:
+            self._watcher.received()
+        for headers, payloads in runs:
+            if headers is not self._part_headers and not is_payload_part(headers):
+                if not self._take_others(headers, payloads):
+                    return
+                continue
+            self._part_headers = headers
+            self._events += len(payloads)
+            self._bytes_received += sum(map(len, payloads))
+            if self._queue:
+                self._queue += payloads
             else:
-                self._only_parts = False
-                queue.append(event)
+                self._queue = payloads
+
+    def _take_others(self, headers: Mapping[str, HeaderValue], payloads: list[bytes]) -> bool:
+        """Queue events that are no payload parts; return whether more may follow them."""
+        for payload in payloads:
+            event = event_of(headers, payload)
+            self._only_parts = False
+            self._queue.append(event)
             if isinstance(event, StreamError):
                 self.locate(event)
                 self._stop(event)
-                return
+                return False
             self._events += 1
+        return True
 
     def _fail(self, error: SageMakerAsyncError) -> None:
         """Keep what is to be raised when everything before it was yielded."""

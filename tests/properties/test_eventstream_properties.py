@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from itertools import pairwise
 from zlib import crc32
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sagemaker_async.aws.eventstream import (
     Byte,
     Decoder,
+    ExpectedHeaders,
     HeaderValue,
     Int,
     Long,
@@ -136,6 +138,88 @@ def test_noise_raises_nothing_but_the_documented_errors_and_the_same_from_any_sl
     whole, sliced_up = outcome([stream]), outcome(sliced(stream, offsets))
     assert typed(whole[0]) == typed(sliced_up[0])
     assert whole[1] is sliced_up[1]
+
+
+def standing(decoder: Decoder) -> tuple[int, tuple[type, str, bytes] | None]:
+    """What a decoder says of itself: the bytes that wait, and its error with place and undelivered bytes."""
+    error = decoder.error
+    return decoder.buffered, None if error is None else (type(error), str(error), error.undelivered)
+
+
+def assert_as_if_joined(pieces: list[bytes], expected: ExpectedHeaders | None = None) -> None:
+    """After every piece, a decoder stands where a new one stands that is given all pieces so far at once."""
+    decoder = Decoder(expected)
+    received: list[Message] = []
+    for count, piece in enumerate(pieces, 1):
+        whole = Decoder()
+        messages: list[Message] = []
+        with contextlib.suppress(EventStreamError):
+            received += decoder.feed(piece)
+        with contextlib.suppress(EventStreamError):
+            messages = whole.feed(b"".join(pieces[:count]))
+        assert typed(received) == typed(messages)
+        assert standing(decoder) == standing(whole)
+        if decoder.error is not None:
+            return
+    ends = []
+    for either in (decoder, whole if pieces else Decoder()):
+        with contextlib.suppress(EventStreamError):
+            either.close()
+        ends.append(standing(either))
+    assert ends[0] == ends[1]
+
+
+PART = encode_message({":event-type": "PayloadPart", ":message-type": "event"}, b"some tokens")
+LONG = encode_message({"other": True}, bytes(3000))
+BAD_PRELUDE = PART[:11] + b"\xff" + PART[12:]
+BAD_CHECKSUM = PART[:-1] + b"\xff"
+BAD_LENGTHS = with_prelude(15, 0, b"\0\0\0")
+BAD_HEADERS = framed(b"\x01a\x0a", b"xyz")
+EDGES = (0, 1, 8, 11, 12, 13, 16, 20, len(PART) - 5, len(PART) - 4, len(PART) - 1, len(PART))
+"""Where a slice may end in a message: at its ends, and in, at and after the prelude, the payload and the checksum."""
+
+
+@pytest.mark.parametrize("behind", [b"", PART, LONG], ids=["nothing", "a known message", "a new one"])
+@pytest.mark.parametrize(
+    "message",
+    [PART, LONG, encode_message({}), BAD_PRELUDE, BAD_CHECKSUM, BAD_LENGTHS, BAD_HEADERS],
+    ids=["good", "long", "empty", "bad prelude", "bad checksum", "bad lengths", "bad headers"],
+)
+def test_a_message_in_three_slices_with_others_around_it_is_as_if_it_came_whole(message, behind):
+    for first in EDGES:
+        for second in EDGES:
+            if first <= second <= len(message):
+                pieces = [PART + message[:first], message[first:second], message[second:] + behind]
+                assert_as_if_joined(pieces)
+                assert_as_if_joined([*pieces[:2], message[second:], behind])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([PART, LONG, BAD_PRELUDE, BAD_CHECKSUM, BAD_LENGTHS, BAD_HEADERS]),
+            st.builds(encode_message, headers, st.binary(max_size=200)),
+            noise,
+        ),
+        max_size=5,
+    ).map(b"".join),
+    st.lists(st.integers(0, 8000), max_size=20),
+    st.booleans(),
+)
+def test_after_any_slice_a_decoder_stands_where_one_that_got_all_at_once_does(stream, offsets, expecting):
+    expected = ExpectedHeaders(PART[12 : -len(b"some tokens") - 4]) if expecting else None
+    assert_as_if_joined(sliced(stream, offsets), expected)
+
+
+@given(messages, cuts)
+def test_runs_are_the_messages_in_their_order(pairs, offsets):
+    stream = b"".join(encode_message(*pair) for pair in pairs)
+    by_messages, by_runs = Decoder(), Decoder()
+    for piece in sliced(stream, offsets):
+        runs = by_runs.feed_runs(piece)
+        assert all(payloads for _, payloads in runs)
+        flat = [Message(each, payload) for each, payloads in runs for payload in payloads]
+        assert typed(flat) == typed(by_messages.feed(piece))
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
@@ -17,7 +18,7 @@ from sagemaker_async.errors import (
     StreamBroken,
     UnmodeledStreamError,
 )
-from sagemaker_async.runtime.events import PayloadPart, UnknownEvent, event_of
+from sagemaker_async.runtime.events import PayloadPart, UnknownEvent, event_of, is_payload_part
 
 
 def exception(kind: str) -> dict[str, Any]:
@@ -32,6 +33,27 @@ def test_a_payload_part_has_the_raw_payload(payload: bytes) -> None:
     event = event_of(EVENT, payload)
     assert isinstance(event, PayloadPart)
     assert event.bytes == payload
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        EVENT,
+        {**EVENT, ":content-type": "application/octet-stream"},
+        {**EVENT, ":event-type": "Heartbeat"},
+        {**EVENT, ":event-type": b"PayloadPart"},
+        {":message-type": "event"},
+        {":event-type": "PayloadPart"},
+        {**EVENT, ":message-type": "error"},
+        {**EVENT, **exception("ModelStreamError")},
+        {},
+    ],
+)
+def test_headers_alone_tell_a_payload_part(headers: dict[str, Any]) -> None:
+    event: object = None
+    with contextlib.suppress(HeaderError, UnmodeledStreamError):
+        event = event_of(headers, b"{}")
+    assert is_payload_part(headers) is isinstance(event, PayloadPart)
 
 
 @pytest.mark.parametrize(

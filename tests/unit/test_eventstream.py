@@ -17,6 +17,7 @@ from sagemaker_async.aws.eventstream import (
     MAX_PAYLOAD_LENGTH,
     Byte,
     Decoder,
+    ExpectedHeaders,
     Int,
     Long,
     Message,
@@ -36,6 +37,7 @@ from sagemaker_async.errors import (
 )
 
 PART_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+PART_BLOCK = encode_headers(PART_HEADERS)
 PART = encode_message(PART_HEADERS, b"some tokens")
 
 
@@ -282,6 +284,22 @@ def test_checksums_of_a_large_message_in_small_slices_are_computed_once(monkeypa
     assert summed == 8 + (8 + len(message) - 8 - 4)  # the prelude when first seen; then it and all behind it
 
 
+def test_of_a_large_slice_only_the_message_under_way_is_joined_with_what_is_there():
+    messages = encode_message(PART_HEADERS, bytes(1 << 16)) * 16
+    begun, rest = messages[:100], messages[100:]
+    decoder = Decoder()
+    decoder.feed(begun)
+    tracemalloc.start()
+    try:
+        runs = decoder.feed_runs(rest)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(len(payloads) for _, payloads in runs) == 16
+    # The payloads, and the first message once more; all of the slice once more would be 32.
+    assert peak < 18 * (1 << 16)
+
+
 # --- headers ---------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +315,53 @@ def test_equal_header_blocks_share_one_headers_object():
 
 def test_decoders_do_not_share_headers():
     assert Decoder().feed(PART)[0].headers is not Decoder().feed(PART)[0].headers
+
+
+def test_decoders_share_the_headers_that_both_expect():
+    expected = ExpectedHeaders(PART_BLOCK)
+    other = encode_message({**PART_HEADERS, ":event-type": "Other"}, b"")
+    decoders = [Decoder(expected), Decoder(expected)]
+    (first, unexpected), (second, unexpected_as_well) = [decoder.feed(PART + other) for decoder in decoders]
+    assert first.headers is second.headers is expected[PART_BLOCK]
+    assert unexpected == unexpected_as_well
+    assert unexpected.headers is not unexpected_as_well.headers
+
+
+@pytest.mark.parametrize("length", [0, 1, 1024, 1025, 70_000])
+def test_what_is_expected_is_decoded_as_anything_else(length):
+    expected = ExpectedHeaders(PART_BLOCK)
+    stream = encode_message(PART_HEADERS, bytes(length)) + encode_message({"a": True}, b"x") + PART
+    for _ in range(2):
+        for at in (0, 5, 12, 40, len(stream) // 2, len(stream) - 1):
+            decoder, alone = Decoder(expected), Decoder()
+            assert decoder.feed(stream[:at]) + decoder.feed(stream[at:]) == alone.feed(stream)
+            decoder.close()
+
+
+@pytest.mark.parametrize("damage", [9, 20, len(PART) - 8, len(PART) - 1])
+def test_what_is_expected_is_checked_as_anything_else(damage):
+    expected = ExpectedHeaders(PART_BLOCK)
+    Decoder(expected).feed(PART)
+    with pytest.raises((PreludeChecksumError, MessageChecksumError)) as caught:
+        Decoder(expected).feed(damaged(PART, damage))
+    with pytest.raises(type(caught.value)):
+        Decoder().feed(damaged(PART, damage))
+
+
+def test_no_stream_can_make_others_forget_or_remember_without_bounds():
+    expected = ExpectedHeaders(PART_BLOCK)
+    Decoder(expected).feed(PART)
+    known = dict(expected._heads)
+    hostile = Decoder(expected)
+    for number in range(500):
+        hostile.feed(encode_message({**PART_HEADERS, "number": Int(number)}, b""))
+        hostile.feed(encode_message(PART_HEADERS, bytes(2000 + number)))
+    assert expected._heads == known
+    for length in range(3000):
+        Decoder(expected).feed(encode_message(PART_BLOCK, bytes(length)))
+    assert known.items() <= expected._heads.items()
+    assert len(expected._heads) == 1025
+    assert [*Decoder(expected).feed(PART)] == [Message(PART_HEADERS, b"some tokens")]
 
 
 def test_decoded_headers_are_read_only():

@@ -11,6 +11,8 @@ import contextlib
 import functools
 import gc
 import json
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -738,3 +740,48 @@ class TestReferences:
             assert session.connections_in_use == 0
             await settled()
             assert [ref() for ref in alive] == [None, None]
+
+
+FIRST_STREAM = """
+import asyncio, sys, threading
+from sagemaker_async import Predictor, Session, StubResponse, StubTransport
+
+STREAMING = ("sagemaker_async.iterators", "sagemaker_async.framing", "sagemaker_async.dialects")
+
+def imported():
+    return [name for name in sys.modules if name.startswith(STREAMING)]
+
+def watch(event, arguments):
+    if event == "import" and arguments[0].startswith(STREAMING):
+        (on_loop if threading.current_thread() is threading.main_thread() else elsewhere).append(arguments[0])
+
+async def main():
+    stub = StubTransport(*(StubResponse.stream([b"one ", b"two"]) for _ in range(2)))
+    async with Session(transport=stub) as session:
+        predictor = Predictor("e", session)
+        for name in imported():
+            del sys.modules[name]
+        sys.addaudithook(watch)
+        {read}
+        assert not on_loop and elsewhere, (on_loop, elsewhere)
+
+on_loop, elsewhere = [], []
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "assert await predictor.predict_stream(b'').text().collect() == ['one ', 'two']",
+        "stream = await predictor.predict_stream(b''); assert await stream.lines().collect() == [b'one two']",
+        "await asyncio.gather(*(predictor.predict_stream(b'').tokens().collect() for _ in range(2)))",
+    ],
+    ids=["said before opening", "said when open", "two at once"],
+)
+def test_what_reads_a_stream_is_never_imported_on_the_event_loops_thread(read: str) -> None:
+    program = FIRST_STREAM.replace("{read}", read)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

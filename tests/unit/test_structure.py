@@ -19,12 +19,12 @@ import sagemaker_async
 PACKAGE = Path(sagemaker_async.__file__).parent
 
 LAYERS: list[tuple[str, ...]] = [
-    ("config", "errors"),
+    ("config", "errors", "values"),
     ("framing", "codecs", "dialects"),
     (
         "aws.body", "aws.canonical", "aws.deferred", "aws.endpoints", "aws.eventstream", "aws.eventstream_headers",
-        "aws.http", "aws.metadata", "aws.operation", "aws.outcomes", "aws.partition_table", "aws.partitions",
-        "aws.protocols", "aws.rules", "aws.shapes", "aws.sigv4",
+        "aws.eventstream_messages", "aws.http", "aws.metadata", "aws.operation", "aws.outcomes", "aws.partition_table",
+        "aws.partitions", "aws.protocols", "aws.rules", "aws.shapes", "aws.sigv4",
     ),
     ("aws.transport",),
     ("aws",),
@@ -42,12 +42,14 @@ PURE = [
     "endpoint_changes",
     "errors",
     "config",
+    "values",
     "framing",
     "codecs",
     "aws.canonical",
     "aws.endpoints",
     "aws.eventstream",
     "aws.eventstream_headers",
+    "aws.eventstream_messages",
     "aws.http",
     "aws.metadata",
     "aws.operation",
@@ -248,6 +250,37 @@ def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_pa
         tmp_path,
     )
     assert not imported & {"botocore", "boto3", "numpy", "pandas", "scipy", "torch", "orjson"}
+
+
+UNWANTED = {
+    "csv", "importlib.metadata", "importlib.resources", "zipfile",
+    "sagemaker_async.aws.defaults_mode", "sagemaker_async.aws.monitoring", "sagemaker_async.aws.tls",
+    "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
+    "sagemaker_async.endpoint_changes", "sagemaker_async.endpoint_update", "sagemaker_async.endpoint_values",
+    "sagemaker_async.hosting.client", "sagemaker_async.hosting.operations", "sagemaker_async.hosting.waiting",
+    "sagemaker_async.lineage", "sagemaker_async.monitors",
+}  # fmt: skip
+"""What most predictions have no use for."""
+
+FIRST_PREDICTION = """
+import asyncio
+from sagemaker_async import Credentials, Predictor, Session
+
+async def main():
+    options = {"region": "us-east-1", "endpoint_url": "http://127.0.0.1:9", "credentials": Credentials("A", "s")}
+    async with Session(**options) as session:
+        try:
+            await Predictor("e", session).predict(b"hello", timeout=5)
+        except Exception as error:
+            assert type(error).__name__ == "ConnectError", error
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", ["from sagemaker_async import Predictor, Session", FIRST_PREDICTION])
+def test_a_prediction_imports_only_what_it_uses(program: str, tmp_path: Path) -> None:
+    assert not modules_after(program, tmp_path) & UNWANTED
 
 
 PREDICT = """
