@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
@@ -17,13 +18,12 @@ from .codecs.offload import deserialize_off_loop, serialize_off_loop
 from .config import Timeouts
 from .deserializers import BytesDeserializer, Deserializer
 from .errors import ConfigurationError
-from .iterators import ByteIterator
 from .prediction_stream import IteratorFactory, PredictionStream, check_iterator
 from .predictor_hosting import HostedEndpoint
-from .runtime.client import ResponseStreamCall
 from .runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from .serializers import IdentitySerializer, Serializer
 from .session import Session
+from .stream_iterator import ByteIterator
 
 __all__ = ["Predictor"]
 
@@ -310,7 +310,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, CallOptions(timeout))
-        return PredictionStream(lambda: ResponseStreamCall(client, call), iterator)
+        return PredictionStream(partial(client.open_stream, call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
@@ -325,13 +325,14 @@ class Predictor(HostedEndpoint, Generic[R]):
                 raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
             fields[aws_name] = value
         fields.setdefault("EndpointName", self.endpoint_name)
-        fields.setdefault("ContentType", self.content_type)
+        if "ContentType" not in fields:
+            fields["ContentType"] = self.content_type
         if "Accept" not in fields:
             accept = self.accept
             fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
         if self.component_name is not None:
             fields["InferenceComponentName"] = self.component_name
-        fields.update((name, value) for name, value in given.items() if value is not None)
+        fields |= {name: value for name, value in given.items() if value is not None}
         return fields
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import math
 from collections.abc import Mapping
@@ -76,6 +77,7 @@ class PreparedCall(NamedTuple):
 
 
 _NO_OPTIONS = CallOptions()
+_STR = frozenset({str})
 
 _SOME_BODY = b"\0"
 """Stands for a body in a request's head: some body, which no rule about having one mistakes for none."""
@@ -148,7 +150,8 @@ class ServiceClient:
             ConfigurationError: the timeout is no positive number of seconds, or a callback cannot be called.
             ModelsWantedError: instead of importing them.
         """
-        _check_options(options)
+        if options != _NO_OPTIONS:
+            _check_options(options)
         values = {name: value for name, value in fields.items() if value is not None}
         if not self._channel.config.strict_params:
             values = _known_fields(operation, values)
@@ -186,7 +189,7 @@ class ServiceClient:
         building, a tenth of a call's CPU time (benchmarks/README.md).
         """
         key: tuple[Any, ...] | None = None
-        if not problems and all(type(value) is str for value in values.values()):
+        if not problems and _STR.issuperset(map(type, values.values())):
             key = (operation, self._channel.validate_params, *body.items(), *values.items())
             if (head := self._heads.get(key)) is not None:
                 return head
@@ -381,6 +384,7 @@ def channel_for(source: HasChannel | Config | None, fields: ConfigFields) -> tup
     return channel, False
 
 
+@functools.cache
 def _spellings(operation: Operation, field: str) -> tuple[str, str]:
     return field, operation.names[field]
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient, resource_of
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
+from sagemaker_async.aws.metadata import ResponseMetadata
+from sagemaker_async.aws.operation import Operation
 from sagemaker_async.aws.protocols import parse_response, shown
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
         InvokeEndpointWithResponseStreamResponse,
     )
 
-__all__ = ["ResponseStreamCall", "SageMakerRuntimeClient"]
+__all__ = ["ResponseStreamCall", "SageMakerRuntimeClient", "StreamHead"]
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 SHOWN_BYTES = 200
@@ -94,6 +96,29 @@ class SageMakerRuntimeClient(ServiceClient):
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
         return ResponseStreamCall(self, self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options))
 
+    async def open_stream(self, call: PreparedCall) -> StreamHead:
+        """Send a prepared call and return when the head of the event stream has come.
+
+        Raises:
+            CallError: as `invoke_endpoint_with_response_stream`; always, whatever `Config.raise_response_errors` says.
+        """
+        operation = call.operation
+        reply = await self.send(call)
+        response = reply.response
+        where = _Where(
+            operation.name, resource_of(call), self._channel.origin(operation.service), reply.metadata.request_id
+        )
+        if not _is_event_stream(response):
+            error = await _not_an_event_stream(response)
+            error.attempts = reply.metadata.attempts
+            if reply.watcher is not None:
+                reply.watcher.ended(0, 0, error)
+            raise error.locate(*where)
+        body = EventStream(
+            response, *where, watcher=reply.watcher, on_chunk_received=call.options.progress.on_chunk_received
+        )
+        return StreamHead(operation, body, reply.metadata)
+
     async def invoke_endpoint_async(
         self,
         *,
@@ -111,6 +136,28 @@ class SageMakerRuntimeClient(ServiceClient):
         await self.load(INVOKE_ENDPOINT_ASYNC)
         response: InvokeEndpointAsyncResponse = await self.perform(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
         return response
+
+
+class StreamHead:
+    """The head of a streamed answer, without the model of it; `body` owns the connection."""
+
+    __slots__ = ("_operation", "_response", "body", "metadata")
+
+    def __init__(self, operation: Operation, body: EventStream, metadata: ResponseMetadata) -> None:
+        self.body = body
+        self.metadata = metadata
+        self._operation = operation
+        self._response: InvokeEndpointWithResponseStreamResponse | None = None
+
+    def field(self, aws_name: str) -> str | None:
+        """Return a field of the response by AWS's name."""
+        return self.metadata.headers.get(self._operation.response_headers[aws_name])
+
+    def response(self) -> InvokeEndpointWithResponseStreamResponse:
+        """Return the model of it; imports that, if nobody has loaded it."""
+        if self._response is None:
+            self._response = parse_response(self._operation, self.metadata.headers, self.body, self.metadata)
+        return self._response
 
 
 class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamResponse"]):
@@ -135,29 +182,12 @@ class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamRe
 
     async def _open(self) -> InvokeEndpointWithResponseStreamResponse:
         client, call = self._client, self._call
-        operation = call.operation
+        await client.load(call.operation)
         response: InvokeEndpointWithResponseStreamResponse
-        await client.load(operation)
         try:
-            reply = await client.send(call)
-            where = _Where(
-                operation.name,
-                resource_of(call),
-                client.channel.origin(operation.service),
-                reply.metadata.request_id,
-            )
-            if not _is_event_stream(reply.response):
-                error = await _not_an_event_stream(reply.response)
-                error.attempts = reply.metadata.attempts
-                if reply.watcher is not None:
-                    reply.watcher.ended(0, 0, error)
-                raise error.locate(*where)
-            stream = EventStream(
-                reply.response, *where, watcher=reply.watcher, on_chunk_received=call.options.progress.on_chunk_received
-            )
-            response = parse_response(operation, reply.metadata.headers, stream, reply.metadata)
+            return (await client.open_stream(call)).response()
         except CallError as failure:
-            response = client.response_or_raise(operation, failure, body=EventStream.failed(failure))
+            response = client.response_or_raise(call.operation, failure, body=EventStream.failed(failure))
         return response
 
     def __await__(self) -> Generator[Any, Any, InvokeEndpointWithResponseStreamResponse]:
@@ -204,7 +234,8 @@ class _Where(NamedTuple):
 
 
 def _is_event_stream(response: HTTPResponse) -> bool:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == EVENT_STREAM
+    content_type = response.headers.get("Content-Type", "")
+    return content_type == EVENT_STREAM or content_type.partition(";")[0].strip().lower() == EVENT_STREAM
 
 
 async def _beginning(response: HTTPResponse) -> bytes:

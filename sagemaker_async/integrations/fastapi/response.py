@@ -195,9 +195,9 @@ class StreamResponse(Response):
                 await self._close()
         if not self.client_disconnected:
             self._first = opening.result()
-            response = self._stream.response if isinstance(self._stream, PredictionStream) else None
-            if self._content_type_is_open and response is not None and response.content_type:
-                self.headers["content-type"] = response.content_type
+            head = self._stream.metadata if isinstance(self._stream, PredictionStream) else None
+            if self._content_type_is_open and head is not None and head.content_type:
+                self.headers["content-type"] = head.content_type
 
     async def _next(self) -> bytes | None:
         """Return the next record as bytes; None at the end."""
