@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .session import Session
     from .stub import StubResponse, StubTransport
 
-    __version__: str
+__version__ = "0.1.0"
 
 __all__ = [
     "Config",
@@ -70,13 +70,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        value: Any = import_module("importlib.metadata").version("sagemaker-async")
-    elif name in _HOMES:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    else:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 
 

@@ -13,7 +13,6 @@ not before.
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -27,22 +26,24 @@ from .codecs.bases import (
     read_body,
 )
 from .codecs.json_codec import JSONCodec, JSONLibrary, decode_text
-from .codecs.later import names_of_arrays
+from .codecs.later import later_names
 from .codecs.offload import OFFLOAD_BYTES, deserialize_off_loop
 from .errors import ConfigurationError, DeserializationError
 
 if TYPE_CHECKING:
     from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
+    from .codecs.csv_rows import CSVDeserializer
     from .codecs.recordio import Record
 else:
     # As in serializers.
-    __getattr__ = names_of_arrays(
+    __getattr__ = later_names(
         globals(),
-        "NumpyDeserializer",
-        "PandasDeserializer",
-        "Record",
-        "RecordDeserializer",
-        "TorchTensorDeserializer",
+        CSVDeserializer="csv_rows",
+        NumpyDeserializer="arrays",
+        PandasDeserializer="arrays",
+        Record="arrays",
+        RecordDeserializer="arrays",
+        TorchTensorDeserializer="arrays",
     )
 
 __all__ = [
@@ -267,49 +268,6 @@ class PydanticDeserializer(SimpleBaseDeserializer[T]):
             ]
             more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
             raise DeserializationError(f"{what} is no valid {error.title}: {'; '.join(named)}{more}") from None
-
-
-class CSVDeserializer(SimpleBaseDeserializer[list[list[str]]]):
-    """Reads CSV as a list of rows of str; quoted fields may hold newlines.
-
-    Args:
-        encoding: the body's text encoding.
-        accept: the content types to ask for.
-        errors: what to do with invalid bytes, as `bytes.decode` knows it.
-        strict: refuse wrong quoting (an open quote at the end, text after a closing one); False makes the best of it.
-    """
-
-    offload = True
-
-    def __init__(
-        self,
-        encoding: str = "utf-8",
-        accept: str | tuple[str, ...] = "text/csv",
-        *,
-        errors: str = "strict",
-        strict: bool = True,
-    ) -> None:
-        super().__init__(accept)
-        check_encoding(encoding, errors)
-        self.encoding = encoding
-        self.errors = errors
-        self.strict = strict
-
-    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> list[list[str]]:
-        """Return the rows; a blank line is an empty row, an empty body has none.
-
-        Raises:
-            DeserializationError: the body is not of the encoding, or is wrongly quoted.
-        """
-        what = described(content_type)
-        text = decode_text(read_body(stream), what, self.encoding, self.errors)
-        reader = csv.reader(io.StringIO(text, newline=""), strict=self.strict)
-        try:
-            return [row for row in reader]  # noqa: C416 - a Python-level loop lets other threads run
-        except csv.Error as error:
-            quoting = self.strict and "limit" not in str(error)
-            hint = "; pass strict=False to make the best of wrong quoting" if quoting else ""
-            raise DeserializationError(f"{what} is not valid CSV at line {reader.line_num}: {error}{hint}") from None
 
 
 def _no_schema(model: object, error: Exception) -> ConfigurationError:

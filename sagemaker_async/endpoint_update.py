@@ -71,7 +71,7 @@ class WaitFields(TypedDict, total=False):
     """Gets each description as it comes; may be ``async``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Waiting:
     """A wait that was checked and has still to begin."""
 
@@ -107,7 +107,7 @@ class ConfigurationMoved(Exception):
     """The endpoint runs another configuration than the one that was to be carried over: begin anew."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EndpointUpdate:
     """One update of one endpoint."""
 

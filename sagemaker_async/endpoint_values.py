@@ -7,7 +7,6 @@ return what goes into a request. Nothing here is sent; only `name_from_base` loo
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -231,7 +230,9 @@ def _amounts(argument: str, given: Mapping[str, float] | None, known: tuple[str,
         raise ConfigurationError(f"ResourceRequirements.{argument} must be a mapping, got {type(given).__name__}")
     for name, amount in (given or {}).items():
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(name), known, n=1)
             suggestion = f"; did you mean {near[0]}?" if near else ""
             raise ConfigurationError(
                 f"ResourceRequirements.{argument} takes {', '.join(known)}, not {name!r}{suggestion}"

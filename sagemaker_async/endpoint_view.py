@@ -1,20 +1,21 @@
 """`EndpointView`: what a `Predictor` can find out about its endpoint in the control plane; nothing is changed.
 
-The methods and their parameters are the SageMaker Python SDK's (``sagemaker.predictor``, version 2).
+The methods and their parameters are the SageMaker Python SDK's (``sagemaker.predictor``, version 2). What they need is
+imported in a thread by the first of them, since most programs only predict; the imports inside them find it there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import lineage, monitors
-from .endpoint_update import existing_endpoint, is_missing
 from .errors import ConfigurationError, ValidationError
-from .hosting.answers import answer_of
 from .session import Session
 
 if TYPE_CHECKING:
+    from . import lineage, monitors
     from .hosting.client import SageMakerClient
     from .hosting.pagination import Pages
     from .hosting.shapes import (
@@ -46,9 +47,13 @@ class EndpointView:
         self.sagemaker_session = sagemaker_session
         self._endpoint_config_name: str | None = None
         self._model_names: list[str] | None = None
+        self._is_control_plane_imported = False
 
-    @property
-    def _hosting(self) -> SageMakerClient:
+    async def _hosting(self) -> SageMakerClient:
+        """Return the client of the control plane, once all that the methods need is imported."""
+        if not self._is_control_plane_imported:
+            await asyncio.to_thread(_import_control_plane)
+            self._is_control_plane_imported = True
         return self.sagemaker_session.hosting
 
     async def list_related_models(
@@ -84,8 +89,11 @@ class EndpointView:
             RequestValidationError: an argument breaks a rule of AWS's; nothing was sent.
             CallError: the call failed.
         """
+        hosting = await self._hosting()
+        from .hosting.answers import answer_of
+
         response = await answer_of(
-            self._hosting.list_inference_components(
+            hosting.list_inference_components(
                 endpoint_name_equals=self.endpoint_name,
                 variant_name_equals=variant_name_equals,
                 name_contains=name_contains,
@@ -119,7 +127,7 @@ class EndpointView:
 
         The arguments are those of `list_related_models`.
         """
-        return self._hosting.iter_inference_components(
+        return self.sagemaker_session.hosting.iter_inference_components(
             endpoint_name_equals=self.endpoint_name,
             variant_name_equals=variant_name_equals,
             name_contains=name_contains,
@@ -139,7 +147,10 @@ class EndpointView:
             UnknownMonitoringTypeError: a schedule is of a type that is not known.
             CallError: a call failed.
         """
-        return await monitors.list_monitors(self._hosting, self.endpoint_name)
+        hosting = await self._hosting()
+        from . import monitors
+
+        return await monitors.list_monitors(hosting, self.endpoint_name)
 
     async def endpoint_context(self) -> lineage.EndpointContext | None:
         """Return what SageMaker's lineage knows of the endpoint; None if that is nothing.
@@ -148,14 +159,20 @@ class EndpointView:
             ConfigurationError: there is no such endpoint.
             CallError: a call failed.
         """
-        endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
-        return await lineage.endpoint_context(self._hosting, endpoint.endpoint_arn)
+        hosting = await self._hosting()
+        from . import endpoint_update, lineage
+
+        endpoint = await endpoint_update.existing_endpoint(hosting, self.endpoint_name)
+        return await lineage.endpoint_context(hosting, endpoint.endpoint_arn)
 
     # --- what is remembered -------------------------------------------------------------------------------------------
 
     async def _get_endpoint_config_name(self) -> str:
         if self._endpoint_config_name is None:
-            endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
+            hosting = await self._hosting()
+            from .endpoint_update import existing_endpoint
+
+            endpoint = await existing_endpoint(hosting, self.endpoint_name)
             self._endpoint_config_name = endpoint.endpoint_config_name
         return self._endpoint_config_name or ""
 
@@ -167,17 +184,29 @@ class EndpointView:
                 named = [specification.model_name for specification in every if specification is not None]
             else:
                 name = await self._get_endpoint_config_name()
-                config = await answer_of(self._hosting.describe_endpoint_config(endpoint_config_name=name))
+                hosting = await self._hosting()
+                from .hosting.answers import answer_of
+
+                config = await answer_of(hosting.describe_endpoint_config(endpoint_config_name=name))
                 named = [variant.model_name for variant in config.production_variants]
             self._model_names = list(dict.fromkeys(name for name in named if name is not None))
         return self._model_names
 
     async def _describe_component(self, name: str) -> DescribeInferenceComponentResponse:
+        hosting = await self._hosting()
+        from .endpoint_update import is_missing
+        from .hosting.answers import answer_of
+
         try:
-            return await answer_of(self._hosting.describe_inference_component(inference_component_name=name))
+            return await answer_of(hosting.describe_inference_component(inference_component_name=name))
         except ValidationError as error:
             if not is_missing(error):
                 raise
             raise ConfigurationError(
                 f"Inference component with name '{name}' does not exist; please use an existing component name"
             ) from error
+
+
+def _import_control_plane() -> None:
+    for module in ("endpoint_changes", "endpoint_update", "hosting.client", "lineage", "monitors"):
+        import_module(f".{module}", __package__)

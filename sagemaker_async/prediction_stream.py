@@ -52,7 +52,7 @@ _ITERATORS = f"{__package__}.iterators"
 """Imported in a thread when the first stream is opened, if nobody did before: a prediction has no use for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamMetadata(ResponseMetadata):
     """What the head of a streamed prediction tells, beside its records."""
 

@@ -3,27 +3,21 @@
 The methods, their parameters and the order of their calls are the SageMaker Python SDK's (``sagemaker.predictor``,
 version 2). Where the SDK loses things on an update (shadow variants, VPC, network isolation, role, metrics, tags past
 the 50th) they are kept here.
+
+As in `endpoint_view`, what the methods need is imported when one of them is first called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from .endpoint_changes import component_changes, new_variant, only_model, tag_list
-from .endpoint_update import (
-    ConfigurationMoved,
-    EndpointUpdate,
-    WaitFields,
-    Waiting,
-    existing_endpoint,
-    is_missing,
-    waiting_for,
-)
-from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base
 from .endpoint_view import EndpointView
 from .errors import ConfigurationError, ModelsNotDeletedError, SageMakerAsyncError, ValidationError
-from .hosting.answers import answer_of
+
+if TYPE_CHECKING:
+    from .endpoint_update import WaitFields, Waiting
+    from .endpoint_values import DataCaptureConfig, ResourceRequirements
 
 __all__ = ["HostedEndpoint"]
 
@@ -77,6 +71,11 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`; it may still succeed.
             CallError: a call failed.
         """
+        await self._hosting()
+        from .endpoint_changes import new_variant, only_model, tag_list
+        from .endpoint_update import ConfigurationMoved, waiting_for
+        from .endpoint_values import name_from_base
+
         plan = waiting_for("EndpointInService", **waiting)
         new_tags = None if tags is None else tag_list(tags)
         variant = new_variant(
@@ -122,10 +121,14 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `update_endpoint`.
         """
+        hosting = await self._hosting()
+        from .endpoint_update import ConfigurationMoved, existing_endpoint, waiting_for
+        from .endpoint_values import name_from_base
+
         plan = waiting_for("EndpointInService", **waiting)
         changes = {"DataCaptureConfig": await self._capture_fields(data_capture_config)}
         while True:
-            endpoint = await existing_endpoint(self._hosting, self.endpoint_name)
+            endpoint = await existing_endpoint(hosting, self.endpoint_name)
             old_config = endpoint.endpoint_config_name or ""
             try:
                 await self._move(old_config, name_from_base(self.endpoint_name), changes, None, plan if wait else None)
@@ -139,6 +142,9 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
         """
+        await self._hosting()
+        from .endpoint_values import DataCaptureConfig
+
         await self.update_data_capture_config(DataCaptureConfig(True), wait=wait, **waiting)
 
     async def disable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
@@ -147,6 +153,9 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `enable_data_capture`.
         """
+        await self._hosting()
+        from .endpoint_values import DataCaptureConfig
+
         await self.update_data_capture_config(DataCaptureConfig(False), wait=wait, **waiting)
 
     async def update_predictor(
@@ -187,6 +196,11 @@ class HostedEndpoint(EndpointView):
                 "No inference component exists for the specified model. "
                 "Ensure that you deployed the inference component, and try again."
             )
+        hosting = await self._hosting()
+        from .endpoint_changes import component_changes
+        from .endpoint_update import waiting_for
+        from .hosting.answers import answer_of
+
         plan = waiting_for("InferenceComponentInService", **waiting)
         changes = component_changes(
             model_name,
@@ -199,10 +213,10 @@ class HostedEndpoint(EndpointView):
         )
         await self._describe_component(self.component_name)
         resource = {"InferenceComponentName": self.component_name}
-        await answer_of(self._hosting.invoke("UpdateInferenceComponent", resource | changes))
+        await answer_of(hosting.invoke("UpdateInferenceComponent", resource | changes))
         self._model_names = None
         if wait:
-            await plan.wait(self._hosting, resource)
+            await plan.wait(hosting, resource)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
@@ -218,14 +232,18 @@ class HostedEndpoint(EndpointView):
             ConfigurationError, ValidationError: there is no such endpoint, as its description or its deletion told.
             CallError: a call failed.
         """
+        hosting = await self._hosting()
+        from .endpoint_update import is_missing
+        from .hosting.answers import answer_of
+
         if delete_endpoint_config:
             name = await self._get_endpoint_config_name()
             try:
-                await answer_of(self._hosting.delete_endpoint_config(endpoint_config_name=name))
+                await answer_of(hosting.delete_endpoint_config(endpoint_config_name=name))
             except ValidationError as error:
                 if not is_missing(error):
                     raise
-        await answer_of(self._hosting.delete_endpoint(endpoint_name=self.endpoint_name))
+        await answer_of(hosting.delete_endpoint(endpoint_name=self.endpoint_name))
 
     async def delete_predictor(self, wait: bool = False, **waiting: Unpack[WaitFields]) -> None:
         """Delete the inference component; of a predictor without one, the endpoint and its configuration.
@@ -240,15 +258,19 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`.
             CallError: a call failed.
         """
+        hosting = await self._hosting()
+        from .endpoint_update import waiting_for
+        from .hosting.answers import answer_of
+
         name = self.component_name
         plan = waiting_for("EndpointDeleted" if name is None else "InferenceComponentDeleted", **waiting)
         if name is None:
             await self.delete_endpoint()
         else:
-            await answer_of(self._hosting.delete_inference_component(inference_component_name=name))
+            await answer_of(hosting.delete_inference_component(inference_component_name=name))
         if wait:
             resource = {"EndpointName": self.endpoint_name} if name is None else {"InferenceComponentName": name}
-            await plan.wait(self._hosting, resource)
+            await plan.wait(hosting, resource)
 
     async def delete_model(self) -> None:
         """Delete the models behind the endpoint, or the one behind the inference component.
@@ -260,10 +282,13 @@ class HostedEndpoint(EndpointView):
             ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
             CallError: it could not be found out which models there are.
         """
+        hosting = await self._hosting()
+        from .hosting.answers import answer_of
+
         failures: dict[str, SageMakerAsyncError] = {}
         for name in await self._get_model_names():
             try:
-                await answer_of(self._hosting.delete_model(model_name=name))
+                await answer_of(hosting.delete_model(model_name=name))
             except SageMakerAsyncError as error:
                 failures[name] = error
         self._model_names = list(failures)
@@ -280,6 +305,9 @@ class HostedEndpoint(EndpointView):
         tags: Sequence[Mapping[str, str]] | None,
         waiting: Waiting | None,
     ) -> None:
+        hosting = await self._hosting()
+        from .endpoint_update import EndpointUpdate
+
         self._endpoint_config_name = self._model_names = None
         update = EndpointUpdate(
             endpoint_name=self.endpoint_name,
@@ -288,10 +316,12 @@ class HostedEndpoint(EndpointView):
             changes={name: value for name, value in changes.items() if value is not None},
             tags=tags,
         )
-        await update.perform(self._hosting, waiting)
+        await update.perform(hosting, waiting)
         self._endpoint_config_name = new_config
 
     async def _capture_fields(self, config: DataCaptureConfig | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        from .endpoint_values import DataCaptureConfig
+
         if not isinstance(config, DataCaptureConfig):
             return config
         # Nobody is asked for the account when it is not needed.

@@ -28,18 +28,23 @@ from .codecs.bases import (
     finished_body,
     read_file,
 )
-from .codecs.csv_rows import csv_text
 from .codecs.json_codec import JSONCodec, JSONLibrary, jsonable
-from .codecs.later import names_of_arrays
+from .codecs.later import later_names
 from .codecs.offload import OFFLOAD_BYTES, estimated_size, serialize_off_loop
 from .errors import ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
     from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
+    from .codecs.csv_rows import CSVSerializer
 else:
     # Imported when they are asked for: they are a tenth of what else there is to import for a first prediction.
-    __getattr__ = names_of_arrays(
-        globals(), "NumpySerializer", "RecordSerializer", "SparseMatrixSerializer", "TorchTensorSerializer"
+    __getattr__ = later_names(
+        globals(),
+        CSVSerializer="csv_rows",
+        NumpySerializer="arrays",
+        RecordSerializer="arrays",
+        SparseMatrixSerializer="arrays",
+        TorchTensorSerializer="arrays",
     )
 
 __all__ = [
@@ -195,30 +200,6 @@ class JSONLinesSerializer(SimpleBaseSerializer):
         if isinstance(lines[0], bytes):
             return b"\n".join(cast("list[bytes]", lines))
         return "\n".join(cast("list[str]", lines))
-
-
-class CSVSerializer(SimpleBaseSerializer):
-    """Writes rows as CSV, quoted where needed, without a header, with newlines between rows.
-
-    A flat list, tuple, series or 1-D array is one row; a list of these, a data frame (without its index) or a 2-D array
-    is many; arrays of more dimensions are flattened to one row per first index. A list of str holds finished rows.
-    """
-
-    offload = True
-
-    def __init__(self, content_type: str = "text/csv") -> None:
-        super().__init__(content_type)
-
-    def serialize(self, data: Any) -> bytes | str:
-        """Return text, bytes or a file's contents as they are, anything else as CSV text.
-
-        Raises:
-            SerializationError: there is nothing to write, rows differ in length, a field holds bytes or is nested, or
-                `data` has no rows (a dict, a set).
-        """
-        if (body := finished_body(data)) is not None:
-            return body
-        return csv_text(data)
 
 
 class LibSVMSerializer(SimpleBaseSerializer):

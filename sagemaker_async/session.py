@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Self, Unpack
 from .aws.channel import Channel
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
-from .hosting.client import SageMakerClient
-from .hosting.operations import SAGEMAKER
 from .runtime.client import SageMakerRuntimeClient
 
 if TYPE_CHECKING:
     from .aws.sts import CallerIdentity
+    from .hosting.client import SageMakerClient
 
 __all__ = ["Session"]
 
@@ -71,8 +70,13 @@ class Session:
 
     @property
     def hosting(self) -> SageMakerClient:
-        """The client of SageMaker hosting, the control plane; its first call imports its shapes, in a thread."""
+        """The client of SageMaker hosting, the control plane.
+
+        It is imported where it is first asked for; its shapes, which take far longer, by its first call, in a thread.
+        """
         if self._hosting is None:
+            from .hosting.client import SageMakerClient
+
             self._hosting = SageMakerClient(self)
         return self._hosting
 
@@ -100,7 +104,8 @@ class Session:
             As `account_id`.
         """
         account = await self.account_id()
-        pipeline = await self._channel.pipeline(SAGEMAKER)
+        operations = await asyncio.to_thread(import_module, ".hosting.operations", __package__)
+        pipeline = await self._channel.pipeline(operations.SAGEMAKER)
         return f"sagemaker-{pipeline.endpoint.signing_region}-{account}"
 
     async def __aenter__(self) -> Self:

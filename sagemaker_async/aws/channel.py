@@ -121,25 +121,13 @@ class Channel:
             settings = self._settings
             if settings is None:
                 settings = await resolve_settings(self.config, environ=self._environ)
-                # In a thread too: the versions it names are read from the installed packages' metadata.
-                agent = await asyncio.to_thread(
-                    user_agent, settings.retry.mode or "standard", settings.user_agent_app_id
-                )
-            credentials = self._credentials
-            if credentials is None:
-                # In a thread, for it imports the sources that it needs. Config.profile and not settings.profile: one
-                # that only the environment names has another rank there.
-                credentials = await asyncio.to_thread(
-                    credential_source,
-                    self.config.credentials,
-                    profile=self.config.profile,
-                    region=settings.region,
-                )
+            credentials = self._credentials or await self._credential_cache(settings.region)
             self.check_usable()  # it may have been closed meanwhile
             if self._settings is None:
                 self._settings = settings
                 self.timeouts = settings.timeouts
                 self.validate_params = settings.validate_params
+                agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
                 self.common_headers = {"User-Agent": agent}
                 monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
                 self._interceptors = InterceptorChain((*self.config.interceptors, *monitoring))
@@ -163,6 +151,14 @@ class Channel:
                     correct_clock_skew=self.config.correct_clock_skew,
                 )
             return self._pipelines[service.name]
+
+    async def _credential_cache(self, region: str) -> CredentialCache:
+        # Config.profile and not that of the settings: one that only the environment names has another rank there.
+        asked, profile = self.config.credentials, self.config.profile
+        if isinstance(asked, Credentials):
+            return credential_source(asked, profile=profile, region=region)
+        # In a thread, for it imports the sources that it needs.
+        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region)
 
     async def close(self) -> None:
         """Close the pool and every stream that is still open; idempotent.

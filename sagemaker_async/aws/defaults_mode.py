@@ -25,7 +25,7 @@ __all__ = ["MODE_DEFAULTS", "ModeDefaults", "auto_mode"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ModeDefaults:
     """What a mode puts in the place of this package's own defaults."""
 

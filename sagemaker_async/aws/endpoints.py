@@ -26,7 +26,7 @@ FIPS_REMEDY = "unset use_fips_endpoint (AWS_USE_FIPS_ENDPOINT)"
 DUAL_STACK_REMEDY = "unset use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """A resolved endpoint: where requests go and what their signature's credential scope names."""
 
@@ -94,7 +94,7 @@ class Endpoint:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EndpointRules:
     """How a service's hosts are called. Each is ``<prefix>.<region>.<suffix of the partition>``."""
 

@@ -36,7 +36,7 @@ class ConnectionPool(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class CallContext:
     """What is known of a call before its first attempt; the same object for all of a call's hooks."""
 
@@ -63,7 +63,7 @@ class CallContext:
         return SERVICE_IDS.get(self.service, self.service)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttemptOutcome:
     """What became of one attempt."""
 
@@ -79,7 +79,7 @@ class AttemptOutcome:
     """Whether it succeeded with a stream that is still to be read: `Interceptor.after_stream` tells of its end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamSummary:
     """What a response stream had carried when it ended or was left."""
 

@@ -10,7 +10,7 @@ from sagemaker_async.errors import Attempt
 __all__ = ["ResponseMetadata"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResponseMetadata:
     """What travels beside a response's own fields."""
 

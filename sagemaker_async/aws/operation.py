@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Operation", "Service"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Service:
     """One AWS service."""
 
@@ -40,7 +40,7 @@ class Service:
     """What to do when no answer began in time; ends the message of that error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Operation:
     """One operation of a service; fields about header fields and bodies are for the rest-json protocol alone."""
 

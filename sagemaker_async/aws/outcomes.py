@@ -81,7 +81,7 @@ EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _MAX_CLOCK_SKEW = 240.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RetryRules:
     """What a service adds to AWS's general rules; codes are bare, without namespace."""
 
@@ -97,7 +97,7 @@ class RetryRules:
     """Whether a 400 whose message is JSON ``null`` is throttling in disguise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The facts of one failed attempt that decide about the next.
 

@@ -15,7 +15,7 @@ from .partition_table import PARTITION_ROWS
 __all__ = ["PARTITIONS", "Partition", "partition_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Partition:
     """A group of regions that share DNS suffixes and credentials, such as ``aws`` or ``aws-cn``."""
 

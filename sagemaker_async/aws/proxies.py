@@ -19,7 +19,7 @@ from sagemaker_async.config import check_proxy_url, without_password
 __all__ = ["Proxies"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Proxies:
     """The proxies of a session."""
 

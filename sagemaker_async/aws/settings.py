@@ -1,9 +1,9 @@
 """What a session runs with: `Config` completed by the environment, the profile and the defaults, in this order.
 
 `resolve_settings` does all of it in a worker thread: every file that is opened, looked for or imported. With a region
-from `Config` or the environment and no shared files, nothing of botocore is imported. What wins is checked, and what
-loses is not looked at; a wrong value raises `ConfigurationError` that names the field, the variable, or the key,
-profile and file it stands in.
+from `Config` or the environment and no shared files, nothing of botocore is imported; what only some settings need is
+imported when they ask for it. What wins is checked, and what loses is not looked at; a wrong value raises
+`ConfigurationError` that names the field, the variable, or the key, profile and file it stands in.
 
 The answers are botocore's for the same files and environment, except that
 
@@ -25,6 +25,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sagemaker_async.config import (
     DEFAULTS_MODES,
@@ -40,12 +41,14 @@ from sagemaker_async.config import (
 )
 from sagemaker_async.errors import ConfigurationError, NoRegionError
 
-from .defaults_mode import MODE_DEFAULTS, auto_mode
 from .endpoints import Endpoint, EndpointRules, check_custom_endpoint, resolve, without_fips_marker
-from .monitoring import ClientSideMonitoring, monitoring_from
 from .proxies import Proxies
 from .sources import Found, SharedFiles, Sources, load_shared_files
-from .tls import ssl_context
+from .user_agent import user_agent
+
+if TYPE_CHECKING:
+    from .defaults_mode import ModeDefaults
+    from .monitoring import ClientSideMonitoring
 
 __all__ = ["Settings", "resolve_settings"]
 
@@ -55,7 +58,7 @@ _MAX_ATTEMPTS = {"standard": 3, "adaptive": 3, "legacy": 5}
 _APP_ID_LENGTH = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The resolved values of one session. Fields of `Config` that nothing else can set are read from `config`."""
 
@@ -147,7 +150,7 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
     region, is_fips_region = without_fips_marker(_region(config, sources, files))
     mode = _defaults_mode(config, sources, region)
     ca_bundle = _ca_bundle(config, sources)
-    return Settings(
+    settings = Settings(
         config=config,
         region=region,
         profile=profile_name,
@@ -166,8 +169,11 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         user_agent_app_id=_app_id(config, sources),
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
-        monitoring=monitoring_from(sources, config.client_side_monitoring),
+        monitoring=_monitoring(config, sources),
     )
+    # For it to remember: it asks the platform, which may block.
+    user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
+    return settings
 
 
 def _profile_name(config: Config, environ: Mapping[str, str]) -> tuple[str | None, str]:
@@ -199,7 +205,19 @@ def _defaults_mode(config: Config, sources: Sources, region: str) -> DefaultsMod
     if mode is None:
         found = sources.find("AWS_DEFAULTS_MODE", "defaults_mode")
         mode = found.choice(DEFAULTS_MODES) if found is not None else "legacy"
-    return auto_mode(region, sources) if mode == "auto" else mode
+    if mode == "auto":
+        from .defaults_mode import auto_mode
+
+        return auto_mode(region, sources)
+    return mode
+
+
+def _mode_defaults(mode: DefaultsMode) -> ModeDefaults | None:
+    if mode == "legacy":
+        return None
+    from .defaults_mode import MODE_DEFAULTS
+
+    return MODE_DEFAULTS[mode]
 
 
 def _flag(configured: bool | None, sources: Sources, variable: str, key: str) -> bool:
@@ -250,7 +268,7 @@ def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) ->
     mode, max_attempts = retry.mode, retry.max_attempts
     if mode is None:
         found = sources.find("AWS_RETRY_MODE", "retry_mode")
-        defaults = MODE_DEFAULTS.get(defaults_mode)
+        defaults = _mode_defaults(defaults_mode)
         default = defaults.retry_mode if defaults is not None else "standard"
         mode = found.choice(RETRY_MODES) if found is not None else default
     if max_attempts is None:
@@ -260,7 +278,7 @@ def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) ->
 
 
 def _timeouts(timeouts: Timeouts, defaults_mode: DefaultsMode) -> Timeouts:
-    defaults = MODE_DEFAULTS.get(defaults_mode)
+    defaults = _mode_defaults(defaults_mode)
     if defaults is None or not isinstance(timeouts.connect, DefaultSeconds):
         return timeouts
     return replace(timeouts, connect=defaults.connect)
@@ -277,7 +295,18 @@ def _ssl_context(config: Config, ca_bundle: Found | None) -> ssl.SSLContext | No
         return config.tls
     if config.tls is None and ca_bundle is None:
         return None
+    from .tls import ssl_context
+
     return ssl_context(config.tls or TLSConfig(), ca_bundle)
+
+
+def _monitoring(config: Config, sources: Sources) -> ClientSideMonitoring | None:
+    asked = config.client_side_monitoring
+    if asked is False or (asked is None and sources.find("AWS_CSM_ENABLED", "csm_enabled") is None):
+        return None
+    from .monitoring import monitoring_from
+
+    return monitoring_from(sources, asked)
 
 
 def _app_id(config: Config, sources: Sources) -> str | None:

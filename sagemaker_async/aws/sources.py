@@ -17,7 +17,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +30,7 @@ Section = Mapping[str, Any]
 """Keys and values; a value is text, or for an indented block a mapping of texts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """A setting's text and where it was found, with the conversions to what it has to be."""
 
@@ -68,7 +67,7 @@ class Found:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """One profile of the shared files; without sections when none was asked for and there is no ``default``."""
 
@@ -85,7 +84,7 @@ class Profile:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SharedFiles:
     """The two shared files, read; both are empty when they do not exist."""
 
@@ -145,7 +144,7 @@ class SharedFiles:
         return _found(settings, key, f"{key} of {source}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sources:
     """The environment and one profile, asked in this order."""
 
@@ -192,7 +191,9 @@ def load_shared_files(environ: Mapping[str, str]) -> SharedFiles:
 
 
 def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
-    text = re.sub(r"\$(\w+|\{\w+\})", lambda m: environ.get(m[1].strip("{}"), m[0]), environ.get(variable) or default)
+    text = environ.get(variable) or default
+    if "$" in text:
+        text = re.sub(r"\$(\w+|\{\w+\})", lambda m: environ.get(m[1].strip("{}"), m[0]), text)
     home = environ.get("HOME" if os.name == "posix" else "USERPROFILE")
     if home and text.startswith(("~/", "~\\")):
         text = home + text[1:]
@@ -244,6 +245,8 @@ def _found(section: Section, key: str, source: str) -> Found | None:
 def _nearest(name: str, known: Sequence[str], what: str) -> str:
     if not known:
         return f"there are no {what} at all"
+    from difflib import get_close_matches
+
     nearest = get_close_matches(name, known, n=1)
     question = f"did you mean {nearest[0]!r}? " if nearest else ""
     listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")

@@ -2,18 +2,23 @@
 
 Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html and the grammar of the SDKs' shared
 specification; words may hold only HTTP token characters, everything else becomes a hyphen.
+
+Nothing is read from the packages' metadata: the versions are those of the modules that are loaded, and aiohttp is none
+that this module may import.
 """
 
 from __future__ import annotations
 
 import functools
 import platform
-import re
-from importlib import metadata
+import string
+import sys
+
+from sagemaker_async import __version__
 
 __all__ = ["user_agent"]
 
-_NO_TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+.^_`|~-]")
+_TOKEN = frozenset(string.ascii_letters + string.digits + "!#$%&'*+.^_`|~-")
 
 
 @functools.lru_cache(maxsize=16)
@@ -25,27 +30,20 @@ def user_agent(retry_mode: str, app_id: str | None) -> str:
         app_id: the application's own id (`Config.user_agent_app_id`, at most 50 characters).
     """
     words = [
-        f"sagemaker-async/{_version('sagemaker-async')}",
+        f"sagemaker-async/{__version__}",
         "ua/2.1",
         f"os/{platform.system().lower() or 'other'}#{platform.release()}",
         f"md/arch#{platform.machine()}",
         f"lang/python#{platform.python_version()}",
         f"md/pyimpl#{platform.python_implementation()}",
-        f"md/aiohttp#{_version('aiohttp')}",
+        f"md/aiohttp#{getattr(sys.modules.get('aiohttp'), '__version__', 'unknown')}",
         f"cfg/retry-mode#{retry_mode}",
     ]
     if app_id:
         words.append(f"app/{app_id}")
-    return " ".join(_word(word) for word in words)
+    return " ".join(map(_word, words))
 
 
 def _word(text: str) -> str:
     category, _, rest = text.partition("/")
-    return f"{category}/{_NO_TOKEN.sub('-', rest)}"
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    return f"{category}/{''.join([character if character in _TOKEN else '-' for character in rest])}"

@@ -1,5 +1,6 @@
-"""Rows of every kind as CSV: lists, arrays, series, data frames.
+"""Rows of every kind as CSV (lists, arrays, series, data frames), and CSV as rows.
 
+The classes are used from `sagemaker_async.serializers` and `sagemaker_async.deserializers`, whose contracts they share.
 `csv_text` quotes where needed, writes no header, and puts newlines between rows. What CSV cannot hold, so that the text
 would mislead the model (a dict, rows of differing length, nested fields, bytes), raises `SerializationError`. Neither
 numpy nor pandas is imported: nobody can hold an instance of a class whose module was never imported.
@@ -8,13 +9,92 @@ numpy nor pandas is imported: nobody can hold an instance of a class whose modul
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sagemaker_async.errors import SerializationError
+from sagemaker_async.errors import DeserializationError, SerializationError
 
-__all__ = ["csv_text"]
+from .bases import (
+    BodyStream,
+    SimpleBaseDeserializer,
+    SimpleBaseSerializer,
+    check_encoding,
+    described,
+    finished_body,
+    read_body,
+)
+from .json_codec import decode_text
+
+__all__ = ["CSVDeserializer", "CSVSerializer", "csv_text"]
+
+
+class CSVSerializer(SimpleBaseSerializer):
+    """Writes rows as CSV, quoted where needed, without a header, with newlines between rows.
+
+    A flat list, tuple, series or 1-D array is one row; a list of these, a data frame (without its index) or a 2-D array
+    is many; arrays of more dimensions are flattened to one row per first index. A list of str holds finished rows.
+    """
+
+    offload = True
+
+    def __init__(self, content_type: str = "text/csv") -> None:
+        super().__init__(content_type)
+
+    def serialize(self, data: Any) -> bytes | str:
+        """Return text, bytes or a file's contents as they are, anything else as CSV text.
+
+        Raises:
+            SerializationError: there is nothing to write, rows differ in length, a field holds bytes or is nested, or
+                `data` has no rows (a dict, a set).
+        """
+        if (body := finished_body(data)) is not None:
+            return body
+        return csv_text(data)
+
+
+class CSVDeserializer(SimpleBaseDeserializer[list[list[str]]]):
+    """Reads CSV as a list of rows of str; quoted fields may hold newlines.
+
+    Args:
+        encoding: the body's text encoding.
+        accept: the content types to ask for.
+        errors: what to do with invalid bytes, as `bytes.decode` knows it.
+        strict: refuse wrong quoting (an open quote at the end, text after a closing one); False makes the best of it.
+    """
+
+    offload = True
+
+    def __init__(
+        self,
+        encoding: str = "utf-8",
+        accept: str | tuple[str, ...] = "text/csv",
+        *,
+        errors: str = "strict",
+        strict: bool = True,
+    ) -> None:
+        super().__init__(accept)
+        check_encoding(encoding, errors)
+        self.encoding = encoding
+        self.errors = errors
+        self.strict = strict
+
+    def deserialize(self, stream: bytes | BodyStream, content_type: str) -> list[list[str]]:
+        """Return the rows; a blank line is an empty row, an empty body has none.
+
+        Raises:
+            DeserializationError: the body is not of the encoding, or is wrongly quoted.
+        """
+        what = described(content_type)
+        text = decode_text(read_body(stream), what, self.encoding, self.errors)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=self.strict)
+        try:
+            return [row for row in reader]  # noqa: C416 - a Python-level loop lets other threads run
+        except csv.Error as error:
+            quoting = self.strict and "limit" not in str(error)
+            hint = "; pass strict=False to make the best of wrong quoting" if quoting else ""
+            raise DeserializationError(f"{what} is not valid CSV at line {reader.line_num}: {error}{hint}") from None
 
 
 def csv_text(data: Any) -> str:

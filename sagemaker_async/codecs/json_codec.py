@@ -54,7 +54,7 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{name} objects cannot be written as JSON; {remedy}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class JSONCodec:
     """Writes and reads JSON in one configured way.
 

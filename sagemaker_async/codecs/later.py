@@ -1,6 +1,6 @@
-"""Names of `arrays` that the modules users import have without importing it: PEP 562, made for them.
+"""Names that the modules users import have without importing their homes: PEP 562, made for them.
 
-Arrays and records bring a dozen classes, and dataclasses are slow to make; most programs send JSON.
+CSV brings the standard library's module, arrays and records a dozen classes of our own; most programs send JSON.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["names_of_arrays"]
+__all__ = ["later_names"]
 
 
-def names_of_arrays(namespace: dict[str, Any], *names: str) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a module that has these names of `arrays` from their first use on.
+def later_names(namespace: dict[str, Any], **homes: str) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module that has these names from their first use on.
 
     Args:
         namespace: the module's ``globals()``.
-        names: what it takes over.
+        homes: each name with the module of `codecs` that it comes from.
     """
 
     def take_over(name: str) -> Any:
-        if name not in names:
+        if name not in homes:
             raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
-        value = namespace[name] = getattr(import_module(".arrays", __package__), name)
+        value = namespace[name] = getattr(import_module(f".{homes[name]}", __package__), name)
         return value
 
     return take_over

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from sagemaker_async.errors import ConfigurationError
@@ -79,7 +78,7 @@ _TIMEOUTS = Timeouts()
 _RETRY = RetryConfig()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What a `Session` is made from. Every field is optional; unset ones come from the environment or the profile.
 
@@ -279,6 +278,8 @@ class Config:
         known = [f.name for f in fields(self)]
         for name in changes:
             if name not in known:
+                from difflib import get_close_matches
+
                 nearest = get_close_matches(name, known, n=1)
                 hint = f"did you mean {nearest[0]!r}? " if nearest else ""
                 if name in _NAMES_ELSEWHERE:

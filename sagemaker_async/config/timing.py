@@ -19,7 +19,7 @@ class DefaultSeconds(float):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Timeouts:
     """Time limits, in seconds; None means no limit. Each has its own exception under `TransportTimeoutError`."""
 
@@ -48,7 +48,7 @@ RetryMode = Literal["standard", "adaptive", "legacy"]
 RETRY_MODES: tuple[RetryMode, ...] = get_args(RetryMode)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RetryConfig:
     """When and how often a failed attempt is repeated (AWS standard mode unless told otherwise)."""
 

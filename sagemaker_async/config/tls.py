@@ -12,7 +12,7 @@ from ._checks import check_flag
 __all__ = ["TLSConfig"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TLSConfig:
     """How the server's certificate is checked and which one the client shows."""
 

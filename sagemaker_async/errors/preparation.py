@@ -66,7 +66,7 @@ class ConcurrentReadError(UsageError):
     """Two tasks read from one stream at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldProblem:
     """One rule that one field of a request breaks."""
 

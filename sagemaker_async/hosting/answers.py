@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sagemaker_async.aws.shapes import ResponseShape
+if TYPE_CHECKING:
+    from sagemaker_async.aws.shapes import ResponseShape
 
 __all__ = ["answer_of"]
 
-Response = TypeVar("Response", bound=ResponseShape)
+Response = TypeVar("Response", bound="ResponseShape")
 
 
 async def answer_of(call: Awaitable[Response]) -> Response:

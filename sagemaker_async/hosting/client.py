@@ -1,4 +1,8 @@
-"""`SageMakerClient`: the control plane of SageMaker."""
+"""`SageMakerClient`: the control plane of SageMaker.
+
+Nothing of pydantic is imported here: `Session.hosting` imports this module where it stands, which may be on the event
+loop. The shapes come with an operation's first call, in a thread.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from sagemaker_async.aws.client import CallOptions, ServiceClient
-from sagemaker_async.aws.shapes import ResponseShape
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
 
 from .methods import HostingMethods
-from .operations import OPERATIONS, modelled
+from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
 from .pagination import Pages, Paginator
-from .unmodelled import UnmodelledResponse, aws_operation_name, items_of, unmodelled
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
 
 if TYPE_CHECKING:
+    from sagemaker_async.aws.shapes import ResponseShape
+
     from .shapes import DescribeEndpointResponse, DescribeInferenceComponentResponse
+    from .unmodelled import UnmodelledResponse
 
 __all__ = ["SageMakerClient"]
 

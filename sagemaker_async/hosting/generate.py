@@ -218,10 +218,10 @@ def _methods(model: HostingModel, notice: str) -> str:
     text = head("The methods of the hosting client, one per row of `operations`.", "", notice)
     text += "from abc import abstractmethod\nfrom collections.abc import Mapping\n"
     text += "from typing import TYPE_CHECKING, Any, Unpack\n\n"
-    text += "from sagemaker_async.config import Timeouts\n\nfrom .pagination import Pages\n\nif TYPE_CHECKING:\n"
+    text += "from sagemaker_async.config import Timeouts\n\nif TYPE_CHECKING:\n"
     fields = [f"{row.name}Fields" for row in OPERATIONS.values()]
     responses = [*(row.response for row in OPERATIONS.values()), *items]
-    for home, names in (("fields", fields), ("shapes", responses)):
+    for home, names in (("fields", fields), ("pagination", ["Pages"]), ("shapes", responses)):
         text += "".join(wrapped(f"    from .{home} import ", in_import_order(set(names)), "", "()"))
     text += '\n__all__ = ["HostingMethods"]\n\n\nclass HostingMethods:\n'
     text += '    """A method per operation; each takes its fields as keywords in either spelling, and `timeout`."""\n\n'

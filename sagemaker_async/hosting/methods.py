@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from sagemaker_async.config import Timeouts
 
-from .pagination import Pages
-
 if TYPE_CHECKING:
     from .fields import (
         AddTagsFields,
@@ -55,6 +53,7 @@ if TYPE_CHECKING:
         UpdateInferenceComponentRuntimeConfigFields,
         UpdateMonitoringScheduleFields,
     )
+    from .pagination import Pages
     from .shapes import (
         AddTagsResponse,
         AssociationSummary,

@@ -8,6 +8,8 @@ sagemaker_async.hosting.generate``.
 What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
 however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
 an error ("already existing", "could not find"), which would report as failed what succeeded.
+
+All others of SageMaker's operations are known by name alone (`unmodelled`), from botocore's list of them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.operation import Operation, Service
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.errors import (
+    ConfigurationError,
     ConflictException,
     InternalFailure,
     ResourceInUse,
@@ -29,8 +32,17 @@ from sagemaker_async.errors import (
 )
 
 from .endpoint import HOSTING
+from .names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
 
-__all__ = ["OPERATIONS", "SAGEMAKER", "HostingOperation", "modelled"]
+__all__ = [
+    "OPERATIONS",
+    "SAGEMAKER",
+    "HostingOperation",
+    "aws_operation_name",
+    "items_of",
+    "modelled",
+    "unmodelled",
+]
 
 SAGEMAKER = Service(
     name="sagemaker",
@@ -51,7 +63,7 @@ SAGEMAKER = Service(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HostingOperation:
     """One operation of SageMaker hosting."""
 
@@ -150,3 +162,38 @@ def modelled(name: str) -> Operation:
         resource=row.resource,
         repeatable=row.repeatable,
     )
+
+
+_UNMODELLED = DeferredShapes(f"{__package__}.unmodelled", "Unmodelled")
+_READING = ("Describe", "Get", "List", "Search", "Query", "BatchDescribe", "BatchGet")
+
+
+def unmodelled(name: str) -> Operation:
+    """Return the operation of AWS's name `name`, whether there is one or not, with fields as they are on the wire."""
+    return Operation(name=name, service=SAGEMAKER, shapes=_UNMODELLED, repeatable=name.startswith(_READING))
+
+
+def aws_operation_name(name: str) -> str:
+    """Return AWS's name of an operation from that or the Python one, ``ListModels`` or ``list_models``.
+
+    Raises:
+        ConfigurationError: there is no such operation; the message suggests the nearest.
+    """
+    if name in OPERATION_NAMES:
+        return name
+    wanted = str(name).replace("_", "").lower()
+    by_lower_case = {known.lower(): known for known in OPERATION_NAMES}
+    if wanted in by_lower_case:
+        return by_lower_case[wanted]
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, by_lower_case, n=1)
+    suggestion = f"; did you mean {by_lower_case[near[0]]}?" if near else ""
+    raise ConfigurationError(
+        f"SageMaker has no operation {name!r} that this version knows (botocore {BOTOCORE_VERSION}'s){suggestion}"
+    )
+
+
+def items_of(name: str) -> str | None:
+    """Return AWS's name of the list that an operation answers a page of; None when it does not answer in pages."""
+    return ITEMS.get(name)

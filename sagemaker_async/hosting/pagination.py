@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sagemaker_async.aws.shapes import ResponseShape
 from sagemaker_async.errors import ConfigurationError, ResponseError
+
+if TYPE_CHECKING:
+    from sagemaker_async.aws.shapes import ResponseShape
 
 __all__ = ["Fetch", "Pages", "Paginator", "member"]
 
-Response = TypeVar("Response", bound=ResponseShape)
+Response = TypeVar("Response", bound="ResponseShape")
 Item = TypeVar("Item")
 
 Fetch = Callable[[Mapping[str, Any]], Awaitable[Any]]
@@ -114,7 +116,8 @@ class Paginator:
                 f"PaginationConfig takes PageSize, StartingToken and MaxItems, not {', '.join(config)}"
             )
         fields |= {name: value for name, value in given.items() if value is not None}
-        return Pages[ResponseShape, Any](self._fetch, self._items, fields, max_items=max_items).pages()
+        pages: Pages[ResponseShape, Any] = Pages(self._fetch, self._items, fields, max_items=max_items)
+        return pages.pages()
 
 
 def _count(config: dict[str, Any], name: str) -> int | None:

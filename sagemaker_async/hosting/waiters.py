@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -77,7 +76,9 @@ def rules_named(name: str) -> WaitRules:
     by_lower_case = {rules.name.lower(): rules for rules in WAIT_RULES.values()}
     if wanted in by_lower_case:
         return by_lower_case[wanted]
-    near = difflib.get_close_matches(wanted, by_lower_case, n=1)
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, by_lower_case, n=1)
     suggestion = f"did you mean {by_lower_case[near[0]].python_name}?" if near else ""
     known = ", ".join(rules.python_name for rules in WAIT_RULES.values())
     raise ConfigurationError(f"there is no waiter {name!r}; {suggestion or f'there are {known}'}")

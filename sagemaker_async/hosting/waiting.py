@@ -15,9 +15,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sagemaker_async.aws.shapes import ResponseShape
 from sagemaker_async.errors import (
     AccessDeniedError,
     CapacityError,
@@ -31,6 +30,9 @@ from sagemaker_async.errors import (
 )
 
 from .pagination import member
+
+if TYPE_CHECKING:
+    from sagemaker_async.aws.shapes import ResponseShape
 
 __all__ = ["WAIT_RULES", "OnProgress", "Pace", "Timing", "WaitRules", "kind_of_failure", "wait"]
 
@@ -47,7 +49,7 @@ OnProgress = Callable[[Any], Awaitable[object] | object]
 _NO_CAPACITY = re.compile(r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WaitRules:
     """What is waited for, and how it is seen."""
 
@@ -72,7 +74,7 @@ class WaitRules:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """Where time and chance come from."""
 
@@ -81,7 +83,7 @@ class Timing:
     uniform: Callable[[], float] = random.random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Pace:
     """How often to look, and for how long."""
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {f"sagemaker_async.hosting.{name}" for name in ("shapes", "scalars", "enums", "fields", "generate", "model")}
+HEAVY = {
+    "pydantic",
+    "sagemaker_async.aws.shapes",
+    *(f"sagemaker_async.hosting.{name}" for name in ("shapes", "scalars", "enums", "fields", "generate", "model")),
+}
 
 
 def output_of(program: str, home: Path) -> str:
@@ -27,17 +31,20 @@ def output_of(program: str, home: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "program",
+    ("program", "has_client"),
     [
-        "import sagemaker_async; sagemaker_async.Predictor",
-        "import sagemaker_async; sagemaker_async.Session(region='us-east-1').hosting",
-        "import sagemaker_async.hosting.client",
+        ("import sagemaker_async; sagemaker_async.Predictor, sagemaker_async.Session(region='us-east-1')", False),
+        ("import sagemaker_async; sagemaker_async.Session(region='us-east-1').hosting", True),
+        ("import sagemaker_async; sagemaker_async.Session(region='us-east-1').hosting.iter_endpoints()", True),
+        ("import sagemaker_async.hosting.client", True),
     ],
 )
-def test_the_shapes_are_not_imported_before_the_first_call(program: str, tmp_path: Path) -> None:
+def test_the_shapes_are_not_imported_before_the_first_call(program: str, has_client: bool, tmp_path: Path) -> None:
     imported = output_of(f"{program}\nimport sys\nprint(*sys.modules)", tmp_path).split()
-    assert "sagemaker_async.hosting.client" in imported
-    assert not HEAVY & set(imported)
+    assert ("sagemaker_async.hosting.client" in imported) is has_client
+    assert not (HEAVY | {"pydantic", "sagemaker_async.aws.shapes", "sagemaker_async.hosting.unmodelled"}) & set(
+        imported
+    )
 
 
 FIRST_CALL = """
@@ -82,3 +89,56 @@ asyncio.run(main())
 
 def test_the_first_call_imports_and_builds_off_the_loops_thread(tmp_path: Path) -> None:
     assert json.loads(output_of(FIRST_CALL, tmp_path)) == [[], [], False, False]
+
+
+PREDICTORS_CALLS = """
+import asyncio, json, sys, threading
+from sagemaker_async import Predictor, Session, StubResponse, StubTransport
+
+loops_thread = threading.get_ident()
+imported = []
+watching = False
+
+def audit(event, arguments):
+    if event == "import" and watching and threading.get_ident() == loops_thread:
+        imported.append(arguments[0])
+
+sys.addaudithook(audit)
+
+async def main():
+    global watching
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint"
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    config = {"EndpointConfigName": "c", "EndpointConfigArn": f"{arn}-config/c", "ProductionVariants": [variant]}
+    endpoint = {"EndpointName": "e", "EndpointArn": f"{arn}/e", "EndpointStatus": "InService", "LastModifiedTime": 1.0}
+    endpoint["CreationTime"] = 1.0
+    answer = config | endpoint | {"InferenceComponents": [], "MonitoringScheduleSummaries": [], "ContextSummaries": []}
+    stub = StubTransport(otherwise=StubResponse.json(answer))
+    async with Session(transport=stub) as session:
+        await Predictor("e", session).predict(b"")  # opens the session
+        watching = True
+        %s
+        watching = False
+    print(json.dumps([imported, len(stub.requests) > 1]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "delete_endpoint()",
+        "delete_model()",
+        "delete_predictor()",
+        "disable_data_capture(wait=False)",
+        "endpoint_context()",
+        "list_monitors()",
+        "list_related_models()",
+        "update_data_capture_config(None, wait=False)",
+        "update_endpoint(kms_key='k', wait=False)",
+    ],
+)
+def test_what_a_predictor_does_in_the_control_plane_is_imported_off_the_loops_thread(call: str, tmp_path: Path) -> None:
+    program = PREDICTORS_CALLS % f"await Predictor('e', session).{call}"
+    assert json.loads(output_of(program, tmp_path)) == [[], True]

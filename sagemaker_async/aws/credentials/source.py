@@ -5,8 +5,6 @@ The sources are imported when they are wanted: a session with fixed credentials 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sagemaker_async.config import Credentials, CredentialSource
 
 from .cache import CredentialCache
@@ -17,7 +15,7 @@ __all__ = ["credential_source"]
 def credential_source(
     value: Credentials | CredentialSource | None, *, profile: str | None, region: str | None
 ) -> CredentialCache:
-    """Return the cache that a session asks for credentials. Blocks the first time, for it may import.
+    """Return the cache that a session asks for credentials. Blocks the first time, unless they are fixed: it imports.
 
     Args:
         value: `Config.credentials`. Fixed credentials are used up to their expiration; what a user's own source gives
@@ -38,9 +36,11 @@ def credential_source(
     return CredentialCache(value, keep_unexpiring=kept)
 
 
-@dataclass(frozen=True, slots=True)
 class _FixedCredentials:
-    credentials: Credentials
+    __slots__ = ("_credentials",)
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
 
     async def get(self) -> Credentials:
-        return self.credentials
+        return self._credentials

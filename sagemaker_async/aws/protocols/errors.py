@@ -74,7 +74,7 @@ ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
 """What an answer without a known error code is: a gateway's, mostly."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorFacts:
     """What an error answer says."""
 
