@@ -5,8 +5,8 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
-And a third, ``oldest``, for the other end of what `pyproject.toml` promises: the request path, with each dependency at
-its lower bound.
+And three for what else is promised, all of the request path alone: ``oldest``, with each dependency at its lower bound;
+``loops``, on uvloop; ``newer``, on the Pythons after 3.11 that are installed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import nox
 nox.options.sessions = ["tests", "foreign"]
 nox.options.error_on_external_run = True
 nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
 
 
 @nox.session
@@ -39,14 +40,31 @@ def oldest(session: nox.Session) -> None:
     """Run the tests of the request path with the oldest dependencies that are allowed."""
     dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
     oldest = [re.sub(r">=([\d.]+).*", r"==\1", dependency) for dependency in dependencies]
-    session.install("-q", "-e", ".", *oldest, *_OLDEST_TOOLS)
-    session.run("pytest", *_OLDEST_TESTS, *session.posargs)
+    session.install("-q", "-e", ".", *oldest, *_REQUEST_PATH_TOOLS)
+    session.run("pytest", *_REQUEST_PATH, *session.posargs)
 
 
-_OLDEST_TOOLS = ("aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "trustme")
-_OLDEST_TESTS = (
+@nox.session
+def loops(session: nox.Session) -> None:
+    """Run the tests of the request path on uvloop."""
+    session.install("-q", "-e", ".", "uvloop", "pytest-asyncio>=1.5", *_REQUEST_PATH_TOOLS)
+    session.run("pytest", "-p", "on_uvloop", *_REQUEST_PATH, *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=["3.12", "3.13"])
+def newer(session: nox.Session) -> None:
+    """Run the tests of the request path on a newer Python."""
+    session.install("-q", "-e", ".", *_REQUEST_PATH_TOOLS)
+    session.run("pytest", *_REQUEST_PATH, *session.posargs)
+
+
+_REQUEST_PATH_TOOLS = (
+    "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "trustme",
+)  # fmt: skip
+_REQUEST_PATH = (
     "tests/wire",
     "tests/unit/test_transport.py",
+    "tests/unit/test_straight.py",
     "tests/unit/test_translation.py",
     "tests/unit/test_pipeline.py",
     "tests/unit/test_runtime_client.py",
