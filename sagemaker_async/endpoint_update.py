@@ -90,12 +90,18 @@ def waiting_for(
     limit: float | None = 3600.0,
     jitter: float = 0.2,
     on_progress: OnProgress | None = None,
+    **unknown: object,
 ) -> Waiting:
     """Return a wait by a row of `WAIT_RULES`; checked now, so that nothing is begun whose end cannot be waited for.
 
     Raises:
         ConfigurationError: a number is none, or `on_progress` cannot be called.
+        TypeError: there is no such option.
     """
+    if unknown:
+        raise TypeError(
+            f"there is no option {', '.join(unknown)} of waiting; there are {', '.join(WaitFields.__annotations__)}"
+        )
     rules = WAIT_RULES[rules_name]
     if on_progress is not None and not callable(on_progress):
         raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")
