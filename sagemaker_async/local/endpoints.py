@@ -137,7 +137,11 @@ class Endpoint:
         Raises:
             TimeoutError: it did not hold within `timeout` seconds.
         """
-        self._signal.when(lambda: condition(self)).result(timeout)
+        waiting = self._signal.when(lambda: condition(self))
+        try:
+            waiting.result(timeout)
+        finally:
+            waiting.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

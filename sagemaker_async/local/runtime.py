@@ -7,6 +7,7 @@ validates the request, runs the model and answers. What each route takes is in `
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import uuid
 from collections.abc import AsyncGenerator
@@ -39,12 +40,18 @@ from .transmission import EventStreamAnswer, before_answer, drop_connection, sen
 
 __all__ = ["RuntimeCall", "RuntimeService"]
 
+_log = logging.getLogger("sagemaker_async.local")
+
 _route_of = re.compile(r"/endpoints/([^/]+)/([a-z-]+)").fullmatch
 _SESSION_SECONDS = 1200.0
 _ASYNC_TIMEOUT_SECONDS = 900
 _NO_COMPONENT_NAMED = (
     "Inference Component Name header is required for endpoints to which you plan to deploy inference components. "
     "Please include Inference Component Name header or consider using SageMaker models."
+)
+_NO_COMPONENTS_HERE = (
+    "Inference Component Name header is not allowed for endpoints to which you dont plan to deploy inference "
+    "components. Please remove the Inference Component Name header and try again."
 )
 _NO_COPIES = (
     "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress "
@@ -236,6 +243,9 @@ class RuntimeCall:
             fail(self._model_error(endpoint, request, variant, ModelFailure(0, "Your invocation timed out.")))
         except ModelFailure as failure:
             fail(self._model_error(endpoint, request, variant, failure))
+        except Exception:  # noqa: BLE001 - logged, and a result for whoever waits, as on the other routes
+            _log.exception("the embedded SageMaker failed on an async invocation of %s", endpoint.name)
+            fail(Refusal(500, "InternalFailure", "The embedded SageMaker failed."))
         else:
             objects[invocation.output_location] = output
             invocation.done.set_result(True)
@@ -281,9 +291,11 @@ def _describe(variant: Variant, response: ModelOutput, headers: dict[str, str]) 
 
 
 def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
-    """Return the variant or inference component that a request goes to; raises `Refusal` when it names none there is.
+    """Return the variant or inference component that a request goes to.
 
-    An endpoint that hosts no inference component hands the name on to its model.
+    Raises:
+        Refusal: it names one that there is not; or it names a component of an endpoint whose variants have models, or
+            none of an endpoint whose variants are for components.
     """
     target = request.target_variant
     if target is not None and target not in endpoint.variants:
@@ -293,8 +305,9 @@ def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
         component = endpoint.components.get(request.component)
         if component is not None:
             return _serving(component, _NO_COPIES)
-        if any(variant.model is None for variant in variants):
-            raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
+        if all(variant.model is not None for variant in variants):
+            raise invalid(_NO_COMPONENTS_HERE)
+        raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
     if target is None:
         return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
     return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)

@@ -71,7 +71,6 @@ def test_invoke_endpoint_with_every_field(local: ThreadedLocalSageMaker, client:
         TargetContainerHostname="host",
         InferenceId="id",
         EnableExplanations="`true`",
-        InferenceComponentName="component",
         SessionId="session",
     )
     assert answer["Body"].read() == b"cba"
@@ -83,13 +82,14 @@ def test_invoke_endpoint_with_every_field(local: ThreadedLocalSageMaker, client:
     (request,) = seen
     assert (request.content_type, request.accept, request.custom_attributes) == ("text/plain", "text/csv", "in")
     assert (request.target_model, request.target_container_hostname) == ("m.tar.gz", "host")
-    assert (request.inference_id, request.enable_explanations, request.component) == ("id", "`true`", "component")
+    assert (request.inference_id, request.enable_explanations) == ("id", "`true`")
 
 
 def test_a_new_session(local: ThreadedLocalSageMaker, client: Any) -> None:
     local.add_endpoint("model", lambda body: body)
     answer = client.invoke_endpoint(EndpointName="model", Body=b"", SessionId="NEW_SESSION")
     assert "; Expires=" in answer["NewSessionId"]
+    assert answer["Body"].read() == b""
 
 
 def test_the_response_stream(local: ThreadedLocalSageMaker, client: Any) -> None:

@@ -344,6 +344,7 @@ def test_weights_and_capacities_are_updated(local: ThreadedLocalSageMaker, sm: A
     assert (first["CurrentWeight"], second["CurrentInstanceCount"]) == (0, 4)
     answers = [runtime.invoke_endpoint(EndpointName="e", Body=b"") for _ in range(3)]
     assert [answer["InvokedProductionVariant"] for answer in answers] == ["b", "b", "b"]
+    assert [answer["Body"].read() for answer in answers] == [b"m", b"m", b"m"]  # else their connections stay open
     message = refusal(
         lambda: sm.update_endpoint_weights_and_capacities(
             EndpointName="e", DesiredWeightsAndCapacities=[{"VariantName": "z", "DesiredWeight": 1}]

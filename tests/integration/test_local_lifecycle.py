@@ -186,5 +186,16 @@ def test_waiting_can_block_a_thread() -> None:
         assert endpoint.invocations == 0
 
 
+def test_a_condition_that_was_given_up_is_not_asked_again() -> None:
+    with LocalSageMaker.in_thread() as local:
+        endpoint = local.add_endpoint("echo", lambda body: body)
+        asked: list[int] = []
+        with pytest.raises(TimeoutError):
+            endpoint.wait_until(lambda e: asked.append(e.requests) or False, timeout=0.01)
+        post(f"{local.url}/endpoints/echo/invocations")
+        endpoint.wait_until(lambda e: e.requests == 1)
+        assert asked == [0]
+
+
 def post(url: str) -> int:
     return status_of(urllib.request.Request(url, data=b"x", method="POST"))  # type: ignore[arg-type]

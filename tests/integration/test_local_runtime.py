@@ -56,7 +56,6 @@ async def test_the_model_sees_every_field_of_the_request(local: LocalSageMaker, 
             prefix + "Target-Container-Hostname": "host",
             prefix + "Inference-Id": "id 1",
             prefix + "Enable-Explanations": "`true`",
-            prefix + "Inference-Component": "component",
             prefix + "Session-Id": "session",
             prefix + "Prefix-Aware-Id": "prefix",
             "X-Own": "1",
@@ -78,7 +77,6 @@ async def test_the_model_sees_every_field_of_the_request(local: LocalSageMaker, 
         target_container_hostname="host",
         inference_id="id 1",
         enable_explanations="`true`",
-        component="component",
         session_id="session",
         prefix_aware_id="prefix",
         headers=request.headers,
@@ -491,6 +489,23 @@ async def test_exactly_one_of_body_and_location_must_be_given(
     answer = await call("echo", "async-invocations", body, headers)
     assert (answer.status, answer.code) == (400, "ValidationError")
     assert not local.async_invocations
+
+
+async def test_a_bug_in_a_custom_model_class_ends_an_async_invocation(
+    local: LocalSageMaker, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        async def invoke(self, request: InvocationRequest, executor: object) -> Any:
+            raise LookupError("bug")
+
+        async def close(self) -> None:
+            pass
+
+    local.add_endpoint("broken", Broken())
+    answer = await call("broken", "async-invocations", b"x")
+    assert not await local.async_invocations[0].finished()
+    assert b"failed" in local.objects[answer.headers["X-Amzn-SageMaker-FailureLocation"]]
+    assert "LookupError" in caplog.text
 
 
 async def test_an_async_invocation_that_takes_too_long_fails(

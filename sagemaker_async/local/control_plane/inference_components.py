@@ -122,6 +122,7 @@ class InferenceComponents:
         fields = {name: request[name] for name in ("Specification", "Specifications") if request.get(name)}
         model = self._hosted(specifications) if specifications else record.model
         if request.get("RuntimeConfig"):
+            _check_has_copies(record)
             record.desired_copies = _copies(request["RuntimeConfig"])
         record.status = "Updating"
 
@@ -138,8 +139,7 @@ class InferenceComponents:
     def update_runtime_config(self, request: Fields) -> Fields:
         """UpdateInferenceComponentRuntimeConfig."""
         record = self._updatable(request)
-        if record.copies is None:
-            raise refused("An inference component with a base inference component has no copies of its own.")
+        _check_has_copies(record)
         record.desired_copies = _copies(request["DesiredRuntimeConfig"])
         record.status = "Updating"
         self._change(record, "UpdateInferenceComponentRuntimeConfig", partial(self._serve, record))
@@ -259,6 +259,11 @@ def _copies(runtime_config: Fields | None) -> int:
     if not runtime_config:
         raise refused("RuntimeConfig must be given for an inference component without a base inference component.")
     return int(runtime_config["CopyCount"])
+
+
+def _check_has_copies(record: ComponentRecord) -> None:
+    if record.copies is None:
+        raise refused("An inference component with a base inference component has no copies of its own.")
 
 
 def _described(given: Fields, record: ComponentRecord) -> Fields:
