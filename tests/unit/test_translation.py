@@ -137,6 +137,8 @@ def test_every_exception_of_aiohttps_parser_becomes_ours(kind: type[Exception]) 
     else:
         error = kind("bad") if kind is not http_exceptions.HttpProcessingError else kind(message="bad")
     assert isinstance(ours(error), ResponseError)
+    within_an_answer = translated(error, Timeouts(), None, closed=False)
+    assert isinstance(within_an_answer, ConnectionLostError), "it was HTTP so far"
 
 
 @pytest.mark.parametrize(

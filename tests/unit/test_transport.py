@@ -7,6 +7,7 @@ import contextlib
 import gc
 import gzip
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,10 +16,12 @@ from unittest import mock
 
 import aiohttp
 import pytest
+import trustme
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.transport import AiohttpTransport
 from sagemaker_async.aws.transport.connector import STALE_MARGIN, ConnectionFacts, disconnect
+from sagemaker_async.aws.transport.straight import session_is_plain
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
     ChunkTimeoutError,
@@ -68,13 +71,25 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
+@pytest.fixture(params=["straight", "through the session"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way that requests take: all that is promised holds on both."""
+    assert session_is_plain()
+    if request.param == "through the session":
+        monkeypatch.setattr("sagemaker_async.aws.transport.session_is_plain", lambda: False)
+    return request.param
+
+
 @pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
+async def transport(way: str) -> AsyncIterator[AiohttpTransport]:
     transport = AiohttpTransport(max_connections=4, keepalive=15)
     yield transport
     await settle()
     assert transport.in_use == 0
+    assert not transport.under_way
     await transport.close()
+    if way == "straight":
+        assert transport._session is None
 
 
 @pytest.fixture
@@ -284,19 +299,69 @@ async def test_a_body_is_read_in_pieces_as_they_come(raw_server: Start, transpor
     assert [await response.read_chunk() for _ in range(3)] == [b"two", b"", b""]
 
 
-async def test_mocks_of_aiohttp_work(mocked_aiohttp: Any, transport: AiohttpTransport) -> None:
-    mocked_aiohttp.post("https://service.example/t", status=418, body=b"short and stout", headers={"X": "y"})
-    response = await transport.send(request("https://service.example", A="1"), NO_LIMITS)
-    assert (response.status, response.headers["X"], await response.read()) == (418, "y", b"short and stout")
-    ((call,),) = mocked_aiohttp.requests.values()
-    assert call.kwargs["headers"] == {"Host": "service.example", "A": "1"}
-    assert call.kwargs["data"] == b"abc"
+async def test_interim_answers_are_passed_over(
+    raw_server: Start, http_answer: Answer, transport: AiohttpTransport
+) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    server = await raw_server(interim + http_answer(200, b"x"))
+    for _ in range(2):
+        response = await transport.send(request(server.origin), NO_LIMITS)
+        assert (response.status, await response.read()) == (200, b"x")
+    assert server.connections == 1
 
 
-async def test_exceptions_of_aiohttp_become_ours(mocked_aiohttp: Any, transport: AiohttpTransport) -> None:
-    mocked_aiohttp.post("https://service.example/t", exception=aiohttp.ClientPayloadError("cut"))
-    with pytest.raises(ConnectionLostError, match="cut"):
-        await transport.send(request("https://service.example"), NO_LIMITS)
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 204), ("POST", 304)])
+async def test_an_answer_without_a_body_ends_with_its_head(
+    raw_server: Start, transport: AiohttpTransport, method: str, status: int
+) -> None:
+    length = "" if status == 204 else "Content-Length: 5\r\n"
+    server = await raw_server(f"HTTP/1.1 {status} Status\r\n{length}\r\n".encode())
+    for read in ("read", "read_chunk"):
+        response = await transport.send(request(server.origin, b"", method=method), NO_LIMITS)
+        assert (response.status, await getattr(response, read)()) == (status, b"")
+        assert transport.in_use == 0
+    assert server.connections == 1
+
+
+async def test_a_body_without_a_length_goes_on_to_the_end_of_its_connection(
+    raw_server: Start, transport: AiohttpTransport
+) -> None:
+    async def until_closed(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        writer.close()
+
+    server = await raw_server(until_closed)
+    for _ in range(2):
+        assert await (await transport.send(request(server.origin), NO_LIMITS)).read() == b"all of it"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("head", ["Content-Length: {}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n"])
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+@pytest.mark.parametrize("begun", [False, True], ids=["at once", "but for what was read before"])
+async def test_a_large_answer_is_read_whole(
+    raw_server: Start, transport: AiohttpTransport, head: str, cut: bool, begun: bool
+) -> None:
+    body = bytes(range(256)) * 8192
+
+    async def large(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\n{head.format(len(body))}".encode() + body[: 1_500_000 if cut else None])
+        if cut:
+            writer.close()
+        elif "chunked" in head:
+            writer.write(b"\r\n0\r\n\r\n")
+
+    server = await raw_server(large)
+    response = await transport.send(request(server.origin), Timeouts())
+    if begun:
+        first = await response.read_chunk()
+        assert body.startswith(first)
+        body = body[len(first) :]
+    if cut:
+        with pytest.raises(ConnectionLostError, match="before the answer was complete"):
+            await response.read()
+    else:
+        assert await response.read() == body
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
@@ -516,6 +581,49 @@ async def test_an_answer_that_comes_while_the_body_is_stuck_is_read_without_wait
         await until(lambda: transport.in_use == 0)
     done.set()
     server.close()
+
+
+@pytest.mark.parametrize("size", [3, 70_000, 5_000_000])
+async def test_bodies_of_any_size_go_over_tls(raw_server: Start, http_answer: Answer, size: int) -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(ours)
+    body = b"xy" * (size // 2)
+    server = await raw_server(http_answer(200, body), tls=theirs)
+    transport = AiohttpTransport(max_connections=1, keepalive=15, ssl_context=ours)
+    for _ in range(2):
+        assert await (await transport.send(request(server.origin, body), Timeouts())).read() == body
+    assert [each.body for each in server.requests] == [body, body]
+    assert server.connections == 1
+    await transport.close()
+
+
+@pytest.mark.parametrize("size", [3, 70_000, 20_000_000])
+async def test_a_connection_that_is_lost_while_the_body_goes_out(transport: AiohttpTransport, size: int) -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    with pytest.raises(ConnectionLostError, match="before an answer began") as caught:
+        await transport.send(request(origin, b"x" * size), NO_LIMITS)
+    assert (caught.value.ambiguous, caught.value.not_sent) == (True, False)
+    server.close()
+
+
+@pytest.mark.parametrize("size", [3, 20_000_000])
+async def test_what_a_callback_raises_ends_the_call(
+    raw_server: Start, http_answer: Answer, transport: AiohttpTransport, size: int
+) -> None:
+    def fail(sent: int, total: int | None) -> None:
+        if sent == total:
+            raise RuntimeError("the callback's own")
+
+    server = await raw_server(http_answer())
+    with pytest.raises(TransportError, match="the callback's own"):
+        await transport.send(request(server.origin, b"x" * size), NO_LIMITS, fail)
 
 
 # --- time limits -----------------------------------------------------------------------------------------------------
@@ -831,6 +939,19 @@ async def test_closing_the_transport_ends_every_call_and_every_answer(
     with pytest.raises(SessionClosedError):
         await narrow.send(request(server.origin), NO_LIMITS)
     assert narrow.in_use == 0
+
+
+async def test_closing_the_transport_does_not_wait_for_a_peer_that_takes_no_body(narrow: AiohttpTransport) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        origin = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        call = asyncio.create_task(narrow.send(request(origin, b"x" * 30_000_000), NO_LIMITS))
+        await until(lambda: any(getattr(each, "writing_paused", False) for each in narrow._connector._acquired))
+        async with asyncio.timeout(5):
+            await narrow.close()
+            with pytest.raises(SessionClosedError):
+                await call
 
 
 async def test_closing_the_transport_while_a_name_is_looked_up_is_no_cancellation(

@@ -1,4 +1,4 @@
-"""The one place where bytes leave and arrive: `AiohttpTransport` over one aiohttp session.
+"""The one place where bytes leave and arrive: `AiohttpTransport` over aiohttp's connections.
 
 What it promises to the layers above:
 
@@ -9,33 +9,29 @@ What it promises to the layers above:
 - Every response is let go of: when its body ends, by `close()` from any thread and at any time, when it is dropped, and
   at the latest when the transport closes. A body that was not read to its end costs its connection.
 
-One transport belongs to one event loop. It sends once: aiohttp's own resending is switched off, for retrying is the
-business of the pipeline, which knows what may be repeated.
+Requests go `straight` on a connection of aiohttp's pool; and `through_session`, the long way, when there is a proxy, or
+when somebody mocks or watches aiohttp's session. Nobody else can tell the difference.
+
+One transport belongs to one event loop. It sends once, for retrying is the business of the pipeline, which knows what
+may be repeated.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import functools
 import ssl
 import warnings
-import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-from aiohttp.payload import Payload
-from multidict import CIMultiDict, istr
-from yarl import URL
-
-from sagemaker_async.aws.canonical import host_header
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import FirstByteTimeoutError, SageMakerAsyncError
+from sagemaker_async.errors import SageMakerAsyncError
 
-from .connector import ConnectionFacts, Connector, current_connection, running_loop
-from .response import Response
+from .connector import ConnectionFacts, Connector, current_connection, keep_read_buffers, running_loop
+from .response import Response, let_go
+from .straight import Answer, Destination, send_straight, session_is_plain
+from .through_session import Proxy, opened_session, send_through_session
 from .translation import (
     PROXY_AUTHENTICATION_REQUIRED,
     cause_of,
@@ -44,16 +40,10 @@ from .translation import (
     translated,
 )
 
+if TYPE_CHECKING:
+    import aiohttp
+
 __all__ = ["AiohttpTransport", "Transport", "translated"]
-
-_WRITE_SIZE = 1 << 18
-"""Bodies go out in slices of this many bytes, so that a large one does not hold up the event loop."""
-
-_SLICED_FROM = 1 << 16
-"""From this size on aiohttp waits for the peer to take a body, so that the wait has to have a limit."""
-
-_SKIPPED_HEADERS = CIMultiDict(dict.fromkeys(("Accept", "Accept-Encoding", "Content-Type", "User-Agent")))
-"""What aiohttp would add unasked."""
 
 
 class Transport(Protocol):
@@ -98,6 +88,8 @@ class AiohttpTransport:
         ssl_context: ssl.SSLContext | None = None,
         proxy_for: Callable[[str], str | None] = lambda origin: None,  # noqa: ARG005
     ) -> None:
+        keep_read_buffers()
+        self.loop = asyncio.get_running_loop()
         self._connector = Connector(
             limit=max_connections,
             keepalive_timeout=keepalive,
@@ -105,17 +97,11 @@ class AiohttpTransport:
             ssl=True if ssl_context is None else ssl_context,
         )
         self._proxy_for = proxy_for
-        self._proxies: dict[str, _Proxy | None] = {}
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            request_class=_Request,
-            raise_for_status=False,
-        )
-        self._session._retry_connection = False
-        self._open: weakref.WeakSet[Response] = weakref.WeakSet()
+        self._proxies: dict[str, Proxy | None] = {}
+        self._destinations: dict[str, Destination] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self.under_way: set[Answer | aiohttp.ClientResponse] = set()
+        """Answers whose connections are still in use."""
         self.closed = False
 
     @property
@@ -130,57 +116,65 @@ class AiohttpTransport:
         try:
             proxy = self._proxies[request.origin]
         except KeyError:
-            proxy = self._proxies[request.origin] = _proxy_of(self._proxy_for(request.origin))
-        headers = _headers_of(request, proxy)
-        connection = ConnectionFacts(timeouts, headers, proxied=proxy is not None)
-        token = current_connection.set(connection)
+            url = self._proxy_for(request.origin)
+            proxy = self._proxies[request.origin] = None if url is None else Proxy.of(url)
+        facts = ConnectionFacts(timeouts, proxied=proxy is not None)
+        token = current_connection.set(facts)
         try:
-            response = await self._session._request(
-                request.method,
-                URL(request.origin + request.target, encoded=True),
-                data=payload_of(request, timeouts, on_chunk_sent),
-                headers=headers,
-                proxy=proxy and proxy.url,
-                proxy_headers=proxy and proxy.headers,
-                allow_redirects=False,
-                timeout=_client_timeout(timeouts.first_byte),
-            )
+            answer = await self._answer(request, proxy, facts, on_chunk_sent)
         except asyncio.CancelledError:
             if not self.closed or _is_cancelled():
                 raise
             failure: SageMakerAsyncError = closed_meanwhile()  # aiohttp cancels those who wait when it is closed
         except Exception as error:  # noqa: BLE001 - the seam: whatever it is becomes ours
-            failure = translated(error, timeouts, connection, closed=self.closed)
+            failure = translated(error, timeouts, facts, closed=self.closed)
             failure.__cause__ = cause_of(error)
         else:
-            wrapped = Response(response, timeouts, self)
+            response = Response(answer, timeouts, self)
             if proxy is None or response.status != PROXY_AUTHENTICATION_REQUIRED:
-                if response.connection is not None:  # gone already when the whole answer came at once
-                    self._open.add(wrapped)
-                return wrapped
-            wrapped.close()
+                return response
+            response.close()
             failure = proxy_wants_credentials()
         finally:
             current_connection.reset(token)
-            connection.forget_headers()
         # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not
         # even be the context of ours.
         raise failure
 
+    async def _answer(
+        self, request: HTTPRequest, proxy: Proxy | None, facts: ConnectionFacts, on_chunk_sent: ChunkCallback | None
+    ) -> Answer | aiohttp.ClientResponse:
+        """Send a request on the shortest way that is open to it."""
+        if self.closed:
+            raise closed_meanwhile()
+        if proxy is None and session_is_plain():
+            destination = self._destinations.get(request.origin)
+            if destination is None:
+                destination = self._destinations[request.origin] = Destination(request.origin, self.loop)
+            return await send_straight(self._connector, destination, request, facts.timeouts, on_chunk_sent)
+        if self._session is None:
+            self._session = opened_session(self._connector)
+        return await send_through_session(self._session, proxy, request, facts, on_chunk_sent)
+
     async def close(self) -> None:
         """See `Transport.close`."""
         self.closed = True
-        for response in list(self._open):
-            response.close()
-        await asyncio.shield(self._session.close())
+        self._let_go()
+        if not self._connector.closed:
+            self._connector.cut_uploads()
+            await asyncio.shield(self._connector.close())
 
     def abandon(self) -> None:
         """Close every connection when the event loop was closed before, and `close` cannot be awaited any more."""
         self.closed = True
-        for response in list(self._open):
-            response.close()
+        self._let_go()
         self._connector.abandon()
-        self._session.detach()
+
+    def _let_go(self) -> None:
+        while self.under_way:
+            let_go(self.under_way.pop(), self.loop)
+        if self._session is not None:
+            self._session.detach()  # so that it does not complain; the connector is closed by itself
 
     def __del__(self) -> None:
         if getattr(self, "closed", True):
@@ -191,127 +185,18 @@ class AiohttpTransport:
             stacklevel=2,
             source=self,
         )
-        loop = self._connector._loop
         try:
-            if running_loop() is loop:
+            if running_loop() is self.loop:
                 self._connector.drop()
             else:
-                loop.call_soon_threadsafe(self._connector.drop)
+                self.loop.call_soon_threadsafe(self._connector.drop)
         except RuntimeError:  # the loop was closed
             self._connector.abandon()
         self._connector._closed = True
-        self._session.detach()
-
-
-class _Request(aiohttp.ClientRequest):
-    """aiohttp's request with the header fields it is given, Host among them, and none that come and go in between."""
-
-    skip_auto_headers = _SKIPPED_HEADERS  # what aiohttp before 3.12 reads
-
-    def update_headers(self, headers: Any) -> None:
-        connection = current_connection.get()
-        self.headers = connection.sent = CIMultiDict(connection.headers)
-        if headers:  # from the session's own instrumentation, such as a trace context
-            self.headers.update(headers)
-
-    def update_auto_headers(self, skip_auto_headers: Any) -> None:  # noqa: ARG002
-        self._skip_auto_headers = _SKIPPED_HEADERS
-
-
-@functools.lru_cache(maxsize=64)
-def _client_timeout(first_byte: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, sock_read=first_byte)
-
-
-class _Proxy(NamedTuple):
-    """An HTTP proxy, with its credentials apart from its URL, which appears in messages."""
-
-    url: str
-    headers: dict[str, str]
-
-
-@functools.lru_cache(maxsize=64)
-def _field_names(names: tuple[str, ...]) -> tuple[istr, ...]:
-    """Return names as aiohttp wants them, which else makes them for each request and keeps them: 1 KB a stream."""
-    return tuple(map(istr, names))
-
-
-class _Headers(dict[str, str]):
-    """Header fields that the request takes over whole.
-
-    To aiohttp's session they look like none, or it would copy them one by one (benchmarks/README.md).
-    """
-
-    def __bool__(self) -> bool:
-        return False
-
-
-def _headers_of(request: HTTPRequest, proxy: _Proxy | None) -> _Headers:
-    """Return what goes out: Host as it was signed (aiohttp would not lower its case), and what the request has.
-
-    Without TLS there is no CONNECT, and the proxy reads its own from here.
-    """
-    given = request.headers
-    headers = _Headers() if "Host" in given or "host" in given else _Headers(Host=host_header(request.origin))
-    headers.update(zip(_field_names(tuple(given)), given.values(), strict=True))
-    if proxy is not None and not request.origin.startswith("https:"):
-        headers |= proxy.headers
-    return headers
-
-
-def _proxy_of(url: str | None) -> _Proxy | None:
-    if url is None:
-        return None
-    proxy = URL(url)
-    if proxy.user is None and proxy.password is None:
-        return _Proxy(url, {})
-    secret = f"{proxy.user or ''}:{proxy.password or ''}".encode()
-    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(secret).decode()}"}
-    return _Proxy(str(proxy.with_user(None)), headers)
+        if self._session is not None:
+            self._session.detach()
 
 
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def payload_of(request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None) -> bytes | Payload | None:
-    body = request.body
-    if len(body) >= _SLICED_FROM or (on_chunk_sent is not None and body):
-        return _SlicedBody(body, timeouts.first_byte, on_chunk_sent)
-    return body if body or request.method not in {"GET", "HEAD", "DELETE"} else None
-
-
-class _SlicedBody(Payload):
-    """A body that is written in slices, each of which the peer has to take within a limit."""
-
-    _value: bytes
-
-    def __init__(self, value: bytes, seconds: float | None, on_chunk_sent: ChunkCallback | None) -> None:
-        super().__init__(value, content_type="application/octet-stream")
-        self._size = len(value)
-        self._seconds = seconds
-        self._on_chunk_sent = on_chunk_sent
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._value.decode(encoding, errors)
-
-    async def write(self, writer: Any) -> None:
-        view = memoryview(self._value)
-        for start in range(0, len(view), _WRITE_SIZE):
-            try:
-                async with asyncio.timeout(self._seconds) as limit:
-                    await writer.write(view[start : start + _WRITE_SIZE])
-            except TimeoutError:
-                if self._seconds is None or not limit.expired():
-                    raise
-                raise FirstByteTimeoutError(
-                    f"the request's body was not taken: {start} of its {len(view)} bytes were sent, and then no more "
-                    f"for {self._seconds:g} s (Timeouts.first_byte); check the network, or raise the limit",
-                    self._seconds,
-                ) from None
-            if self._on_chunk_sent is not None:
-                self._on_chunk_sent(min(start + _WRITE_SIZE, len(view)), len(view))
-
-    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002
-        await self.write(writer)

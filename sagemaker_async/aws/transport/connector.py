@@ -21,13 +21,26 @@ from multidict import CIMultiDict
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConnectTimeoutError, PoolTimeoutError
 
-__all__ = ["ConnectionFacts", "Connector", "current_connection", "disconnect", "running_loop"]
+__all__ = ["ConnectionFacts", "Connector", "current_connection", "disconnect", "keep_read_buffers", "running_loop"]
 
 STALE_MARGIN = 0.020
 """Seconds on top of a connection's own TCP connect time within which a close by the peer means it was stale."""
 
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def keep_read_buffers() -> None:
+    """Have the C library keep the memory that asyncio reads into, where it would map and unmap it at each read.
+
+    asyncio takes 256 KiB for each read, whatever comes. glibc maps blocks of 128 KiB and more one by one, until one has
+    been freed: from then on it keeps blocks of up to that size (mallopt(3), M_MMAP_THRESHOLD). It is never touched, so
+    this takes no memory; elsewhere it does nothing.
+    """
+    bytearray(_FREED_ONCE)
+
+
+_FREED_ONCE = 1 << 20
 
 
 class ConnectionFacts:
@@ -206,6 +219,13 @@ class Connector(aiohttp.TCPConnector):
     async def _start_tls_connection(self, *args: Any, **kwargs: Any) -> Any:
         current_connection.get().phase = "TLS"
         return await super()._start_tls_connection(*args, **kwargs)
+
+    def cut_uploads(self) -> None:
+        """End the connections whose peers have not taken what was written: closing them would wait until they have."""
+        for protocol in list(self._acquired):
+            transport = getattr(protocol, "transport", None)
+            if transport is not None and transport.get_write_buffer_size():
+                transport.abort()
 
     def abandon(self) -> None:
         """Let go of every connection after the loop was closed."""

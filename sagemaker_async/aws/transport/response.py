@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,40 +16,35 @@ from .translation import cause_of, closed_meanwhile, translated
 
 if TYPE_CHECKING:
     from . import AiohttpTransport
+    from .straight import Answer
 
-__all__ = ["Response"]
+__all__ = ["Response", "let_go"]
 
 
 class Response:
     """An answer whose body is still to be read: the `HTTPResponse` of `AiohttpTransport`."""
 
-    __slots__ = (
-        "__weakref__",
-        "_ended",
-        "_failure",
-        "_loop",
-        "_response",
-        "_timeouts",
-        "_transport",
-        "headers",
-        "status",
-    )
+    __slots__ = ("_ended", "_failure", "_response", "_timeouts", "_transport", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, timeouts: Timeouts, transport: AiohttpTransport) -> None:
+    def __init__(
+        self, response: Answer | aiohttp.ClientResponse, timeouts: Timeouts, transport: AiohttpTransport
+    ) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
-        self._response: aiohttp.ClientResponse | None = response
+        self._response: Answer | aiohttp.ClientResponse | None = response
         self._timeouts = timeouts
         self._transport = transport
         self._failure: SageMakerAsyncError | None = None
         self._ended = False
-        self._loop = response._loop
-        if (connection := response.connection) is not None and (protocol := connection.protocol) is not None:
-            protocol.read_timeout = timeouts.between_chunks
-            protocol.start_timeout()
+        connection = response.connection
+        if connection is not None:  # gone already when the whole answer came at once
+            transport.under_way.add(response)
+            if (protocol := connection.protocol) is not None:
+                protocol.read_timeout = timeouts.between_chunks
+                protocol.start_timeout()
 
     async def read(self) -> bytes:
-        response = self._response
+        response = self._readable()
         if response is None:
             return self._end()
         try:
@@ -59,16 +55,13 @@ class Response:
                 raise
             self._failure = self._translated(error)
         else:
-            self._response = None
+            self._forget(response)
             self._ended = True
             return body
         return self._end()  # not in the handler, see AiohttpTransport.send
 
     async def read_chunk(self) -> bytes:
-        response = self._response
-        if response is not None and self._transport.closed:
-            self.close()
-            response = None
+        response = self._readable()
         if response is None:
             return self._end()
         try:
@@ -82,13 +75,21 @@ class Response:
             self._failure = self._translated(error)
         else:
             if not chunk:
-                self._response = None
+                self._forget(response)
                 self._ended = True
-                response.release()
                 if response.connection is not None:  # the peer answered without taking the whole request
                     response.close()
             return chunk
         return chunk or self._end()
+
+    def _readable(self) -> Answer | aiohttp.ClientResponse | None:
+        if self._transport.closed:
+            self.close()
+        return self._response
+
+    def _forget(self, response: Answer | aiohttp.ClientResponse) -> None:
+        self._response = None
+        self._transport.under_way.discard(response)
 
     def _end(self) -> bytes:
         """Return the body's own end; raise when it has not come."""
@@ -115,33 +116,37 @@ class Response:
         return failure
 
     def close(self) -> None:
-        response, self._response = self._response, None
-        if response is None:
-            return
-        if self._loop.is_closed():
-            _disconnect(response)
-        elif running_loop() is self._loop:
-            response.close()
-        else:
-            try:
-                self._loop.call_soon_threadsafe(response.close)
-            except RuntimeError:  # the loop was closed since
-                _disconnect(response)
+        if (response := self._response) is not None:
+            self._forget(response)
+            let_go(response, self._transport.loop)
 
     def __del__(self) -> None:
         self.close()
 
 
-def _unread(response: aiohttp.ClientResponse) -> bytes:
+def let_go(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
+    """Close an answer of a loop, from any thread, and even when that loop was closed."""
+    if loop.is_closed():
+        _disconnect(response)
+    elif running_loop() is loop:
+        response.close()
+    else:
+        try:
+            loop.call_soon_threadsafe(response.close)
+        except RuntimeError:  # the loop was closed since
+            _disconnect(response)
+
+
+def _unread(response: Answer | aiohttp.ClientResponse) -> bytes:
     content = response.content
     return content._read_nowait(-1) if content._buffer else b""
 
 
-def _disconnect(response: aiohttp.ClientResponse) -> None:
-    """End the connection of a response whose loop is gone, and keep aiohttp's finalisers from warning of it."""
-    response._closed = True
-    connection, response._connection = response._connection, None
-    if connection is None:
+def _disconnect(response: Answer | aiohttp.ClientResponse) -> None:
+    """End the connection of an answer whose loop is gone, and keep aiohttp's finalisers from warning of it."""
+    if isinstance(response, aiohttp.ClientResponse):
+        response._closed = True
+    if (connection := response.connection) is None:
         return
     protocol, connection._protocol = connection._protocol, None
     if protocol is not None and protocol.transport is not None:

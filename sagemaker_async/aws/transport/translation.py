@@ -97,6 +97,8 @@ def _answer_began(error: Exception) -> bool:
 def _no_http(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
     if connection is not None and connection.being_made:
         return _proxy(error, connection)
+    if connection is None and isinstance(error, HttpProcessingError):  # a body's, as aiohttp's parser in Python has it
+        return _lost(error, connection)
     status = error.status if isinstance(error, aiohttp.ClientResponseError) else getattr(error, "code", 0)
     return ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
 

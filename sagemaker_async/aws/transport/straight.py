@@ -1,0 +1,226 @@
+"""One request and the head of its answer, straight on a connection of aiohttp's pool.
+
+aiohttp's connector, with its pool, DNS and TLS, and its protocol with the parser of answers are used as they are. What
+lies between them, `ClientSession._request` with a request, a writer and a response of its own, is left out: cookies,
+redirects, decompression, traces and the resending of requests are what we have no use for, and what a good part of a
+call's CPU time and of a stream's memory goes into (benchmarks/README.md).
+
+`session_is_plain` says when that would go unnoticed. When somebody mocks or watches aiohttp's session, requests go
+through it, see `through_session`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+from types import FunctionType
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from sagemaker_async.aws.canonical import host_header, signable_names
+
+from .upload import begin_upload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+
+    from sagemaker_async.aws.http import ChunkCallback, HTTPRequest
+    from sagemaker_async.config import Timeouts
+
+    from .connector import Connector
+
+__all__ = ["Answer", "Destination", "head_of", "send_straight", "session_is_plain"]
+
+SWITCHING_PROTOCOLS = 101
+
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Header fields that say where a request ends, which is for the transport to say."""
+_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods of which a request without a body sends no length."""
+_PARAMETERS = {"skip_payload", "read_until_eof", "auto_decompress", "read_timeout"}
+_FITTING = _PARAMETERS.issubset(ResponseHandler.set_response_params.__kwdefaults__ or ()) and all(
+    hasattr(ResponseHandler, name) for name in ("read", "start_timeout", "writing_paused", "_drain_helper")
+)
+"""Whether the aiohttp that is installed has what is used here of its insides."""
+_LARGE, _LARGEST = 1 << 20, 1 << 26
+"""Lengths of bodies for which memory is set aside; what a peer announces beyond what SageMaker answers gets none."""
+_DIGITS = 20
+"""More than a number of bytes can have."""
+_NO_LIMITS = aiohttp.ClientTimeout(total=None)
+"""Of aiohttp's own; the connector has ours."""
+
+
+def session_is_plain() -> bool:
+    """Return whether nobody would notice that requests do not go through aiohttp's session.
+
+    Mocks such as aioresponses and VCR.py put something else in place of `ClientSession._request`. Instrumentation such
+    as OpenTelemetry's and Sentry's wraps that, or the constructor, to which traces and middlewares are given.
+    """
+    session = aiohttp.ClientSession
+    return _FITTING and _is_aiohttps(session._request) and _is_aiohttps(session.__init__)
+
+
+def _is_aiohttps(function: object) -> bool:
+    return type(function) is FunctionType and function.__globals__ is _GLOBALS
+
+
+_GLOBALS = vars(aiohttp.client)
+
+
+class Destination(aiohttp.ClientRequest):
+    """Where the requests of one origin go, as aiohttp's connector wants to be told."""
+
+    def __init__(self, origin: str, loop: asyncio.AbstractEventLoop) -> None:
+        url = URL(origin)
+        if url.scheme not in ("http", "https"):
+            raise aiohttp.NonHttpUrlClientError(url)
+        super().__init__("POST", url, loop=loop)
+
+    @functools.cached_property
+    def connection_key(self) -> ConnectionKey:
+        """What connections are told apart by; aiohttp's works it out at each look."""
+        return super().connection_key
+
+
+class Answer:
+    """An answer whose body is still to be read: what `Response` wants of an `aiohttp.ClientResponse`.
+
+    The connection is let go of when the body has come to its end, read or not: kept, or closed if the peer has not
+    taken the whole request by then.
+    """
+
+    __slots__ = ("_connection", "_upload", "content", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        content: aiohttp.StreamReader,
+        connection: Connection,
+        upload: asyncio.Task[None] | None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self._connection = connection
+        self._upload = upload
+        # What is called refers to nothing that refers to the body, so that a dropped answer goes at once.
+        content.on_eof(connection.release if upload is None else functools.partial(_end, connection, upload))
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection; None once it was let go of."""
+        connection = self._connection
+        return connection if connection.protocol is not None else None
+
+    async def read(self) -> bytes:
+        """Read the whole body."""
+        content = self.content
+        if content.is_eof():
+            return content.read_nowait()
+        digits = self.headers.get("Content-Length", "")
+        length = int(digits) if digits.isdecimal() and len(digits) < _DIGITS else 0
+        if not _LARGE <= length <= _LARGEST:
+            return await content.read()
+        # In place and not by joining pieces, which takes twice the memory: so much of it that the allocator gives it
+        # back to the system after each answer, and has to fetch it anew for the next.
+        body = io.BytesIO(bytes(length))
+        while piece := await content.readany():
+            body.write(piece)
+        body.truncate()  # pieces may have been read before
+        return body.getvalue()
+
+    def close(self) -> None:
+        """Close the connection if it was not let go of yet, and tell whoever reads the body."""
+        if self.content.exception() is None:
+            self.content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        _close(self._connection, self._upload)
+
+
+async def send_straight(
+    connector: Connector,
+    destination: Destination,
+    request: HTTPRequest,
+    timeouts: Timeouts,
+    on_chunk_sent: ChunkCallback | None,
+) -> Answer:
+    """Send a request and return when the head of its answer has come; interim answers (1xx) are passed over.
+
+    Raises:
+        Exception: of aiohttp, of the operating system, or `SageMakerAsyncError`; the connection is closed then.
+    """
+    head = head_of(request)
+    connection = await connector.connect(destination, [], _NO_LIMITS)
+    upload: asyncio.Task[None] | None = None
+    try:
+        protocol = connection.protocol
+        protocol.set_response_params(
+            skip_payload=request.method == "HEAD",
+            read_until_eof=True,
+            auto_decompress=False,
+            read_timeout=timeouts.first_byte,
+        )
+        upload = begin_upload(protocol, head, request.body, timeouts.first_byte, on_chunk_sent)
+        message, content = await protocol.read()
+        while 100 <= message.code < 200 and message.code != SWITCHING_PROTOCOLS:
+            protocol.start_timeout()
+            message, content = await protocol.read()
+    except BaseException:
+        _close(connection, upload)
+        raise
+    return Answer(message.code, message.headers, content, connection, upload)
+
+
+def _end(connection: Connection, upload: asyncio.Task[None]) -> None:
+    if upload.done():
+        connection.release()
+    else:
+        _close(connection, upload)
+
+
+def _close(connection: Connection, upload: asyncio.Task[None] | None) -> None:
+    if upload is not None and not upload.done():
+        upload.cancel()
+        if (transport := connection.transport) is not None:
+            transport.abort()  # closing would wait for the peer to take what was written
+    connection.close()
+
+
+def head_of(request: HTTPRequest) -> bytes:
+    """Return the request line and the header fields, with Host unless the request has its own, and the length.
+
+    Raises:
+        ValueError: the method, the target or a value holds CR, LF or NUL, and would be more than one line.
+        RequestValidationError: the name of a field is none.
+        ConfigurationError: the origin names no host.
+    """
+    method, origin, target, headers, body = request
+    form, lines = _form_of(tuple(headers))
+    head = form % (method, target, host_header(origin), *headers.values())
+    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
+        raise ValueError("a header field or the target holds CR, LF or NUL")
+    if body or method not in _BODILESS:
+        head = f"{head}Content-Length: {len(body)}\r\n\r\n"
+    else:
+        head += "\r\n"
+    return head.encode()
+
+
+@functools.lru_cache(maxsize=64)
+def _form_of(names: tuple[str, ...]) -> tuple[str, int]:
+    """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its lines.
+
+    Made once for all requests alike. ``%.0s`` takes a value and shows nothing of it.
+    """
+    signable_names(names)
+    fields = ["%.0s" if name.lower() in _FRAMING else f"{name.replace('%', '%%')}: %s\r\n" for name in names]
+    host = "%.0s" if any(name.lower() == "host" for name in names) else "Host: %s\r\n"
+    form = f"%s %s HTTP/1.1\r\n{host}{''.join(fields)}"
+    return form, form.count("\n")
