@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
@@ -89,15 +88,17 @@ class Call:
         return AttemptOutcome(self.context, last, status, headers, error, streaming)
 
 
-@dataclass(slots=True)
 class Reply:
     """A successful answer: its body read, or for a stream still to be read from `response`."""
 
-    response: HTTPResponse
-    body: bytes
-    metadata: ResponseMetadata
-    watcher: StreamWatcher | None = None
-    """For a stream: who wants to know how it ends; None when nobody does."""
+    __slots__ = ("body", "metadata", "response", "watcher")
+
+    def __init__(self, response: HTTPResponse, body: bytes, metadata: ResponseMetadata) -> None:
+        self.response = response
+        self.body = body
+        self.metadata = metadata
+        self.watcher: StreamWatcher | None = None
+        """For a stream: who wants to know how it ends; None when nobody does."""
 
 
 class StreamWatcher:

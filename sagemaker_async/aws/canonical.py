@@ -21,8 +21,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from sagemaker_async.errors import ConfigurationError, FieldProblem, RequestValidationError
@@ -73,8 +73,7 @@ _is_target = re.compile(r"/[!\"$-~]*").fullmatch
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class SigningRules:
+class SigningRules(NamedTuple):
     """What differs between services in how a request is signed."""
 
     double_encode_path: bool = True

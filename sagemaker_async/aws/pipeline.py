@@ -173,7 +173,10 @@ class Pipeline:
                 await self._wait_for_capacity(call, wait)
             credentials = self._credentials.fresh(self._clock()) or await self._credentials.get()
             call.begin_attempt()
-            outgoing = await self._signed(call, request, payload_hash, credentials)
+            if call.context is None:
+                outgoing = self._signed(call, request, payload_hash, credentials)
+            else:
+                outgoing = await self._shown_and_signed(call, call.context, request, payload_hash, credentials)
             response: HTTPResponse | None = None
             error: CallError | None = None
             body = b""
@@ -193,7 +196,11 @@ class Pipeline:
                 raise
             if error is None:
                 assert response is not None
-                return await self._succeeded(call, response, body)
+                self._policy.success(call.state, time.monotonic())
+                metadata = call.succeeded(response)
+                if call.context is not None:
+                    await self._told(call, response)
+                return Reply(response, body, metadata)
             decision = self._policy.next(
                 call.state,
                 self._outcome(error, response),
@@ -219,40 +226,41 @@ class Pipeline:
             if decision.delay:
                 await self._sleep(decision.delay)
 
-    async def _succeeded(self, call: Call, response: HTTPResponse, body: bytes) -> Reply:
-        self._policy.success(call.state, time.monotonic())
-        metadata = call.succeeded(response)
-        if call.context is not None:
-            try:
-                await self._interceptors.after_attempt(call.outcome(response))
-            except BaseException:
-                response.close()
-                raise
-        return Reply(response, body, metadata)
+    async def _told(self, call: Call, response: HTTPResponse) -> None:
+        """Tell the interceptors of an attempt that succeeded."""
+        try:
+            await self._interceptors.after_attempt(call.outcome(response))
+        except BaseException:
+            response.close()
+            raise
 
-    async def _signed(
-        self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials
+    async def _shown_and_signed(
+        self, call: Call, context: CallContext, request: HTTPRequest, payload_hash: str, credentials: Credentials
     ) -> HTTPRequest:
+        """Return the request of one attempt as the interceptors want it, signed."""
+        own = self._own_headers(call)
+        context.access_key_id = credentials.access_key_id
+        shown = request._replace(headers={**request.headers, **own})
+        unsigned = await self._interceptors.before_attempt(context, shown)
+        if unsigned.body is not request.body:
+            payload_hash = await _payload_hash(unsigned.body)
+        others = {name: value for name, value in unsigned.headers.items() if name.lower() not in own}
+        return self._signed(call, unsigned._replace(headers=others), payload_hash, credentials)
+
+    def _signed(self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials) -> HTTPRequest:
         """Return the request of one attempt, signed."""
-        own = {
+        now = self._clock() + self._clock_offset
+        headers = self._signer.sign(request, credentials, now, payload_hash=payload_hash)
+        headers |= self._own_headers(call)  # after signing, as botocore does
+        outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
+        log_request(call.operation, outgoing)
+        return outgoing
+
+    def _own_headers(self, call: Call) -> dict[str, str]:
+        return {
             "amz-sdk-invocation-id": call.invocation_id,
             "amz-sdk-request": f"attempt={call.number}; max={self._policy.max_attempts}",
         }
-        unsigned = request
-        if call.context is not None:
-            call.context.access_key_id = credentials.access_key_id
-            shown = request._replace(headers={**request.headers, **own})
-            unsigned = await self._interceptors.before_attempt(call.context, shown)
-            if unsigned.body is not request.body:
-                payload_hash = await _payload_hash(unsigned.body)
-            others = {name: value for name, value in unsigned.headers.items() if name.lower() not in own}
-            unsigned = unsigned._replace(headers=others)
-        now = self._clock() + self._clock_offset
-        signed = self._signer.sign(unsigned, credentials, now, payload_hash=payload_hash)
-        signed |= own  # after signing, as botocore does
-        outgoing = HTTPRequest(unsigned.method, unsigned.origin, unsigned.target, signed, unsigned.body)
-        log_request(call.operation, outgoing)
-        return outgoing
 
     async def _wait_for_capacity(self, call: Call, wait: float) -> None:
         """Adaptive mode only: wait until the client's own rate limit lets another attempt pass."""

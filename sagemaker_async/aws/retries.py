@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sagemaker_async.config import RetryConfig
 from sagemaker_async.errors import ConfigurationError
@@ -71,8 +71,7 @@ class StopReason(enum.Enum):
     QUOTA = "retry quota exhausted"
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """Try again after `delay` seconds."""
 
     delay: float
@@ -84,8 +83,7 @@ class Retry:
     """Seconds to add to the local clock from now on, in place of any earlier offset; None leaves that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Raise the error. The corrections are for the client's next call."""
 
     reason: StopReason

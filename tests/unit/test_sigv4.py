@@ -355,3 +355,63 @@ def test_no_secret_shows_in_repr(signer: Signer) -> None:
     signer.sign(request(), SESSION_KEYS, NOW)
     assert "secret" not in repr(signer)
     assert repr(signer).startswith("Signer(region='us-east-1', service='sagemaker'")
+
+
+# --- what a signer remembers -----------------------------------------------------------------------------------------
+
+
+def test_a_signer_that_remembers_signs_as_a_new_one_does() -> None:
+    signer = Signer("us-east-1", "sagemaker")
+    other_host = request(A="1")._replace(origin="https://other.example")
+    requests = [
+        request(A="1"),
+        request(A="2"),
+        request(B="1"),
+        request(A="1", body=b"x"),
+        request("/a", A="1"),
+        request("/?a=%25", A="100% %s"),
+        request(A="1")._replace(method="PUT"),
+        other_host,
+        request(A="1", host="mine.example"),
+    ]
+    for _ in range(2):
+        for each in requests:
+            for keys in (KEYS, SESSION_KEYS, Credentials("AKID2", "s2", "t2")):
+                for payload_hash in (None, UNSIGNED_PAYLOAD):
+                    for now in (NOW, NOW + 86_400):
+                        expected = Signer("us-east-1", "sagemaker").sign(each, keys, now, payload_hash=payload_hash)
+                        assert signer.sign(each, keys, now, payload_hash=payload_hash) == expected
+
+
+def test_what_happens_to_headers_afterwards_does_not_change_what_is_remembered(signer: Signer) -> None:
+    fields = {"A": "1"}
+    given = request()._replace(headers=fields)
+    first = signer.sign(given, KEYS, NOW)
+    expected = dict(first)
+    first["A"] = first["Authorization"] = "other"
+    assert signer.sign(given, KEYS, NOW) == expected
+    fields["A"] = "2"
+    assert signer.sign(given, KEYS, NOW) == Signer("us-east-1", "sagemaker").sign(given, KEYS, NOW) != expected
+
+
+def test_a_header_that_is_refused_is_refused_again(signer: Signer) -> None:
+    for _ in range(2):
+        with pytest.raises(RequestValidationError):
+            signer.sign(request(A="a\nb"), KEYS, NOW)
+
+
+@pytest.mark.parametrize("mark", [sigv4._DATE, sigv4._HASH])
+def test_a_value_cannot_pass_for_what_is_filled_in(signer: Signer, mark: str) -> None:
+    with pytest.raises(RequestValidationError):
+        signer.sign(request(A=mark), KEYS, NOW)
+    with pytest.raises(RequestValidationError):
+        signer.sign(request(f"/{mark}"), KEYS, NOW)
+
+
+def test_a_signer_remembers_a_bounded_number_of_requests_and_none_of_former_credentials(signer: Signer) -> None:
+    for number in range(3 * sigv4.REMEMBERED_FORMS):
+        signer.sign(request(A=str(number)), SESSION_KEYS, NOW)
+        assert len(signer._forms[1]) <= sigv4.REMEMBERED_FORMS
+    signer.sign(request(), KEYS, NOW)
+    assert "very-secret-token" not in repr(signer._forms)
+    assert len(signer._forms[1]) == 1
