@@ -5,7 +5,8 @@
 Three processes: the embedded SageMaker, a FastAPI application under uvicorn, and this one, which asks. One request is
 under way at a time, and the ways take turns, so that whatever else the machine does falls on all of them alike. The
 client of the application is aiohttp; ``nothing`` is an endpoint that returns at once, so that what HTTP and FastAPI
-cost by themselves can be told from what is ours; ``by hand`` streams through Starlette's own response.
+cost by themselves can be told from what is ours; ``by hand`` streams through Starlette's own response. The model of
+the streams pauses before each token, as models do: of tokens that come all at once, the first arrives with the last.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response, StreamingResponse
 
+from benchmarks.measure import ROOT, environment
 from sagemaker_async import Predictor, Session
 from sagemaker_async.config import ConfigFields
 from sagemaker_async.integrations.fastapi import PredictorDep, session_lifespan, stream_response
@@ -34,15 +36,18 @@ from sagemaker_async.serializers import JSONSerializer
 ROUNDS = 500
 WARM_UP = 50
 QUESTION = {"inputs": "The keeper", "parameters": {"max_new_tokens": 50}}
-STREAMED = {**QUESTION, "stream": True}
+STREAMED = {"inputs": "The keeper", "parameters": {"max_new_tokens": 5}, "stream": True}
+TOKEN_SECONDS = 0.001
 
 TextPredictor = Annotated[Any, PredictorDep("text", serializer=JSONSerializer())]
+PacedPredictor = Annotated[Any, PredictorDep("paced", serializer=JSONSerializer())]
 Way = Callable[[], Awaitable[tuple[float, ...]]]
 
 
 async def _serve_sagemaker() -> None:
     async with LocalSageMaker() as local:
         local.add_endpoint("text", TextModel())
+        local.add_endpoint("paced", TextModel(delay=TOKEN_SECONDS))
         print(local.url, flush=True)
         await asyncio.Event().wait()
 
@@ -60,11 +65,11 @@ def _serve_application(sagemaker_url: str) -> None:
         return Response(await predictor.predict(question), media_type="application/json")
 
     @app.post("/stream")
-    async def stream(question: dict[str, Any], predictor: TextPredictor) -> Response:
+    async def stream(question: dict[str, Any], predictor: PacedPredictor) -> Response:
         return await stream_response(predictor.predict_stream(question).sse())
 
     @app.post("/stream-by-hand")
-    async def by_hand(question: dict[str, Any], predictor: TextPredictor) -> Response:
+    async def by_hand(question: dict[str, Any], predictor: PacedPredictor) -> Response:
         async def events() -> AsyncIterator[str]:
             async with predictor.predict_stream(question).sse() as stream:
                 async for event in stream:
@@ -87,10 +92,14 @@ def _options(sagemaker_url: str) -> ConfigFields:
 @contextmanager
 def _process(*role: str) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.fastapi_latency", *role], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.fastapi_latency", *role],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
@@ -101,6 +110,7 @@ def _process(*role: str) -> Iterator[str]:
 def _ways(session: Session, http: aiohttp.ClientSession, app: str) -> dict[str, Way]:
     """Return what is measured: name to a function that returns its latencies in seconds."""
     predictor = Predictor("text", session, JSONSerializer())
+    paced = Predictor("paced", session, JSONSerializer())
     clock = time.perf_counter
 
     async def predict() -> tuple[float, ...]:
@@ -111,7 +121,7 @@ def _ways(session: Session, http: aiohttp.ClientSession, app: str) -> dict[str, 
     async def stream() -> tuple[float, ...]:
         began = clock()
         first = None
-        async with predictor.predict_stream(STREAMED).sse() as events:
+        async with paced.predict_stream(STREAMED).sse() as events:
             async for _ in events:
                 first = first or clock()
         return (first or began) - began, clock() - began

@@ -19,6 +19,7 @@ from typing import Any
 
 __all__ = [
     "HERE",
+    "ROOT",
     "Result",
     "Run",
     "available",
@@ -27,6 +28,7 @@ __all__ = [
     "environment",
     "loops_there_are",
     "output_of",
+    "worker",
 ]
 
 HERE = Path(__file__).resolve().parent
@@ -86,7 +88,13 @@ class Run:
 @contextmanager
 def canned_server() -> Iterator[tuple[str, int]]:
     """Run the canned server in a process of its own and give its URL and process id."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+    )
     assert process.stdout is not None
     try:
         port = process.stdout.readline().strip()
@@ -102,17 +110,18 @@ def canned_server() -> Iterator[tuple[str, int]]:
 def available() -> dict[str, list[str]]:
     """Return the contestants there are, and the commands that run them; say on stderr which are missing, and why."""
     found = {
-        "ours": _python("ours"),
-        "aiohttp": _python("bare_aiohttp"),
-        "aiohttp + crc32": _python("aiohttp_crc"),
-        "raw socket": _python("raw_socket"),
+        "ours": worker("ours"),
+        "aiohttp": worker("bare_aiohttp"),
+        "aiohttp + crc32": worker("aiohttp_crc"),
+        "aiohttp + sha256": worker("aiohttp_sha256"),
+        "raw socket": worker("raw_socket"),
     }
     for name, module, package in (
         ("aiobotocore", "aiobotocore_client", "aiobotocore"),
         ("boto3 in threads", "boto3_threads", "boto3"),
     ):
         if _importable(package):
-            found[name] = _python(module)
+            found[name] = worker(module)
         else:
             print(f"left out: {name} ({package} is not installed)", file=sys.stderr)
     node = shutil.which("node")
@@ -135,16 +144,19 @@ def _importable(package: str) -> bool:
     return probe.returncode == 0
 
 
-def _python(contestant: str) -> list[str]:
+def worker(contestant: str) -> list[str]:
+    """Return the command that runs a module of `contestants`, or ``module:opened`` when it has several."""
     return [sys.executable, "-m", "benchmarks.worker", contestant]
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the contestants: nothing of AWS or of a proxy, and compiled modules kept."""
+    """Return the environment of contestants: nothing of AWS, of a proxy, or that makes an interpreter run otherwise."""
     kept_variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") and not name.lower().endswith("_proxy") and name != "PYTHONDONTWRITEBYTECODE"
+        if not name.startswith(("AWS_", "NODE_"))
+        and not name.lower().endswith("_proxy")
+        and (not name.startswith("PYTHON") or name in {"PYTHONPATH", "PYTHONHOME"})
     }
     nowhere = str(HERE / "no-such-file")
     return {
@@ -156,14 +168,19 @@ def environment() -> dict[str, str]:
 
 
 def compare(run: Run, result: Result, names: Iterable[str], scenario: dict[str, Any], loop: str = "asyncio") -> Result:
-    """Put contestants through a scenario, in turns, and keep the best of each measurement."""
+    """Put contestants through a scenario, in turns, and keep the best of each measurement.
+
+    Each round begins with another of them, so that none always comes after the same one.
+    """
     print(f"  {result.name}", file=sys.stderr, flush=True)
-    for _ in range(run.rounds):
-        for name in names:
-            if name not in run.commands or (loop == "uvloop" and name in WITHOUT_UVLOOP):
-                continue
-            given = {**scenario, "uvloop": loop == "uvloop"}
-            result.add(name, json.loads(output_of([*run.commands[name], run.url, json.dumps(given)])))
+    there = [name for name in names if name in run.commands and not (loop == "uvloop" and name in WITHOUT_UVLOOP)]
+    given = json.dumps({**scenario, "uvloop": loop == "uvloop"})
+    for name in there:
+        result.values.setdefault(name, {})  # in this order, whoever begins
+    for turn in range(run.rounds):
+        begins = turn % max(len(there), 1)
+        for name in there[begins:] + there[:begins]:
+            result.add(name, json.loads(output_of([*run.commands[name], run.url, given])))
     return result
 
 

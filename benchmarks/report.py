@@ -19,10 +19,11 @@ __all__ = ["Panel", "as_json", "charts", "shown", "svg", "tables"]
 _BYTES = {"rss", "memory"}
 _COUNTS = {"modules"}
 _RATES = {"throughput"}
+_SHARES = {"share"}
 _TITLES = {
     "cpu": "CPU", "throughput": "per second", "p50": "p50", "p90": "p90", "p99": "p99", "head_p50": "p50 of the head",
     "rss": "RSS", "memory": "memory per stream", "wall": "time", "modules": "modules", "first": "CPU of the first",
-    "first_wall": "time of the first", "gap": "longest stall",
+    "first_wall": "time of the first", "gap": "longest stall", "alone": "alone, over a stub",
 }  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def shown(measurement: str, value: float) -> str:
         return f"{value:,.0f}"
     if value >= 10_000:
         return f"{value / 1000:.1f} ms"
+    if measurement in _SHARES:
+        return f"{value:.1%}"
     return f"{value / 1000:.2f} ms" if value >= 1000 else f"{value:.3g} µs"
 
 
@@ -47,16 +50,19 @@ def tables(results: Iterable[Result]) -> str:
         names = list(dict.fromkeys(name for values in result.values.values() for name in values))
         titles = [f"CPU per {result.unit}" if name == "cpu" else _TITLES.get(name, name) for name in names]
         leading = next((name for name in ("cpu", "gap", "p50", "wall") if name in names), names[0] if names else "cpu")
+        compared = ["ours is"] if "ours" in result.values else []
         lines = [
             f"### {result.suite}: {result.name}",
             "",
-            _row(["", *titles, "ours is"]),
-            _row(["---", *["---:"] * (len(titles) + 1)]),
+            _row(["", *titles, *compared]),
+            _row(["---", *["---:"] * len([*titles, *compared])]),
         ]
         for contestant, values in result.values.items():
-            ratio = result.ratio("ours", contestant, leading) if contestant != "ours" else None
             cells = [shown(name, values[name]) if name in values else "" for name in names]
-            lines.append(_row([contestant, *cells, f"{ratio:.2f} ×" if ratio is not None else ""]))
+            if compared:
+                ratio = result.ratio("ours", contestant, leading) if contestant != "ours" else None
+                cells.append(f"{ratio:.2f} ×" if ratio is not None else "")
+            lines.append(_row([contestant, *cells]))
         parts.append("\n".join(lines))
     if rows := standings(measured):
         lines = ["### Targets", "", _row(["", "ours, as a multiple of", "must", "aim", "is", ""])]

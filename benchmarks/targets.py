@@ -45,7 +45,7 @@ TARGETS = (
     Target("stream", "64 KB parts, 1 a chunk, asyncio", "cpu", "aiohttp + crc32", 2.0),
     Target("cold_start", "", "wall", "aiohttp + pydantic", 1.20),
     Target("cold_start", "", "rss", "aiohttp + pydantic", 1.25),
-    Target("cold_start", "", "wall", "boto3 in threads", 1.10),
+    Target("cold_start", "", "wall", "boto3", 1.10),
     Target("cold_start", "", "wall", "aiobotocore", 0.75),
     Target("slow_streams", "1000 streams, asyncio", "memory", "aiohttp", 1.3),
     Target("first_event", "model takes 20 ms, asyncio", "p50", "aiohttp", 1.05),

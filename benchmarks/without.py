@@ -5,14 +5,21 @@ Reaches into private parts on purpose; the suite `tricks` and a test notice when
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sagemaker_async.aws import client, eventstream, transport
+from sagemaker_async.aws import client, eventstream, sigv4, transport
+from sagemaker_async.aws.transport import straight
 from sagemaker_async.prediction_stream import PredictionStream
 
-__all__ = ["CALLS", "STREAMS", "remove"]
+__all__ = ["CALLS", "LARGE_CALLS", "STREAMS", "remove", "restore"]
+
+_replaced: list[tuple[Any, str, Any]] = []
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    _replaced.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, value)
 
 
 class _Forgetful(dict[Any, Any]):
@@ -29,19 +36,31 @@ def _request_heads() -> None:
         made(self, *args, **fields)
         self._heads = _Forgetful()
 
-    client.ServiceClient.__init__ = init  # type: ignore[method-assign]
+    _replace(client.ServiceClient, "__init__", init)
 
 
-def _headers_whole() -> None:
-    transport._Headers.__bool__ = lambda self: len(self) > 0  # type: ignore[method-assign]
+def _straight_way() -> None:
+    _replace(transport, "session_is_plain", lambda: False)
 
 
-def _header_names() -> None:
-    transport._field_name = lambda name: name  # type: ignore[assignment]
+def _read_buffers() -> None:
+    _replace(transport, "keep_read_buffers", lambda: None)
+
+
+def _heads_on_the_wire() -> None:
+    _replace(straight, "_form_of", straight._form_of.__wrapped__)
+
+
+def _signing_forms() -> None:
+    _replace(sigv4.Signer, "_form_of", sigv4.Signer._new_form)
+
+
+def _in_place() -> None:
+    _replace(straight, "_LARGE", straight._LARGEST + 1)
 
 
 def _event_heads() -> None:
-    eventstream._REMEMBERED_HEAD_LENGTH = 0
+    _replace(eventstream, "_REMEMBERED_HEAD_LENGTH", 0)
 
 
 def _ready_queue() -> None:
@@ -49,17 +68,23 @@ def _ready_queue() -> None:
 
     def make_records(self: Any) -> None:
         made(self)
-        self._ready = deque()
+        self._ready = type(self._ready)()
 
-    PredictionStream._make_records = make_records  # type: ignore[method-assign]
+    _replace(PredictionStream, "_make_records", make_records)
 
 
 CALLS: dict[str, Callable[[], None]] = {
     "request heads remembered": _request_heads,
-    "header fields handed over whole": _headers_whole,
-    "names of header fields made once": _header_names,
+    "requests sent straight on a connection": _straight_way,
+    "read buffers kept by the C library": _read_buffers,
+    "forms of heads on the wire made once": _heads_on_the_wire,
+    "forms of signatures remembered": _signing_forms,
 }
 """What speeds up a call."""
+LARGE_CALLS: dict[str, Callable[[], None]] = {
+    "large answers read in place": _in_place,
+}
+"""What speeds up a call whose answer is large."""
 STREAMS: dict[str, Callable[[], None]] = {
     "event heads remembered": _event_heads,
     "records taken from the iterator's queue": _ready_queue,
@@ -68,5 +93,11 @@ STREAMS: dict[str, Callable[[], None]] = {
 
 
 def remove(trick: str) -> None:
-    """Take a trick away for the rest of the process's life."""
-    {**CALLS, **STREAMS}[trick]()
+    """Take a trick away, until `restore`."""
+    {**CALLS, **LARGE_CALLS, **STREAMS}[trick]()
+
+
+def restore() -> None:
+    """Put back what was taken away."""
+    while _replaced:
+        setattr(*_replaced.pop())

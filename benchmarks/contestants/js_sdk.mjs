@@ -7,6 +7,9 @@ import {
   SageMakerRuntimeClient,
 } from "@aws-sdk/client-sagemaker-runtime";
 
+const PASSES = 3; // over a stream, of which the best counts, as in benchmarks/worker.py
+const WARM_UP_ROUNDS = 2; // until V8 has compiled what is hot, which counts as CPU time of the process
+
 const [url, text] = process.argv.slice(2);
 const scenario = JSON.parse(text);
 const client = new SageMakerRuntimeClient({
@@ -59,7 +62,7 @@ const scenarios = {
       };
       await Promise.all(Array.from({ length: scenario.concurrency }, caller));
     };
-    await run(Math.max(scenario.concurrency * 3, Math.floor(scenario.operations / 10)), false);
+    await run(Math.max(scenario.concurrency * 3, scenario.operations * WARM_UP_ROUNDS), false);
     const [cpu, wall] = [cpuSeconds(), performance.now()];
     await run(scenario.operations, true);
     return {
@@ -73,14 +76,15 @@ const scenarios = {
   async stream() {
     const all = (endpoint) => Promise.all(Array.from({ length: scenario.streams }, () => stream(endpoint)));
     await all(scenario.warm_up);
-    const [cpu, wall] = [cpuSeconds(), performance.now()];
-    await all(scenario.endpoint);
     const events = scenario.events * scenario.streams;
-    return {
-      cpu: ((cpuSeconds() - cpu) / events) * 1e6,
-      throughput: (events / (performance.now() - wall)) * 1e3,
-      rss: process.memoryUsage.rss(),
-    };
+    const best = { cpu: Infinity, throughput: 0 };
+    for (let pass = 0; pass < PASSES; pass++) {
+      const [cpu, wall] = [cpuSeconds(), performance.now()];
+      await all(scenario.endpoint);
+      best.cpu = Math.min(best.cpu, ((cpuSeconds() - cpu) / events) * 1e6);
+      best.throughput = Math.max(best.throughput, (events / (performance.now() - wall)) * 1e3);
+    }
+    return { ...best, rss: process.memoryUsage.rss() };
   },
 
   async first() {
@@ -103,7 +107,8 @@ const scenarios = {
 
   async cold() {
     await invoke(scenario.endpoint, Buffer.alloc(scenario.body, "x"));
-    return { cpu: cpuSeconds() * 1e6, rss: process.memoryUsage.rss() };
+    const wall = Number(process.hrtime.bigint()) / 1e9 - scenario.started; // of the clock that Python calls monotonic
+    return { cpu: cpuSeconds() * 1e6, wall: wall * 1e6, rss: process.memoryUsage.rss() };
   },
 };
 

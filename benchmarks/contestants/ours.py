@@ -10,22 +10,29 @@ from sagemaker_async import Credentials, Predictor, Session
 from . import Told
 
 
+class Predictors(dict[str, Predictor[bytes]]):
+    """One for each endpoint, made when it is first asked for."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+    def __missing__(self, endpoint: str) -> Predictor[bytes]:
+        self[endpoint] = Predictor(endpoint, self.session)
+        return self[endpoint]
+
+
 class Ours:
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.predictors: dict[str, Predictor[bytes]] = {}
-
-    def predictor(self, endpoint: str) -> Predictor[bytes]:
-        if endpoint not in self.predictors:
-            self.predictors[endpoint] = Predictor(endpoint, self.session)
-        return self.predictors[endpoint]
+        self.predictors = Predictors(session)
 
     async def invoke(self, endpoint: str, body: bytes) -> int:
-        return len(await self.predictor(endpoint).predict(body))
+        return len(await self.predictors[endpoint].predict(body))
 
     async def stream(self, endpoint: str, body: bytes, on_first: Told = None, on_head: Told = None) -> int:
         events = 0
-        stream = self.predictor(endpoint).predict_stream(body)
+        stream = self.predictors[endpoint].predict_stream(body)
         if on_head is not None:
             await stream.open()
             on_head()
@@ -37,7 +44,7 @@ class Ours:
 
     async def tokens(self, endpoint: str, dialect: str) -> int:  # noqa: ARG002 - it recognises the dialect
         characters = 0
-        async for token in self.predictor(endpoint).predict_stream(b"{}").tokens():
+        async for token in self.predictors[endpoint].predict_stream(b"{}").tokens():
             characters += len(token.text)
         return characters
 

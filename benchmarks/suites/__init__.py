@@ -16,6 +16,7 @@ SUITES = {
     "cold_start": "a fresh process, from its start to its first answer",
     "codec": "signing and decoding alone",
     "tokens": "tokens of each dialect, beside a hand-written loop",
+    "profile": "where the time goes: a call by layer, the first event, imports by package",
     "tricks": "what each trick of the request path is worth",
     "hosting": "a control plane call, the first and the others",
     "loop_stall": "how long the event loop stands still while credentials are looked up for the first time",

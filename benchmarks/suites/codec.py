@@ -49,12 +49,13 @@ def _timed(run: Run, result: Result, tasks: dict[str, Task]) -> Result:
 def _signing(operations: int) -> dict[str, Task]:
     host = "https://runtime.sagemaker.us-east-1.amazonaws.com"
     headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "benchmark"}
-    request = HTTPRequest("POST", host, "/endpoints/e/invocations", headers, b"x" * 300)
+    body = b"x" * 300
     credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
     signer = Signer("us-east-1", "sagemaker")
 
     def ours() -> int:
         for number in range(operations):
+            request = HTTPRequest("POST", host, "/endpoints/e/invocations", dict(headers), body)
             signer.sign(request, credentials, NOW + number / 100)
         return operations
 
@@ -69,7 +70,7 @@ def _signing(operations: int) -> dict[str, Task]:
 
     def botocore() -> int:
         for _ in range(operations):
-            auth.add_auth(AWSRequest("POST", f"{host}/endpoints/e/invocations", dict(headers), request.body))
+            auth.add_auth(AWSRequest("POST", f"{host}/endpoints/e/invocations", dict(headers), body))
         return operations
 
     return {**tasks, "botocore": botocore}

@@ -7,6 +7,7 @@ makes one: no client whose requests are pydantic models can be below it.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -50,13 +51,16 @@ async def main(url):
             assert len(await body.read()) == 300
 asyncio.run(main(sys.argv[1]))
 """,
-    "boto3 in threads": f"""
+    "boto3": f"""
 import sys, boto3
 client = boto3.client("sagemaker-runtime", region_name="us-east-1", endpoint_url=sys.argv[1], {_KEYS})
 assert len(client.invoke_endpoint(EndpointName="r300-d0", Body=b"x" * 300)["Body"].read()) == 300
 """,
 }
 """Programs whose first argument is the server's URL."""
+NEEDS = {"aiobotocore": "aiobotocore", "boto3": "boto3 in threads"}
+"""Programs that need a package, and the contestant that does as well."""
+JAVASCRIPT = "AWS SDK for JavaScript"
 
 _FIGURES = """
 import json, resource, time
@@ -64,23 +68,28 @@ answered, cpu = time.monotonic(), time.process_time()
 with open("/proc/self/statm") as statm:
     rss = int(statm.read().split()[1]) * resource.getpagesize()
 modules = len(sys.modules)
-print(json.dumps([cpu * 1e6, (answered - float(sys.argv[2])) * 1e6, rss, modules]))
+wall = answered - float(sys.argv[2])
+print(json.dumps({"cpu": cpu * 1e6, "wall": wall * 1e6, "rss": rss, "modules": modules}))
 """
 
 
 def run(run: Run) -> list[Result]:
     """Return one result."""
     result = Result("cold_start", "explicit region and credentials", "process")
+    names = [name for name in PROGRAMS if NEEDS.get(name, "ours") in run.commands]
+    if JAVASCRIPT in run.commands:
+        names.append(JAVASCRIPT)
     for turn in range(run.rounds + 1):
-        for name, program in PROGRAMS.items():
-            if name in ("aiobotocore", "boto3 in threads") and name not in run.commands:
-                continue
-            command = [sys.executable, "-c", program + _FIGURES, run.url, str(time.monotonic())]
-            cpu, wall, rss, modules = _numbers(output_of(command))
+        for name in names:
+            values = json.loads(output_of(_command(run, name)))
             if turn:  # in the first, modules are compiled
-                result.add(name, {"cpu": cpu, "wall": wall, "rss": rss, "modules": modules})
+                result.add(name, values)
     return [result]
 
 
-def _numbers(output: str) -> list[float]:
-    return [float(number) for number in output.strip().strip("[]").split(",")]
+def _command(run: Run, name: str) -> list[str]:
+    """Return the command of a program that is started now."""
+    if name == JAVASCRIPT:
+        scenario = {"kind": "cold", "endpoint": "r300-d0", "body": 300, "started": time.monotonic()}
+        return [*run.commands[name], run.url, json.dumps(scenario)]
+    return [sys.executable, "-c", PROGRAMS[name] + _FIGURES, run.url, str(time.monotonic())]

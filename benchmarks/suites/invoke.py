@@ -6,7 +6,7 @@ from benchmarks.measure import Result, Run, compare
 
 __all__ = ["run"]
 
-CONTESTANTS = ("ours", "aiohttp", "aiobotocore", "boto3 in threads", "AWS SDK for JavaScript")
+CONTESTANTS = ("ours", "aiohttp", "aiohttp + sha256", "aiobotocore", "boto3 in threads", "AWS SDK for JavaScript")
 SIZES = {
     "300 B": (300, 4000, (1, 32, 256)),
     "64 KB": (64 * 1024, 1500, (1, 32, 256)),

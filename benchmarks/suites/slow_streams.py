@@ -1,7 +1,7 @@
 """Very many streams open at once, an event of 100 B on each twice a second: memory per stream, CPU per event.
 
-boto3 is left out: it would need as many threads. Memory is taken when all streams have begun, as the process's resident
-memory less what it was before, over the number of streams.
+boto3 is left out: it would need as many threads. Memory is what each stream after the first tenth adds to the process's
+resident memory, so that what the interpreter has left over from importing, or makes once, counts for nobody.
 """
 
 from __future__ import annotations

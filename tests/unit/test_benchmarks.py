@@ -10,16 +10,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import measure, report
+from benchmarks import measure, own_time, report
 from benchmarks.contestants.hand_written import characters_of
-from benchmarks.measure import Result, Run, canned_server
+from benchmarks.measure import Result, Run, canned_server, compare
 from benchmarks.payloads import DIALECTS
-from benchmarks.suites import SUITES, slow_streams
+from benchmarks.suites import SUITES, profile, slow_streams
 from benchmarks.targets import TARGETS, standings
+from benchmarks.without import restore
 from benchmarks.worker import measured
 
 CONTESTANTS = {"ours", "aiohttp", "raw socket"}
 BESIDE_THE_FLOOR = {"invoke", "stream", "slow_streams", "first_event"}
+WITHOUT_OURS = {"server", "profile"}
+"""Suites with results that compare nothing with ours."""
 ELSEWHERE = {"fastapi"}
 """Needs what a test environment may lack; its parts are tested with the integration."""
 
@@ -40,7 +43,10 @@ def run(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Run:
         if "benchmarks.worker" not in command:
             return start(command, **variables)
         contestant, url, scenario = command[-3:]
-        return json.dumps(asyncio.run(measured(contestant, url, json.loads(scenario))))
+        try:
+            return json.dumps(asyncio.run(measured(contestant, url, json.loads(scenario))))
+        finally:
+            restore()
 
     monkeypatch.setattr(measure, "output_of", work)
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
@@ -63,7 +69,7 @@ def test_a_suite_measures_ours_and_reports_it(suite: str, run: Run) -> None:
         assert all(value >= 0 for name, value in measurements if name != "memory")
         if suite in BESIDE_THE_FLOOR:
             assert set(result.values) == {"ours", "aiohttp"}
-        elif suite != "server":
+        elif suite not in WITHOUT_OURS:
             assert any(contestant.startswith("ours") for contestant in result.values)
     assert f"### {suite}: {results[0].name}" in report.tables(results)
 
@@ -88,6 +94,98 @@ def test_the_best_of_each_measurement_is_kept() -> None:
     result.add("ours", {"cpu": 120.0, "throughput": 950.0})
 
     assert result.values["ours"] == {"cpu": 100.0, "throughput": 950.0}
+
+
+def test_each_round_begins_with_another_contestant_and_all_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def work(command: list[str]) -> str:
+        measured.append(command[0])
+        return json.dumps({"cpu": 1.0})
+
+    monkeypatch.setattr(measure, "output_of", work)
+    run = Run({name: [name] for name in "abc"}, "http://localhost", 0, rounds=4)
+
+    result = compare(run, Result("invoke", "300 B", "call"), ["a", "b", "missing", "c"], {})
+
+    assert "".join(measured) == "abcbcacababc"
+    assert list(result.values) == ["a", "b", "c"]
+
+
+def test_contestants_run_in_an_environment_that_slows_none_of_them_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONASYNCIODEBUG", "PYTHONDONTWRITEBYTECODE", "NODE_OPTIONS", "AWS_PROFILE", "https_proxy"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+
+    environment = measure.environment()
+
+    assert not {"PYTHONASYNCIODEBUG", "PYTHONDONTWRITEBYTECODE", "NODE_OPTIONS", "AWS_PROFILE", "https_proxy"} & {
+        *environment
+    }
+    assert environment["PYTHONPATH"] == "/somewhere"
+
+
+CUT_OFF_POINTS = {
+    "aiohttp": {"cpu": 80.0},
+    "raw socket": {"cpu": 25.0},
+    "transport": {"cpu": 60.0, "alone": 2.0},
+    "transport, signed": {"cpu": 75.0, "alone": 10.0},
+    "pipeline": {"cpu": 74.0, "alone": 14.0},
+    "client": {"cpu": 90.0, "alone": 18.0},
+    "ours": {"cpu": 100.0, "alone": 24.0},
+}
+
+
+def test_a_layer_is_what_lies_between_two_cut_off_points() -> None:
+    points = Result("profile", "300 B", "call", CUT_OFF_POINTS)
+
+    layers = profile._layers(points, ("kernel", "raw socket"), profile.CALL_LAYERS, "cpu").values
+
+    assert layers["kernel"] == {"cpu": 25.0, "share": 0.25}
+    assert layers["transport, with aiohttp's connections"] == {"cpu": 35.0, "share": 0.35}
+    assert layers["signature"] == {"cpu": 15.0, "alone": 8.0, "share": 0.15}
+    assert layers["attempts, accounts, metadata"] == {"cpu": 0.0, "alone": 4.0, "share": 0.0}  # noise: it was negative
+    assert layers["ours without its transport"] == {"cpu": 40.0, "alone": 22.0, "share": 0.4}
+    assert layers["to compare: bare aiohttp, and a signature"] == {"cpu": 88.0, "share": 0.88}
+
+
+def test_the_rows_of_a_cold_start_add_up(run: Run) -> None:
+    *rows, whole = profile._cold_start(run).values.items()
+
+    assert whole[0] == "all"
+    for program, total in whole[1].items():
+        assert sum(values.get(program, 0.0) for _, values in rows) == total
+    names = [name for name, _ in rows]
+    assert names[:2] == ["the interpreter's start", "standard library, other"]
+    assert names[-1] == "running"
+    assert "sagemaker_async.aws" in names
+
+
+@pytest.mark.parametrize(
+    ("function", "package"),
+    [
+        ((str(own_time.OURS / "aws" / "pipeline.py"), 1, "send"), "sagemaker_async/aws/pipeline.py"),
+        (("/venv/lib/python3/site-packages/aiohttp/client.py", 1, "_request"), "aiohttp"),
+        (("/venv/lib/python3/site-packages/yarl/_url.py", 1, "__init__"), "yarl, multidict"),
+        ((str(own_time.STDLIB / "asyncio" / "events.py"), 1, "_run"), "asyncio"),
+        ((str(own_time.STDLIB / "hmac.py"), 1, "digest"), "hashlib, hmac"),
+        ((str(own_time.STDLIB / "typing.py"), 1, "cast"), "standard library, other"),
+        (("<string>", 1, "<lambda>"), "standard library, other"),
+        (("~", 0, "<method 'send' of '_socket.socket' objects>"), "select, socket"),
+        (("~", 0, "<built-in method _hashlib.hmac_digest>"), "hashlib, hmac"),
+        (("~", 0, "<built-in method builtins.len>"), None),
+        (("~", 0, "<method 'append' of 'list' objects>"), None),
+    ],
+)
+def test_own_time_is_told_by_package(function: own_time.Function, package: str | None) -> None:
+    assert own_time.package_of(function) == package
+
+
+def test_a_result_without_ours_has_no_column_of_ratios() -> None:
+    table = report.tables([Result("profile", "by layer", "call", {"signature": {"cpu": 15.0, "share": 0.125}})])
+
+    assert "ours is" not in table
+    assert "| signature | 15 µs | 12.5% |" in table
 
 
 def test_a_ratio_is_ours_over_the_other() -> None:
@@ -121,6 +219,7 @@ def test_a_target_is_reached_at_its_limit_and_not_above(ours: float, reached: bo
         ("rss", 50 * 2**20, "50.0 MiB"),
         ("throughput", 95_606.4, "95,606"),
         ("modules", 487.0, "487"),
+        ("share", 0.125, "12.5%"),
     ],
 )
 def test_values_are_shown_with_their_unit(measurement: str, value: float, text: str) -> None:
