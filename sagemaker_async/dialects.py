@@ -40,7 +40,7 @@ MAX_ERROR_MESSAGE = 4096
 """Characters of a container's error message that are kept."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Token:
     """A piece of generated text, as the container sent it: usually one token, sometimes several or none."""
 
@@ -82,7 +82,7 @@ class Delta(NamedTuple):
     """Whether this is bookkeeping only (a role, the usage) and makes no token."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How the records of one kind of container are read."""
 

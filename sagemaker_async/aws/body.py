@@ -51,7 +51,7 @@ def body_bytes(body: object) -> bytes | Readable:
         return bytes(body)
     if isinstance(body, Readable):
         return body
-    remedy = "; serialise it first, for instance by serializer=JSONSerializer()" if isinstance(body, _DOCUMENTS) else ""
+    remedy = "; serialise it first, for instance with a JSON serializer" if isinstance(body, _DOCUMENTS) else ""
     raise TypeError(
         f"must be bytes, bytearray, memoryview, str or a binary object with read(), got {type(body).__name__}{remedy}"
     )

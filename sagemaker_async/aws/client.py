@@ -150,7 +150,7 @@ class ServiceClient:
             ConfigurationError: the timeout is no positive number of seconds, or a callback cannot be called.
             ModelsWantedError: instead of importing them.
         """
-        if options != _NO_OPTIONS:
+        if options.timeout is not None or options.progress is not _NO_OPTIONS.progress:
             _check_options(options)
         values = {name: value for name, value in fields.items() if value is not None}
         if not self._channel.config.strict_params:

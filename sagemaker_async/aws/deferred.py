@@ -47,8 +47,10 @@ class DeferredShapes:
 
     def load(self) -> tuple[type[RequestShape], type[ResponseShape]]:
         """Return both, their models built. Blocks the first time."""
-        if self._shapes is None:
-            with _LOADING:
+        if self._shapes is not None:
+            return self._shapes
+        with _LOADING:
+            if self._shapes is None:
                 module = import_module(self._module)
                 request: type[RequestShape] = getattr(module, f"{self._name}Request")
                 response: type[ResponseShape] = getattr(module, f"{self._name}Response")

@@ -106,7 +106,8 @@ def unchecked_fields(
 
     Args:
         operation: AWS's name of the operation, for the error.
-        names: AWS's name of each field, by its Python name.
+        names: AWS's name of each field, by its Python name; fields of other names are left out. An
+            operation of which none are known has what is given.
         values: in either spelling.
         required: the Python names of fields that must be there.
 
@@ -115,6 +116,8 @@ def unchecked_fields(
     """
     python_names = {aws_name: name for name, aws_name in names.items()}
     fields = {python_names.get(name, name): value for name, value in values.items()}
+    if names:
+        fields = {name: value for name, value in fields.items() if name in names}
     problems = [
         FieldProblem(name, names[name], "is required, as a non-empty str")
         for name in required

@@ -10,7 +10,8 @@ sent safely, `ConfigurationError` for options out of range, and nothing else for
 
 Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
 what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers the last key it used,
-and of the last requests what does not change when the same is sent again: all but the time and the payload's hash.
+and of the last requests what does not change when the same is sent again: all but the time and the payload's hash, the
+header values and the session token among it, until there is another token.
 
 Sources: AWS's "Create a signed AWS API request" (IAM User Guide), "Authenticating Requests: Using Query Parameters"
 (Amazon S3 API Reference).
@@ -192,6 +193,8 @@ class Signer:
             payload_hash = _payload_hash(request.body)
         date_time = amz_date(timestamp)
         hash_sent = self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD
+        if hash_sent:
+            check_header_values([payload_hash])
         form = self._form_of(request, credentials.session_token, hash_sent)
         headers = {**form.headers, "X-Amz-Date": date_time}
         if credentials.session_token:

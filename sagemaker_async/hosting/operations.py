@@ -168,6 +168,7 @@ _UNMODELLED = DeferredShapes(f"{__package__}.unmodelled", "Unmodelled")
 _READING = ("Describe", "Get", "List", "Search", "Query", "BatchDescribe", "BatchGet")
 
 
+@functools.lru_cache(maxsize=64)
 def unmodelled(name: str) -> Operation:
     """Return the operation of AWS's name `name`, whether there is one or not, with fields as they are on the wire."""
     return Operation(name=name, service=SAGEMAKER, shapes=_UNMODELLED, repeatable=name.startswith(_READING))

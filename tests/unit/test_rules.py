@@ -100,13 +100,11 @@ def test_the_rules_are_those_of_the_model_field_by_field(operation: Operation) -
             assert (operation.rules.obeying(values) is None) == (expected is None), (name, length)
 
 
-def test_unchecked_fields_are_whatever_was_given_but_for_a_missing_part_of_the_path() -> None:
+def test_unchecked_fields_are_whatever_was_given_of_those_there_are_but_for_a_missing_part_of_the_path() -> None:
     names = {"name": "Name", "count": "Count"}
-    assert unchecked_fields("Operate", names, {"Name": "1", "count": "many", "newer": 1}, ["name"]) == {
-        "name": "1",
-        "count": "many",
-        "newer": 1,
-    }
+    values = {"Name": "1", "count": "many", "newer": 1}
+    assert unchecked_fields("Operate", names, values, ["name"]) == {"name": "1", "count": "many"}
+    assert unchecked_fields("Operate", {}, values, []) == values
     for values in ({}, {"name": ""}, {"Name": 3}):
         with pytest.raises(RequestValidationError, match="is required, as a non-empty str"):
             unchecked_fields("Operate", names, values, ["name"])

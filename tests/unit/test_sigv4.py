@@ -415,3 +415,12 @@ def test_a_signer_remembers_a_bounded_number_of_requests_and_none_of_former_cred
     signer.sign(request(), KEYS, NOW)
     assert "very-secret-token" not in repr(signer._forms)
     assert len(signer._forms[1]) == 1
+
+
+def test_a_payload_hash_that_is_sent_as_a_header_is_checked_as_one() -> None:
+    signer = Signer("us-east-1", "s3", S3)
+    request = HTTPRequest("GET", "https://bucket.s3.amazonaws.com", "/key", {}, b"")
+    credentials = Credentials("AKIDEXAMPLE", "secret")
+    signer.sign(request, credentials, 1.0)  # and remembers the form
+    with pytest.raises(RequestValidationError):
+        signer.sign(request, credentials, 1.0, payload_hash="a\r\nEvil: 1")

@@ -1,9 +1,9 @@
 """The wire protocols: a request's fields become an HTTP request, an HTTP response becomes a response or an error.
 
-`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. Each is imported when it is first wanted; who
-must not be kept waiting calls `load_protocol` before, in a thread. Pure: values in, values out; nothing here awaits,
-sends, signs or reads a clock. An HTTP response that breaks the protocol raises `ResponseError`, whatever bytes it
-holds.
+`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. The latter two are imported when they are first
+wanted; who must not be kept waiting calls `load_protocol` before, in a thread. Pure: values in, values out; nothing
+here awaits, sends, signs or reads a clock. An HTTP response that breaks the protocol raises `ResponseError`, whatever
+bytes it holds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.operation import Operation
 from sagemaker_async.errors import ServiceError
 
+from . import rest_json  # noqa: F401 - what predictions are sent with; see load_protocol
 from .answers import shown
 from .errors import COMMON_ERRORS, ERRORS_BY_STATUS, REQUEST_ID_HEADERS, ErrorFacts, error_facts, error_of, request_id
 

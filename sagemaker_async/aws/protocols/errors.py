@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagemaker_async.aws.operation import Operation
 from sagemaker_async.aws.outcomes import (
@@ -74,8 +73,7 @@ ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
 """What an answer without a known error code is: a gateway's, mostly."""
 
 
-@dataclass(frozen=True)
-class ErrorFacts:
+class ErrorFacts(NamedTuple):
     """What an error answer says."""
 
     code: str | None
