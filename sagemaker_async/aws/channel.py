@@ -15,7 +15,7 @@ from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
-from .interceptors import InterceptorChain
+from .interceptor_chain import InterceptorChain
 from .operation import Service
 from .pipeline import Pipeline
 from .settings import Settings, resolve_settings

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sagemaker_async.config import DefaultsMode, RetryMode
 from sagemaker_async.errors import ConfigurationError
@@ -25,8 +25,7 @@ __all__ = ["MODE_DEFAULTS", "ModeDefaults", "auto_mode"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModeDefaults:
+class ModeDefaults(NamedTuple):
     """What a mode puts in the place of this package's own defaults."""
 
     connect: float

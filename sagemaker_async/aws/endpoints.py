@@ -12,8 +12,9 @@ Raises nothing but `ConfigurationError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from sagemaker_async.config import check_endpoint_url, check_region
 from sagemaker_async.errors import ConfigurationError
@@ -94,8 +95,7 @@ class Endpoint:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndpointRules:
+class EndpointRules(NamedTuple):
     """How a service's hosts are called. Each is ``<prefix>.<region>.<suffix of the partition>``."""
 
     service: str
@@ -106,9 +106,9 @@ class EndpointRules:
     """The host's first labels, such as ``sts``."""
     fips_prefix: str
     """The same with FIPS, such as ``sts-fips``."""
-    fips_prefixes: Mapping[str, str] = field(default_factory=dict)
+    fips_prefixes: Mapping[str, str] = MappingProxyType({})
     """Partition id to the prefix used there with FIPS instead, unless dual-stack is asked for as well."""
-    global_hosts: Mapping[str, str] = field(default_factory=dict)
+    global_hosts: Mapping[str, str] = MappingProxyType({})
     """Pseudo-region to its whole host, used when neither option is on; the partition's global region signs."""
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 __all__ = [
     "AMBIGUOUS_STATUSES",
@@ -81,8 +81,7 @@ EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _MAX_CLOCK_SKEW = 240.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetryRules:
+class RetryRules(NamedTuple):
     """What a service adds to AWS's general rules; codes are bare, without namespace."""
 
     throttling: frozenset[str] = frozenset()
@@ -97,8 +96,7 @@ class RetryRules:
     """Whether a 400 whose message is JSON ``null`` is throttling in disguise."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The facts of one failed attempt that decide about the next.
 
     With a response: `status`, and of its body and headers what there is. Without: at most one of `not_sent`, `stale`

@@ -8,15 +8,14 @@ table is placed by its partition's pattern, and one that no pattern matches coun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .partition_table import PARTITION_ROWS
 
 __all__ = ["PARTITIONS", "Partition", "partition_of"]
 
 
-@dataclass(frozen=True)
-class Partition:
+class Partition(NamedTuple):
     """A group of regions that share DNS suffixes and credentials, such as ``aws`` or ``aws-cn``."""
 
     id: str

@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
@@ -31,7 +32,7 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
-from .interceptors import CallContext, InterceptorChain
+from .interceptor_chain import InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
 from .operation import Operation, Service
 from .outcomes import Outcome
@@ -39,6 +40,9 @@ from .protocols import service_error
 from .retries import Retry, RetryPolicy
 from .sigv4 import Signer
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .interceptors import CallContext
 
 __all__ = ["Pipeline", "Reply"]
 
@@ -138,6 +142,8 @@ class Pipeline:
         return reply
 
     def _context(self, call: Call) -> CallContext:
+        from .interceptors import CallContext
+
         endpoint = self.endpoint
         return CallContext(
             self._service.name,

@@ -11,7 +11,8 @@ Proxies' URLs may hold a password: it is masked in `repr` and in messages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sagemaker_async.config import check_proxy_url, without_password
@@ -19,13 +20,12 @@ from sagemaker_async.config import check_proxy_url, without_password
 __all__ = ["Proxies"]
 
 
-@dataclass(frozen=True, repr=False)
-class Proxies:
+class Proxies(NamedTuple):
     """The proxies of a session."""
 
     for_all: str | None = None
     """The proxy for every request; nothing else counts then."""
-    by_scheme: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    by_scheme: Mapping[str, tuple[str, str]] = MappingProxyType({})
     """Scheme to proxy and the variable that names it."""
     exceptions: str = ""
     """The hosts that are reached without, as ``no_proxy`` lists them."""

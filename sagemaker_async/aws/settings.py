@@ -24,8 +24,8 @@ import logging
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from sagemaker_async.config import (
     DEFAULTS_MODES,
@@ -58,8 +58,7 @@ _MAX_ATTEMPTS = {"standard": 3, "adaptive": 3, "legacy": 5}
 _APP_ID_LENGTH = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """The resolved values of one session. Fields of `Config` that nothing else can set are read from `config`."""
 
     config: Config
@@ -171,6 +170,8 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         max_connections=config.max_connections,
         monitoring=_monitoring(config, sources),
     )
+    if config.interceptors:
+        from . import interceptors  # noqa: F401 - for those that derive from nothing in it
     # For it to remember: it asks the platform, which may block.
     user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
     return settings

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sagemaker_async.config import check_endpoint_url
 from sagemaker_async.errors import ConfigurationError
@@ -67,8 +67,7 @@ class Found:
         return self.text
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile of the shared files; without sections when none was asked for and there is no ``default``."""
 
     name: str
@@ -84,8 +83,7 @@ class Profile:
         return None
 
 
-@dataclass(frozen=True)
-class SharedFiles:
+class SharedFiles(NamedTuple):
     """The two shared files, read; both are empty when they do not exist."""
 
     config_path: Path
@@ -144,8 +142,7 @@ class SharedFiles:
         return _found(settings, key, f"{key} of {source}")
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The environment and one profile, asked in this order."""
 
     environ: Mapping[str, str]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -119,7 +118,7 @@ def test_a_region_that_is_no_host_label_is_refused(region: str) -> None:
 def test_a_partition_without_the_variant_is_refused_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, fips: bool, dualstack: bool, words: list[str]
 ) -> None:
-    bare = replace(PARTITIONS[0], id="aws-bare", supports_fips=False, supports_dual_stack=False)
+    bare = PARTITIONS[0]._replace(id="aws-bare", supports_fips=False, supports_dual_stack=False)
     monkeypatch.setattr(endpoints, "partition_of", lambda region: bare)
 
     with pytest.raises(ConfigurationError) as caught:
@@ -131,7 +130,7 @@ def test_a_partition_without_the_variant_is_refused_with_the_remedy(
 
 
 def test_a_partition_refuses_only_the_variant_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    no_dual_stack = replace(PARTITIONS[0], supports_dual_stack=False)
+    no_dual_stack = PARTITIONS[0]._replace(supports_dual_stack=False)
     monkeypatch.setattr(endpoints, "partition_of", lambda region: no_dual_stack)
 
     assert "runtime-fips." in resolve(RUNTIME, "us-east-1", use_fips=True).origin

@@ -13,12 +13,12 @@ import pytest
 from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.call import StreamWatcher
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.interceptor_chain import InterceptorChain
 from sagemaker_async.aws.interceptors import (
     AttemptOutcome,
     CallContext,
     ConnectionPool,
     Interceptor,
-    InterceptorChain,
     StreamSummary,
 )
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from sagemaker_async.aws import outcomes
@@ -126,9 +124,9 @@ def test_expired_tokens_are_a_kind_of_their_own(code: str) -> None:
 def test_signature_refusals_are_clock_skew_only_when_the_date_says_so(code: str) -> None:
     refused = Outcome(status=403, code=code, date=DATE, wall_clock=DATE_SECONDS)
     assert classify(refused, GENERAL) is Kind.FINAL
-    assert classify(dataclasses.replace(refused, wall_clock=DATE_SECONDS + 300), GENERAL) is Kind.CLOCK_SKEW
-    assert classify(dataclasses.replace(refused, wall_clock=DATE_SECONDS - 300), GENERAL) is Kind.CLOCK_SKEW
-    assert classify(dataclasses.replace(refused, wall_clock=0.0, date=None), GENERAL) is Kind.FINAL
+    assert classify(refused._replace(wall_clock=DATE_SECONDS + 300), GENERAL) is Kind.CLOCK_SKEW
+    assert classify(refused._replace(wall_clock=DATE_SECONDS - 300), GENERAL) is Kind.CLOCK_SKEW
+    assert classify(refused._replace(wall_clock=0.0, date=None), GENERAL) is Kind.FINAL
 
 
 def test_other_refusals_are_no_clock_skew_even_when_the_clock_is_wrong() -> None:

@@ -19,7 +19,8 @@ from sagemaker_async.aws.credentials import CredentialCache
 from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.http import HTTPRequest, Progress
-from sagemaker_async.aws.interceptors import Interceptor, InterceptorChain
+from sagemaker_async.aws.interceptor_chain import InterceptorChain
+from sagemaker_async.aws.interceptors import Interceptor
 from sagemaker_async.aws.operation import Operation
 from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.aws.pipeline import HASH_OFF_LOOP_BYTES, Pipeline, Reply

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -529,10 +529,6 @@ async def test_a_cancelled_resolution_is_cancelled(resolved: Resolve) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-def test_settings_are_documented_and_frozen() -> None:
-    assert all(f.kw_only for f in fields(Settings))
 
 
 PROGRAM = """
