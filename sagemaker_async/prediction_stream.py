@@ -200,7 +200,7 @@ class PredictionStream(Generic[T]):
         assert self._head is not None
         records = self._make_iterator(self._head.body)
         if isinstance(records, StreamIterator):
-            self._ready = records.ready
+            self._ready = records._ready
             self._records = self._read = records
         else:
             self._records = self._read = _records_of(records, self._make_iterator)

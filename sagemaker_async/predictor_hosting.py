@@ -4,7 +4,7 @@ The methods, their parameters and the order of their calls are the SageMaker Pyt
 version 2). Where the SDK loses things on an update (shadow variants, VPC, network isolation, role, metrics, tags past
 the 50th) they are kept here.
 
-As in `endpoint_view`, what the methods need is imported when one of them is first called.
+Their bodies are those of `EndpointControl`, which is imported when the first of them is called.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .endpoint_view import EndpointView
-from .errors import ConfigurationError, ModelsNotDeletedError, SageMakerAsyncError, ValidationError
 
 if TYPE_CHECKING:
-    from .endpoint_update import WaitFields, Waiting
+    from .endpoint_update import WaitFields
     from .endpoint_values import DataCaptureConfig, ResourceRequirements
 
 __all__ = ["HostedEndpoint"]
@@ -71,38 +70,20 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`; it may still succeed.
             CallError: a call failed.
         """
-        await self._hosting()
-        from .endpoint_changes import new_variant, only_model, tag_list
-        from .endpoint_update import ConfigurationMoved, waiting_for
-        from .endpoint_values import name_from_base
-
-        plan = waiting_for("EndpointInService", **waiting)
-        new_tags = None if tags is None else tag_list(tags)
-        variant = new_variant(
+        control = await self._control()
+        await control.update_endpoint(
             initial_instance_count,
             instance_type,
             accelerator_type,
             model_name,
+            tags,
+            kms_key,
+            data_capture_config_dict,
             max_instance_count,
             min_instance_count,
-            hosts_components=self.component_name is not None,
+            wait,
+            **waiting,
         )
-        capture = await self._capture_fields(data_capture_config_dict)
-        while True:  # ends, unless others update the endpoint again and again meanwhile
-            model_names = await self._get_model_names()
-            changes: dict[str, Any] = {"KmsKeyId": kms_key, "DataCaptureConfig": capture}
-            if variant is not None:
-                if self.component_name is None:
-                    model_names = [model_name or only_model(model_names)]
-                    variant["ModelName"] = model_names[0]
-                changes["ProductionVariants"] = [variant]
-            old_config = await self._get_endpoint_config_name()
-            try:
-                await self._move(old_config, name_from_base(old_config), changes, new_tags, plan if wait else None)
-            except ConfigurationMoved:
-                continue
-            self._model_names = model_names
-            return
 
     async def update_data_capture_config(
         self,
@@ -121,20 +102,8 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `update_endpoint`.
         """
-        hosting = await self._hosting()
-        from .endpoint_update import ConfigurationMoved, existing_endpoint, waiting_for
-        from .endpoint_values import name_from_base
-
-        plan = waiting_for("EndpointInService", **waiting)
-        changes = {"DataCaptureConfig": await self._capture_fields(data_capture_config)}
-        while True:
-            endpoint = await existing_endpoint(hosting, self.endpoint_name)
-            old_config = endpoint.endpoint_config_name or ""
-            try:
-                await self._move(old_config, name_from_base(self.endpoint_name), changes, None, plan if wait else None)
-            except ConfigurationMoved:
-                continue
-            return
+        control = await self._control()
+        await control.update_data_capture_config(data_capture_config, wait, **waiting)
 
     async def enable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
         """Capture a fifth of the traffic into the default bucket: ``DataCaptureConfig(True)``.
@@ -142,10 +111,8 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
         """
-        await self._hosting()
-        from .endpoint_values import DataCaptureConfig
-
-        await self.update_data_capture_config(DataCaptureConfig(True), wait=wait, **waiting)
+        control = await self._control()
+        await self.update_data_capture_config(control.data_capture(True), wait=wait, **waiting)
 
     async def disable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
         """Capture nothing any more: ``DataCaptureConfig(False)``.
@@ -153,10 +120,8 @@ class HostedEndpoint(EndpointView):
         Raises:
             As `enable_data_capture`.
         """
-        await self._hosting()
-        from .endpoint_values import DataCaptureConfig
-
-        await self.update_data_capture_config(DataCaptureConfig(False), wait=wait, **waiting)
+        control = await self._control()
+        await self.update_data_capture_config(control.data_capture(False), wait=wait, **waiting)
 
     async def update_predictor(
         self,
@@ -191,18 +156,8 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`; it may still succeed.
             CallError: a call failed.
         """
-        if self.component_name is None:
-            raise ConfigurationError(
-                "No inference component exists for the specified model. "
-                "Ensure that you deployed the inference component, and try again."
-            )
-        hosting = await self._hosting()
-        from .endpoint_changes import component_changes
-        from .endpoint_update import waiting_for
-        from .hosting.answers import answer_of
-
-        plan = waiting_for("InferenceComponentInService", **waiting)
-        changes = component_changes(
+        control = await self._control()
+        await control.update_predictor(
             model_name,
             image_uri,
             model_data,
@@ -210,13 +165,9 @@ class HostedEndpoint(EndpointView):
             model_data_download_timeout,
             container_startup_health_check_timeout,
             resources,
+            wait,
+            **waiting,
         )
-        await self._describe_component(self.component_name)
-        resource = {"InferenceComponentName": self.component_name}
-        await answer_of(hosting.invoke("UpdateInferenceComponent", resource | changes))
-        self._model_names = None
-        if wait:
-            await plan.wait(hosting, resource)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
@@ -232,18 +183,8 @@ class HostedEndpoint(EndpointView):
             ConfigurationError, ValidationError: there is no such endpoint, as its description or its deletion told.
             CallError: a call failed.
         """
-        hosting = await self._hosting()
-        from .endpoint_update import is_missing
-        from .hosting.answers import answer_of
-
-        if delete_endpoint_config:
-            name = await self._get_endpoint_config_name()
-            try:
-                await answer_of(hosting.delete_endpoint_config(endpoint_config_name=name))
-            except ValidationError as error:
-                if not is_missing(error):
-                    raise
-        await answer_of(hosting.delete_endpoint(endpoint_name=self.endpoint_name))
+        control = await self._control()
+        await control.delete_endpoint(delete_endpoint_config)
 
     async def delete_predictor(self, wait: bool = False, **waiting: Unpack[WaitFields]) -> None:
         """Delete the inference component; of a predictor without one, the endpoint and its configuration.
@@ -258,19 +199,8 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`.
             CallError: a call failed.
         """
-        hosting = await self._hosting()
-        from .endpoint_update import waiting_for
-        from .hosting.answers import answer_of
-
-        name = self.component_name
-        plan = waiting_for("EndpointDeleted" if name is None else "InferenceComponentDeleted", **waiting)
-        if name is None:
-            await self.delete_endpoint()
-        else:
-            await answer_of(hosting.delete_inference_component(inference_component_name=name))
-        if wait:
-            resource = {"EndpointName": self.endpoint_name} if name is None else {"InferenceComponentName": name}
-            await plan.wait(hosting, resource)
+        control = await self._control()
+        await control.delete_predictor(self.delete_endpoint, wait, **waiting)
 
     async def delete_model(self) -> None:
         """Delete the models behind the endpoint, or the one behind the inference component.
@@ -282,48 +212,5 @@ class HostedEndpoint(EndpointView):
             ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
             CallError: it could not be found out which models there are.
         """
-        hosting = await self._hosting()
-        from .hosting.answers import answer_of
-
-        failures: dict[str, SageMakerAsyncError] = {}
-        for name in await self._get_model_names():
-            try:
-                await answer_of(hosting.delete_model(model_name=name))
-            except SageMakerAsyncError as error:
-                failures[name] = error
-        self._model_names = list(failures)
-        if failures:
-            raise ModelsNotDeletedError(failures)
-
-    # --- changing the configuration -----------------------------------------------------------------------------------
-
-    async def _move(
-        self,
-        old_config: str,
-        new_config: str,
-        changes: Mapping[str, Any],
-        tags: Sequence[Mapping[str, str]] | None,
-        waiting: Waiting | None,
-    ) -> None:
-        hosting = await self._hosting()
-        from .endpoint_update import EndpointUpdate
-
-        self._endpoint_config_name = self._model_names = None
-        update = EndpointUpdate(
-            endpoint_name=self.endpoint_name,
-            old_config=old_config,
-            new_config=new_config,
-            changes={name: value for name, value in changes.items() if value is not None},
-            tags=tags,
-        )
-        await update.perform(hosting, waiting)
-        self._endpoint_config_name = new_config
-
-    async def _capture_fields(self, config: DataCaptureConfig | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        from .endpoint_values import DataCaptureConfig
-
-        if not isinstance(config, DataCaptureConfig):
-            return config
-        # Nobody is asked for the account when it is not needed.
-        bucket = await self.sagemaker_session.default_bucket() if config.destination_s3_uri is None else ""
-        return config.request_fields(bucket)
+        control = await self._control()
+        await control.delete_model()

@@ -102,9 +102,8 @@ class StreamIterator(ABC, Generic[T]):
                 f"event_stream must be an async iterable of response stream events, not {type(event_stream).__name__}"
             )
         # A list, for an empty deque keeps room for 64 records in every open stream.
-        self.ready: list[T] = []
-        """Records that have been made and not been yielded, the next one last; whoever consumes the iterator may pop
-        them."""
+        self._ready: list[T] = []
+        """Records that have been made and not been yielded, the next one last; a `PredictionStream` pops them."""
         self._failure: Exception | None = None
         self._ended = False
         self._closed = False
@@ -130,7 +129,7 @@ class StreamIterator(ABC, Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        ready = self.ready
+        ready = self._ready
         if ready:
             return ready.pop()
         if self._closed:
@@ -166,7 +165,7 @@ class StreamIterator(ABC, Generic[T]):
         """Drop what is not delivered yet and close the stream beneath; idempotent."""
         self._closed = self._ended = True
         self._failure = None
-        self.ready.clear()
+        self._ready.clear()
         await self._close_event_stream()
 
     async def _close_event_stream(self) -> None:
@@ -181,14 +180,14 @@ class StreamIterator(ABC, Generic[T]):
                 self._parts_received += len(parts)
                 self._take(parts)
             else:
-                self.ready.extend(self.finish())
+                self._ready.extend(self.finish())
                 self._ended = True
         except Exception as error:  # noqa: BLE001 - whatever a user's own split raises comes after the records before it
             if isinstance(error, StreamError):
                 # It may have to wait here for a while, and its traceback refers to this iterator. It tells nothing new.
                 error.__traceback__ = None
             self._fail(error)
-        self.ready.reverse()
+        self._ready.reverse()
 
     def _fail(self, error: Exception) -> None:
         """Keep the error until the records before it are delivered."""
@@ -208,7 +207,7 @@ class StreamIterator(ABC, Generic[T]):
     def _take(self, parts: list[bytes]) -> None:
         for part in parts:
             self._bytes_received += len(part)
-            self.ready.extend(self.split(part))
+            self._ready.extend(self.split(part))
 
 
 class ByteIterator(StreamIterator[bytes]):
@@ -219,7 +218,7 @@ class ByteIterator(StreamIterator[bytes]):
 
     def _take(self, parts: list[bytes]) -> None:
         self._bytes_received += sum(map(len, parts))
-        self.ready.extend(parts)
+        self._ready.extend(parts)
 
 
 class SplitterIterator(StreamIterator[T]):
@@ -243,4 +242,4 @@ class SplitterIterator(StreamIterator[T]):
         # Splitters do not care where slices are cut, so that parts received together are split together.
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._bytes_received += len(data)
-        self.ready.extend(self._splitter.feed(data))
+        self._ready.extend(self._splitter.feed(data))

@@ -31,7 +31,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("aws.client", "aws.channel", "aws.pipeline", "aws.call", "aws.logs", "aws.sts"),
     ("runtime", "hosting"),
     ("iterators", "stream_iterator", "serializers", "deserializers"),
-    ("endpoint_values", "endpoint_changes", "endpoint_update", "monitors", "lineage"),
+    ("endpoint_values", "endpoint_changes", "endpoint_update", "endpoint_control", "monitors", "lineage"),
     ("session", "predictor", "predictor_hosting", "endpoint_view", "prediction_stream", "stub"),
     ("local", "integrations", "cli"),
 ]  # fmt: skip
@@ -255,7 +255,8 @@ UNWANTED = {
     "csv", "importlib.metadata", "importlib.resources", "zipfile",
     "sagemaker_async.aws.defaults_mode", "sagemaker_async.aws.monitoring", "sagemaker_async.aws.tls",
     "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
-    "sagemaker_async.endpoint_changes", "sagemaker_async.endpoint_update", "sagemaker_async.endpoint_values",
+    "sagemaker_async.endpoint_changes", "sagemaker_async.endpoint_control", "sagemaker_async.endpoint_update",
+    "sagemaker_async.endpoint_values",
     "sagemaker_async.hosting.client", "sagemaker_async.hosting.operations", "sagemaker_async.hosting.waiting",
     "sagemaker_async.lineage", "sagemaker_async.monitors",
 }  # fmt: skip
