@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.transport import AiohttpTransport, straight
@@ -177,6 +178,53 @@ async def test_the_first_byte_limit_goes_on_after_an_interim_answer(
     server = await raw_server(interim)
     with pytest.raises(FirstByteTimeoutError):
         await transport.send(HTTPRequest("POST", server.origin, "/", {}), Timeouts(first_byte=0.02))
+
+
+async def test_the_first_byte_limit_does_not_begin_before_the_body_was_taken_whatever_interim_answers_come(
+    http_answer: Answer, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, sent, reads = 20_000_000, [0], [0]
+    begun_at: list[int] = []
+    read, start_timeout = ResponseHandler.read, ResponseHandler.start_timeout
+
+    async def counted(protocol: ResponseHandler) -> Any:
+        reads[0] += 1
+        return await read(protocol)
+
+    def noted(protocol: ResponseHandler) -> None:
+        begun_at.append(sent[0])
+        start_timeout(protocol)
+
+    monkeypatch.setattr(ResponseHandler, "read", counted)
+    monkeypatch.setattr(ResponseHandler, "start_timeout", noted)
+    interim_was_passed_over = asyncio.Event()
+
+    async def continue_before_the_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await interim_was_passed_over.wait()
+        await reader.readexactly(size)
+        writer.write(http_answer(200, b"ok"))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(continue_before_the_body, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(5):
+        call = asyncio.create_task(
+            transport.send(
+                HTTPRequest("POST", origin, "/", {}, bytes(size)),
+                Timeouts(),
+                lambda taken, _: sent.__setitem__(0, taken),
+            )
+        )
+        while reads[0] < 2:
+            await asyncio.sleep(0)
+        assert sent[0] < size
+        interim_was_passed_over.set()
+        assert await (await call).read() == b"ok"
+    assert set(begun_at) == {size}
+    server.close()
 
 
 # --- the head --------------------------------------------------------------------------------------------------------

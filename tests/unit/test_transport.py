@@ -19,8 +19,8 @@ import pytest
 import trustme
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.transport import AiohttpTransport
-from sagemaker_async.aws.transport.connector import STALE_MARGIN, ConnectionFacts, disconnect
+from sagemaker_async.aws.transport import AiohttpTransport, connector
+from sagemaker_async.aws.transport.connector import STALE_MARGIN, ConnectionFacts, disconnect, keep_read_buffers
 from sagemaker_async.aws.transport.straight import session_is_plain
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -723,6 +723,42 @@ async def test_silence_within_an_answer_has_its_own_limit(
         await (response.read() if whole else response.read_chunk())
 
 
+async def test_silence_has_its_limit_after_the_peer_stopped_taking_the_body_midway_in_its_answer(
+    transport: AiohttpTransport,
+) -> None:
+    async def begin_and_stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart")
+        await done.wait()
+        writer.transport.abort()
+
+    done = asyncio.Event()
+    server = await asyncio.start_server(begin_and_stall, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    response = await transport.send(request(origin, bytes(30_000_000)), limited(first_byte=SOON, between_chunks=0.2))
+    (protocol,) = transport._connector._acquired
+    async with asyncio.timeout(5):
+        assert await response.read_chunk() == b"part"
+        await until(protocol.exception)
+        assert not isinstance(protocol.exception(), aiohttp.SocketTimeoutError)
+        with pytest.raises(ChunkTimeoutError):
+            await response.read_chunk()
+    done.set()
+    server.close()
+
+
+async def test_an_answer_that_has_come_whole_can_be_read_whatever_becomes_of_the_next_call(
+    raw_server: Start, http_answer: Answer, narrow: AiohttpTransport
+) -> None:
+    server = await raw_server(http_answer(200, b"first"), never)
+    first = await narrow.send(request(server.origin), NO_LIMITS)
+    await until(lambda: not narrow.in_use)
+    with pytest.raises(FirstByteTimeoutError):
+        await narrow.send(request(server.origin), limited(first_byte=SOON))
+    assert server.connections == 1
+    assert await first.read() == b"first"
+
+
 async def test_the_first_byte_limit_ends_with_the_head(raw_server: Start, transport: AiohttpTransport) -> None:
     go_on = asyncio.Event()
 
@@ -841,6 +877,93 @@ def test_an_answer_is_closed_after_its_loop_was(how: str) -> None:
             gc.collect()
 
 
+class Glutted:
+    """A peer that answers one request, and then begins to answer another of which it takes the head and little more."""
+
+    def __init__(self, answer: bytes, begun: bytes) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        self._listener.setblocking(False)
+        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._answer, self._begun = answer, begun
+        self._serving = asyncio.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        connection, _ = await loop.sock_accept(self._listener)
+        with self._listener, connection:
+            for answer in (self._answer, self._begun):
+                await loop.sock_recv(connection, 1000)
+                await loop.sock_sendall(connection, answer)
+            await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        self._serving.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
+
+
+@pytest.fixture
+async def glutted(http_answer: Answer, narrow: AiohttpTransport) -> AsyncIterator[Callable[[bytes], Awaitable[str]]]:
+    """Has the transport connected to a peer that answers its next request so, and returns the peer's origin."""
+    peers: list[Glutted] = []
+
+    async def connected(begun: bytes) -> str:
+        peers.append(peer := Glutted(http_answer(200, b"first"), begun))
+        assert await (await narrow.send(request(peer.origin), NO_LIMITS)).read() == b"first"
+        ((protocol, _),) = next(iter(narrow._connector._conns.values()))
+        protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        return peer.origin
+
+    yield connected
+    for peer in peers:
+        await peer.stop()
+
+
+Connected = Callable[[bytes], Awaitable[str]]
+MORE_THAN_IS_TAKEN = b"x" * 60_000
+"""And less than what makes asyncio pause writing."""
+
+
+@pytest.mark.parametrize("watched", [False, True])
+async def test_a_connection_whose_peer_answered_without_taking_the_request_is_not_used_again(
+    http_answer: Answer, narrow: AiohttpTransport, glutted: Connected, watched: bool
+) -> None:
+    origin = await glutted(http_answer(413, b"no"))
+    async with asyncio.timeout(5):
+        on_chunk_sent = (lambda *_: None) if watched else None
+        response = await narrow.send(request(origin, MORE_THAN_IS_TAKEN), NO_LIMITS, on_chunk_sent)
+        assert (response.status, await response.read()) == (413, b"no")
+        assert not any(narrow._connector._conns.values())
+        assert narrow.in_use == 0
+        await narrow.close()
+
+
+@pytest.mark.parametrize("how", ["an answer is closed", "a call is cancelled", "a callback fails", "the upload fails"])
+async def test_letting_go_does_not_wait_for_a_peer_that_takes_no_body(
+    narrow: AiohttpTransport, glutted: Connected, how: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    origin = await glutted(head if how == "an answer is closed" else b"")
+    ((protocol, _),) = next(iter(narrow._connector._conns.values()))
+    closed = protocol.closed
+    body = MORE_THAN_IS_TAKEN * (10 if how == "the upload fails" else 1)
+    call = asyncio.create_task(
+        narrow.send(request(origin, body), limited(first_byte=0.1), fail if how == "a callback fails" else None)
+    )
+    async with asyncio.timeout(5):
+        if how == "an answer is closed":
+            (await call).close()
+        elif how == "a call is cancelled":
+            await until(protocol.transport.get_write_buffer_size)
+            call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await asyncio.wait([closed])
+    assert narrow.in_use == 0
+
+
 class Peer:
     """A server that answers one request, keeps the connection, and notices when it is closed."""
 
@@ -952,6 +1075,39 @@ async def test_closing_the_transport_does_not_wait_for_a_peer_that_takes_no_body
             await narrow.close()
             with pytest.raises(SessionClosedError):
                 await call
+
+
+class DroppedMeanwhile(set[Any]):
+    """Answers of which the last is dropped, by another thread, as soon as somebody looked how many there are."""
+
+    def __len__(self) -> int:
+        length = super().__len__()
+        self.clear()
+        return length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([*super().__iter__()])  # a set is copied in one step
+
+
+async def test_closing_the_transport_while_another_thread_drops_an_answer(
+    raw_server: Start, narrow: AiohttpTransport
+) -> None:
+    server = await raw_server(open_stream)
+    response = await narrow.send(request(server.origin), NO_LIMITS)
+    narrow.under_way = DroppedMeanwhile(narrow.under_way)
+    await narrow.close()
+    with pytest.raises(SessionClosedError):
+        await response.read()
+    assert narrow.in_use == 0
+
+
+async def test_the_c_librarys_allocator_is_set_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    allocate = mock.Mock()
+    monkeypatch.setattr(connector, "bytearray", allocate, raising=False)
+    keep_read_buffers.cache_clear()
+    for _ in range(2):
+        await AiohttpTransport(max_connections=1, keepalive=15).close()
+    allocate.assert_called_once()
 
 
 async def test_closing_the_transport_while_a_name_is_looked_up_is_no_cancellation(

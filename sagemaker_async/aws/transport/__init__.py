@@ -171,8 +171,9 @@ class AiohttpTransport:
         self._connector.abandon()
 
     def _let_go(self) -> None:
-        while self.under_way:
-            let_go(self.under_way.pop(), self.loop)
+        for answer in list(self.under_way):  # others may be dropped meanwhile, in any thread
+            self.under_way.discard(answer)
+            let_go(answer, self.loop)
         if self._session is not None:
             self._session.detach()  # so that it does not complain; the connector is closed by itself
 

@@ -30,12 +30,19 @@ STALE_MARGIN = 0.020
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+@functools.cache
 def keep_read_buffers() -> None:
     """Have the C library keep the memory that asyncio reads into, where it would map and unmap it at each read.
 
     asyncio takes 256 KiB for each read, whatever comes. glibc maps blocks of 128 KiB and more one by one, until one has
-    been freed: from then on it keeps blocks of up to that size (mallopt(3), M_MMAP_THRESHOLD). It is never touched, so
-    this takes no memory; elsewhere it does nothing.
+    been freed: from then on it takes blocks of up to that size from its heap (mallopt(3), M_MMAP_THRESHOLD).
+
+    This affects the whole process, and is done once in it, for good: all blocks of up to 1 MiB, whoever asks for them,
+    come from the heap, whose free memory goes back to the system only from its end and beyond 2 MiB (M_TRIM_THRESHOLD).
+    What it costs is that the process may keep those 2 MiB, and free blocks that lie below one in use, for whoever asks
+    next. It is harmless: every program that frees a block of 1 MiB at some time has the same, and who has set either
+    threshold keeps theirs. The block freed here is never touched, so it takes no memory. Other C libraries take no
+    notice.
     """
     bytearray(_FREED_ONCE)
 
@@ -141,10 +148,16 @@ class _Protocol(ResponseHandler):
         super()._drop_timeout()
 
     def set_exception(self, exc: Any, *args: Any) -> None:
+        silent_until = self._silent_until
         super().set_exception(exc, *args)
-        # aiohttp tells only those who wait for a head of malformed bytes; who reads the body would wait for ever.
-        if isinstance(exc, HttpProcessingError) and self._payload is not None:
+        if self._payload is None:
+            return
+        # aiohttp tells only those who wait for a head; who reads the body would wait for ever. Of malformed bytes they
+        # are told, and where the request's body failed, which the answer may outlive, their limit on silence goes on.
+        if isinstance(exc, HttpProcessingError):
             self._payload.set_exception(aiohttp.ClientPayloadError(exc.message))
+        else:
+            self._silent_until = silent_until
 
 
 class Connector(aiohttp.TCPConnector):
@@ -219,6 +232,15 @@ class Connector(aiohttp.TCPConnector):
     async def _start_tls_connection(self, *args: Any, **kwargs: Any) -> Any:
         current_connection.get().phase = "TLS"
         return await super()._start_tls_connection(*args, **kwargs)
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        transport = protocol.transport
+        if transport is not None and transport.get_write_buffer_size():
+            # The peer has not taken the whole request: no other may follow it, and closing would wait until it has.
+            transport.abort()
+            should_close = True
+        super()._release(key, protocol, should_close=should_close)
+        protocol._payload = None  # whoever still reads it has it whole, and is not told how the next answer fares
 
     def cut_uploads(self) -> None:
         """End the connections whose peers have not taken what was written: closing them would wait until they have."""

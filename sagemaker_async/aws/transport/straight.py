@@ -50,7 +50,9 @@ _FITTING = _PARAMETERS.issubset(ResponseHandler.set_response_params.__kwdefaults
 )
 """Whether the aiohttp that is installed has what is used here of its insides."""
 _LARGE, _LARGEST = 1 << 20, 1 << 26
-"""Lengths of bodies for which memory is set aside; what a peer announces beyond what SageMaker answers gets none."""
+"""Lengths of bodies for which memory is set aside: from where joining pieces begins to cost, to more than twice the
+25 MB that a real-time endpoint takes, so that SageMaker's limits may grow. Longer ones are read all the same, but no
+peer has memory set aside for whatever it announces."""
 _DIGITS = 20
 """More than a number of bytes can have."""
 _NO_LIMITS = aiohttp.ClientTimeout(total=None)
@@ -111,7 +113,7 @@ class Answer:
         self.content = content
         self._connection = connection
         self._upload = upload
-        # What is called refers to nothing that refers to the body, so that a dropped answer goes at once.
+        # What is called must not refer to this answer: dropped, it would wait for the garbage collector with its body.
         content.on_eof(connection.release if upload is None else functools.partial(_end, connection, upload))
 
     @property
@@ -170,7 +172,8 @@ async def send_straight(
         upload = begin_upload(protocol, head, request.body, timeouts.first_byte, on_chunk_sent)
         message, content = await protocol.read()
         while 100 <= message.code < 200 and message.code != SWITCHING_PROTOCOLS:
-            protocol.start_timeout()
+            if upload is None or upload.done():  # else the limit begins when the body was taken
+                protocol.start_timeout()
             message, content = await protocol.read()
     except BaseException:
         _close(connection, upload)
@@ -186,10 +189,8 @@ def _end(connection: Connection, upload: asyncio.Task[None]) -> None:
 
 
 def _close(connection: Connection, upload: asyncio.Task[None] | None) -> None:
-    if upload is not None and not upload.done():
+    if upload is not None:
         upload.cancel()
-        if (transport := connection.transport) is not None:
-            transport.abort()  # closing would wait for the peer to take what was written
     connection.close()
 
 
