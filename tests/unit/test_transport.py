@@ -940,15 +940,21 @@ async def test_a_connection_whose_peer_answered_without_taking_the_request_is_no
 
 @pytest.mark.parametrize("how", ["an answer is closed", "a call is cancelled", "a callback fails", "the upload fails"])
 async def test_letting_go_does_not_wait_for_a_peer_that_takes_no_body(
-    narrow: AiohttpTransport, glutted: Connected, how: str
+    narrow: AiohttpTransport, glutted: Connected, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError
 
+    def lose(protocol: connector._Protocol, error: BaseException | None) -> None:
+        lose_as_ever(protocol, error)
+        lost.set()
+
+    lost = asyncio.Event()
+    lose_as_ever = connector._Protocol.connection_lost
+    monkeypatch.setattr(connector._Protocol, "connection_lost", lose)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
     origin = await glutted(head if how == "an answer is closed" else b"")
     ((protocol, _),) = next(iter(narrow._connector._conns.values()))
-    closed = protocol.closed
     body = MORE_THAN_IS_TAKEN * (10 if how == "the upload fails" else 1)
     call = asyncio.create_task(
         narrow.send(request(origin, body), limited(first_byte=0.1), fail if how == "a callback fails" else None)
@@ -960,7 +966,7 @@ async def test_letting_go_does_not_wait_for_a_peer_that_takes_no_body(
             await until(protocol.transport.get_write_buffer_size)
             call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        await asyncio.wait([closed])
+        await lost.wait()
     assert narrow.in_use == 0
 
 
