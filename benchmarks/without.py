@@ -12,7 +12,7 @@ from sagemaker_async.aws import client, eventstream, sigv4, transport
 from sagemaker_async.aws.transport import straight
 from sagemaker_async.prediction_stream import PredictionStream
 
-__all__ = ["CALLS", "LARGE_CALLS", "STREAMS", "remove", "restore"]
+__all__ = ["CALLS", "STREAMS", "remove", "restore"]
 
 _replaced: list[tuple[Any, str, Any]] = []
 
@@ -55,10 +55,6 @@ def _signing_forms() -> None:
     _replace(sigv4.Signer, "_form_of", sigv4.Signer._new_form)
 
 
-def _in_place() -> None:
-    _replace(straight, "_LARGE", straight._LARGEST + 1)
-
-
 def _event_heads() -> None:
     _replace(eventstream, "_REMEMBERED_HEAD_LENGTH", 0)
 
@@ -81,10 +77,6 @@ CALLS: dict[str, Callable[[], None]] = {
     "forms of signatures remembered": _signing_forms,
 }
 """What speeds up a call."""
-LARGE_CALLS: dict[str, Callable[[], None]] = {
-    "large answers read in place": _in_place,
-}
-"""What speeds up a call whose answer is large."""
 STREAMS: dict[str, Callable[[], None]] = {
     "event heads remembered": _event_heads,
     "records taken from the iterator's queue": _ready_queue,
@@ -94,7 +86,7 @@ STREAMS: dict[str, Callable[[], None]] = {
 
 def remove(trick: str) -> None:
     """Take a trick away, until `restore`."""
-    {**CALLS, **LARGE_CALLS, **STREAMS}[trick]()
+    {**CALLS, **STREAMS}[trick]()
 
 
 def restore() -> None:

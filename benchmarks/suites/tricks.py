@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.measure import Result, Run, compare
-from benchmarks.without import CALLS, LARGE_CALLS, STREAMS
+from benchmarks.without import CALLS, STREAMS
 
 __all__ = ["run"]
 
 
 def run(run: Run) -> list[Result]:
-    """Return a result for calls, large calls and events; each contestant is named after the trick it lacks."""
+    """Return a result for calls and one for events; each contestant is named after the trick it lacks."""
     events = run.operations(40_000, 10) // 10 * 10
     call = {
         "kind": "invoke",
@@ -17,13 +17,6 @@ def run(run: Run) -> list[Result]:
         "body": 300,
         "concurrency": 32,
         "operations": run.operations(4000, 32),
-    }
-    large = {
-        **call,
-        "endpoint": "r5000000-d0",
-        "body": 5_000_000,
-        "concurrency": 1,
-        "operations": run.operations(48, 1),
     }
     stream = {
         "kind": "stream",
@@ -34,7 +27,6 @@ def run(run: Run) -> list[Result]:
     }
     return [
         _compared(run, Result("tricks", "300 B, 32 at once", "call"), call, list(CALLS)),
-        _compared(run, Result("tricks", "5 MB, 1 at once", "call"), large, list(LARGE_CALLS)),
         _compared(run, Result("tricks", "100 B parts, 10 a chunk", "event"), stream, list(STREAMS)),
     ]
 

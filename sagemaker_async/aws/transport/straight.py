@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import io
 from types import FunctionType
 from typing import TYPE_CHECKING
 
@@ -49,12 +48,6 @@ _FITTING = _PARAMETERS.issubset(ResponseHandler.set_response_params.__kwdefaults
     hasattr(ResponseHandler, name) for name in ("read", "start_timeout", "writing_paused", "_drain_helper")
 )
 """Whether the aiohttp that is installed has what is used here of its insides."""
-_LARGE, _LARGEST = 1 << 20, 1 << 26
-"""Lengths of bodies for which memory is set aside: from where joining pieces begins to cost, to more than twice the
-25 MB that a real-time endpoint takes, so that SageMaker's limits may grow. Longer ones are read all the same, but no
-peer has memory set aside for whatever it announces."""
-_DIGITS = 20
-"""More than a number of bytes can have."""
 _NO_LIMITS = aiohttp.ClientTimeout(total=None)
 """Of aiohttp's own; the connector has ours."""
 
@@ -127,17 +120,7 @@ class Answer:
         content = self.content
         if content.is_eof():
             return content.read_nowait()
-        digits = self.headers.get("Content-Length", "")
-        length = int(digits) if digits.isdecimal() and len(digits) < _DIGITS else 0
-        if not _LARGE <= length <= _LARGEST:
-            return await content.read()
-        # In place and not by joining pieces, which takes twice the memory: so much of it that the allocator gives it
-        # back to the system after each answer, and has to fetch it anew for the next.
-        body = io.BytesIO(bytes(length))
-        while piece := await content.readany():
-            body.write(piece)
-        body.truncate()  # pieces may have been read before
-        return body.getvalue()
+        return await content.read()
 
     def close(self) -> None:
         """Close the connection if it was not let go of yet, and tell whoever reads the body."""
