@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from .aws.client import CallOptions, ModelsWantedError, channel_for
+from .aws.client import CallOptions, ModelsWantedError, PreparedCall, channel_for
 from .codecs.offload import deserialize_off_loop, serialize_off_loop
 from .config import Timeouts
 from .deserializers import BytesDeserializer, Deserializer
@@ -211,9 +211,12 @@ class Predictor(HostedEndpoint, Generic[R]):
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         client = self.sagemaker_session.runtime
         options = CallOptions(timeout)
+        call: PreparedCall | None
         try:
             call = client.prepare(INVOKE_ENDPOINT, fields, options, may_import=False)
         except ModelsWantedError:
+            call = None
+        if call is None:  # not in a handler: a refusal must not drag that error along as its context
             await client.load(INVOKE_ENDPOINT)
             call = client.prepare(INVOKE_ENDPOINT, fields, options)
         reply = await client.send(call)

@@ -47,7 +47,7 @@ async def main():
         try:
             await predictor.predict(b"x", target_variant="no/name")
         except RequestValidationError as error:
-            print(before, error.problems[0].field, "pydantic.main" in sys.modules)
+            print(before, error.problems[0].field, "pydantic.main" in sys.modules, error.__context__)
 
 asyncio.run(main())
 """
@@ -58,7 +58,7 @@ def test_a_prediction_needs_no_model_and_a_refusal_does() -> None:
         [sys.executable, "-W", "error", "-c", PREDICT], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["[]", "target_variant", "True"]
+    assert done.stdout.split() == ["[]", "target_variant", "True", "None"]
 
 
 def test_a_module_that_is_not_there_is_an_error_of_its_own() -> None:
