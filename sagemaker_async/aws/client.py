@@ -197,7 +197,6 @@ class ServiceClient:
             fields = self._fields(operation, {**values, **body}, may_import)
         except RequestValidationError as error:
             problems.extend(error.problems)
-            raise RequestValidationError(operation.name, problems) from None
         if problems:
             raise RequestValidationError(operation.name, problems)
         head = RequestHead(fields)
