@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
+
 if TYPE_CHECKING:
     from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
     from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from .runtime.events import PayloadPart, UnknownEvent
     from .session import Session
     from .stub import StubResponse, StubTransport
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Config",

@@ -14,7 +14,7 @@ import platform
 import string
 import sys
 
-from sagemaker_async import __version__
+from sagemaker_async._version import __version__
 
 __all__ = ["user_agent"]
 

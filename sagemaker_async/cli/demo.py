@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sagemaker_async import __version__
+from sagemaker_async._version import __version__
 from sagemaker_async.deserializers import JSONDeserializer
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.iterators import TokenIterator

@@ -111,7 +111,7 @@ class OpenTelemetry(Interceptor):
             from opentelemetry import metrics, propagate, trace
         except ImportError:
             raise MissingExtraError("opentelemetry", "OpenTelemetry()") from None
-        from sagemaker_async import __version__
+        from sagemaker_async._version import __version__
 
         self._trace = trace
         self._observation = metrics.Observation

@@ -19,7 +19,7 @@ import sagemaker_async
 PACKAGE = Path(sagemaker_async.__file__).parent
 
 LAYERS: list[tuple[str, ...]] = [
-    ("config", "errors"),
+    ("_version", "config", "errors"),
     ("framing", "codecs", "dialects"),
     (
         "aws.body", "aws.canonical", "aws.deferred", "aws.endpoints", "aws.eventstream", "aws.eventstream_headers",
