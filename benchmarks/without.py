@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagemaker_async.aws import client, eventstream, sigv4, transport
+from sagemaker_async.aws import client, transport
+from sagemaker_async.aws.eventstream import decoder as eventstream
+from sagemaker_async.aws.signing import sigv4
 from sagemaker_async.aws.transport import straight
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.predictor.stream import PredictionStream
 
 __all__ = ["CALLS", "STREAMS", "remove", "restore"]
 

@@ -12,10 +12,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
-    from .endpoint_values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
     from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
     from .hosting.client import SageMakerClient
     from .predictor import Predictor
+    from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
     from .runtime.client import SageMakerRuntimeClient
     from .runtime.events import PayloadPart, UnknownEvent
     from .session import Session
@@ -48,12 +48,12 @@ __all__ = [
 _HOMES = {
     "Config": "config",
     "Credentials": "config",
-    "DataCaptureConfig": "endpoint_values",
+    "DataCaptureConfig": "predictor.values",
     "InternalStreamFailure": "errors",
     "ModelStreamError": "errors",
     "PayloadPart": "runtime.events",
     "Predictor": "predictor",
-    "ResourceRequirements": "endpoint_values",
+    "ResourceRequirements": "predictor.values",
     "RetryConfig": "config",
     "SageMakerAsyncError": "errors",
     "SageMakerClient": "hosting.client",
@@ -64,8 +64,8 @@ _HOMES = {
     "TLSConfig": "config",
     "Timeouts": "config",
     "UnknownEvent": "runtime.events",
-    "name_from_base": "endpoint_values",
-    "production_variant": "endpoint_values",
+    "name_from_base": "predictor.values",
+    "production_variant": "predictor.values",
 }
 
 

@@ -32,9 +32,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterator
 from typing import Any, TypedDict
 
-from .dialects import Dialect, Token
 from .errors import StreamError
-from .framing import (
+from .records import (
     KEEP_PARTIAL,
     MAX_BUFFER,
     DecodeErrors,
@@ -47,7 +46,8 @@ from .framing import (
     TextSplitter,
     TokenSplitter,
 )
-from .stream_iterator import ByteIterator, SplitterIterator, StreamIterator
+from .records.dialects import Dialect, Token
+from .records.iterator import ByteIterator, SplitterIterator, StreamIterator
 
 __all__ = [
     "ByteIterator",

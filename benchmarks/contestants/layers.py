@@ -18,7 +18,7 @@ import aiohttp
 from sagemaker_async import Credentials, Predictor, Session, StubTransport
 from sagemaker_async.aws.client import CallOptions
 from sagemaker_async.aws.http import HTTPRequest, HTTPResponse
-from sagemaker_async.aws.sigv4 import Signer
+from sagemaker_async.aws.signing import Signer
 from sagemaker_async.aws.transport import AiohttpTransport, Transport
 from sagemaker_async.config import Timeouts
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT

@@ -13,7 +13,7 @@ from benchmarks.measure import Result, Run
 from sagemaker_async import Credentials
 from sagemaker_async.aws.eventstream import Decoder, encode_message
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import Signer
+from sagemaker_async.aws.signing import Signer
 
 __all__ = ["run"]
 

@@ -11,11 +11,11 @@ from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
-from .interceptor_chain import InterceptorChain
-from .metadata import ResponseMetadata
-from .operation import Operation
+from .interceptors.chain import InterceptorChain
 from .protocols import request_id
 from .retries import CallState
+from .shapes.metadata import ResponseMetadata
+from .shapes.operation import Operation
 
 if TYPE_CHECKING:
     from .interceptors import AttemptOutcome, CallContext

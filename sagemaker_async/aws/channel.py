@@ -15,12 +15,12 @@ from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
-from .interceptor_chain import InterceptorChain
-from .operation import Service
+from .interceptors.chain import InterceptorChain
 from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
+from .settings.user_agent import user_agent
+from .shapes.operation import Service
 from .transport import AiohttpTransport, Transport
-from .user_agent import user_agent
 
 __all__ = ["Channel", "HasChannel"]
 

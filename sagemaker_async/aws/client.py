@@ -26,14 +26,14 @@ from sagemaker_async.errors import (
     ServiceError,
 )
 
-from .body import Readable, body_bytes, read_body
 from .channel import Channel, HasChannel
 from .http import HTTPRequest, Progress
-from .metadata import ResponseMetadata
-from .operation import Operation
 from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
-from .rules import unchecked_fields
+from .shapes.body import Readable, body_bytes, read_body
+from .shapes.metadata import ResponseMetadata
+from .shapes.operation import Operation
+from .shapes.rules import unchecked_fields
 
 __all__ = ["CallOptions", "ModelsWantedError", "PreparedCall", "ServiceClient"]
 
@@ -214,7 +214,7 @@ class ServiceClient:
             return obeying
         if not may_import and not operation.shapes.loaded:
             raise ModelsWantedError
-        from .shapes import fields_of, validate_request
+        from .shapes.models import fields_of, validate_request
 
         return fields_of(validate_request(operation.request, operation.name, values))
 
@@ -237,7 +237,7 @@ class ServiceClient:
         status = error.status if isinstance(error, ServiceError | ResponseError) else 0
         metadata = ResponseMetadata(error.request_id, status, {}, error.attempts)
         if operation.response_body is not None and not fields:
-            from .shapes import aws_field
+            from .shapes.models import aws_field
 
             fields = {aws_field(operation.response, operation.response_body): b""}
         return operation.response.model_construct(metadata=metadata, error=error, **fields)

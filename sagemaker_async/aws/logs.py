@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from sagemaker_async.errors import CallError
 
 from .http import HTTPRequest, HTTPResponse
-from .metadata import ResponseMetadata
-from .operation import Operation
+from .shapes.metadata import ResponseMetadata
+from .shapes.operation import Operation
 
 __all__ = ["log_abandoned", "log_call", "log_request", "log_response"]
 

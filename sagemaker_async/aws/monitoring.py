@@ -27,7 +27,7 @@ from sagemaker_async.errors import CallError, ConfigurationError, ResponseError,
 
 from .http import HTTPRequest
 from .interceptors import AttemptOutcome, CallContext, ConnectionPool, Interceptor
-from .sources import Found, Sources
+from .settings.sources import Found, Sources
 
 __all__ = ["ClientSideMonitoring", "Publisher", "monitoring_from"]
 

@@ -32,13 +32,12 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
-from .interceptor_chain import InterceptorChain
+from .interceptors.chain import InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
-from .operation import Operation, Service
-from .outcomes import Outcome
 from .protocols import service_error
-from .retries import Retry, RetryPolicy
-from .sigv4 import Signer
+from .retries import Outcome, Retry, RetryPolicy
+from .shapes.operation import Operation, Service
+from .signing import Signer
 from .transport import Transport
 
 if TYPE_CHECKING:

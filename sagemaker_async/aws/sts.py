@@ -9,11 +9,11 @@ import pydantic
 
 from .channel import HasChannel
 from .client import ServiceClient
-from .deferred import DeferredShapes
 from .endpoints import STS
-from .operation import Operation, Service
-from .outcomes import RetryRules
-from .shapes import RequestShape, ResponseShape
+from .retries import RetryRules
+from .shapes.deferred import DeferredShapes
+from .shapes.models import RequestShape, ResponseShape
+from .shapes.operation import Operation, Service
 
 __all__ = ["GET_CALLER_IDENTITY", "CallerIdentity", "GetCallerIdentityResponse"]
 

@@ -15,8 +15,8 @@ from sagemaker_async.config import Credentials, RetryConfig
 from sagemaker_async.errors import SageMakerAsyncError, SignatureError, TruncatedStreamError, ValidationError
 from sagemaker_async.iterators import TextIterator, Token, TokenIterator
 from sagemaker_async.local import CutFrame, LocalSageMaker, PartSize, Stall, Throttle
-from sagemaker_async.prediction_stream import PredictionStream
 from sagemaker_async.predictor import Predictor
+from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import JSONSerializer
 from sagemaker_async.session import Session
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.shapes import ResponseShape
+    from sagemaker_async.aws.shapes.models import ResponseShape
 
 __all__ = ["answer_of"]
 

@@ -13,16 +13,16 @@ from sagemaker_async.aws.client import CallOptions, ServiceClient
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
 
-from .methods import HostingMethods
+from .generated.methods import HostingMethods
 from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
 from .pagination import Pages, Paginator
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.shapes import ResponseShape
+    from sagemaker_async.aws.shapes.models import ResponseShape
 
-    from .shapes import DescribeEndpointResponse, DescribeInferenceComponentResponse
+    from .generated.shapes import DescribeEndpointResponse, DescribeInferenceComponentResponse
     from .unmodelled import UnmodelledResponse
 
 __all__ = ["SageMakerClient"]
@@ -33,7 +33,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
 
     Each method takes its fields as keywords, in Python's spelling (``endpoint_name``) or AWS's (``EndpointName``), and
     `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own. Structures may be given as
-    mappings in either spelling, as classes of `sagemaker_async.hosting.shapes`, or as what an earlier call answered.
+    mappings in either spelling, as classes of `sagemaker_async.hosting.generated.shapes`, or as what an
+    earlier call answered.
     What lists has a sibling that iterates over all pages: `list_endpoints` and `iter_endpoints`. Operations without a
     method go through `call`.
 

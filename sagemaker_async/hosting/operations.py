@@ -3,7 +3,7 @@
 A row names its operation; the shapes follow from the name (``DescribeEndpointRequest``, ``DescribeEndpointResponse``)
 and are not imported here, because there are thousands of lines of them: importing them takes about 0.1 s, which the
 client does off the event loop. Adding an operation is adding a row and running ``python -m
-sagemaker_async.hosting.generate``.
+sagemaker_async.hosting.generator.generate``.
 
 What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
 however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
@@ -17,9 +17,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from sagemaker_async.aws.deferred import DeferredShapes
-from sagemaker_async.aws.operation import Operation, Service
-from sagemaker_async.aws.outcomes import RetryRules
+from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.operation import Operation, Service
 from sagemaker_async.errors import (
     ConfigurationError,
     ConflictException,
@@ -32,7 +32,7 @@ from sagemaker_async.errors import (
 )
 
 from .endpoint import HOSTING
-from .names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
+from .generated.names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
 
 __all__ = [
     "OPERATIONS",
@@ -158,7 +158,7 @@ def modelled(name: str) -> Operation:
     return Operation(
         name=name,
         service=SAGEMAKER,
-        shapes=DeferredShapes(f"{__package__}.shapes", name),
+        shapes=DeferredShapes(f"{__package__}.generated.shapes", name),
         resource=row.resource,
         repeatable=row.repeatable,
     )

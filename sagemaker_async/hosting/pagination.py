@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sagemaker_async.errors import ConfigurationError, ResponseError
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.shapes import ResponseShape
+    from sagemaker_async.aws.shapes.models import ResponseShape
 
 __all__ = ["Fetch", "Pages", "Paginator", "member"]
 

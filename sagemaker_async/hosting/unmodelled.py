@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from sagemaker_async.aws.shapes import RequestShape, ResponseShape
+from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 __all__ = ["UnmodelledRequest", "UnmodelledResponse"]
 

@@ -32,7 +32,7 @@ from sagemaker_async.errors import (
 from .pagination import member
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.shapes import ResponseShape
+    from sagemaker_async.aws.shapes.models import ResponseShape
 
 __all__ = ["WAIT_RULES", "OnProgress", "Pace", "Timing", "WaitRules", "kind_of_failure", "wait"]
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.errors import InternalStreamFailure, ModelStreamError, StreamError
 
 from .answers import Refusal, json_answer, json_refusal, scripted_answer

@@ -19,7 +19,7 @@ from functools import lru_cache
 from time import strptime
 from typing import NamedTuple
 
-from sagemaker_async.aws.sigv4 import (
+from sagemaker_async.aws.signing import (
     ALGORITHM,
     STANDARD,
     SigningRules,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient, resource_of
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation
 from sagemaker_async.aws.protocols import parse_response, shown
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sagemaker_async.aws.body import BodyLike
+from sagemaker_async.aws.shapes.body import BodyLike
 
 __all__ = ["InvokeEndpointAsyncFields", "InvokeEndpointFields", "InvokeEndpointWithResponseStreamFields"]
 

@@ -5,9 +5,9 @@ Source: AWS's service model ``sagemaker-runtime`` of 2017-05-13 (rest-json, sign
 
 from __future__ import annotations
 
-from sagemaker_async.aws.deferred import DeferredShapes
-from sagemaker_async.aws.operation import Operation, Service
-from sagemaker_async.aws.outcomes import RetryRules
+from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.operation import Operation, Service
 from sagemaker_async.errors import (
     InternalDependencyException,
     InternalFailure,

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_
 
 from __future__ import annotations
 
-from sagemaker_async.aws.rules import Blob, FieldRules, Text
+from sagemaker_async.aws.shapes.rules import Blob, FieldRules, Text
 
 __all__ = [
     "ACCEPT",

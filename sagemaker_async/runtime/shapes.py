@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, Self, TypeVar
 from pydantic import Field, SkipValidation, model_validator
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.shapes import RequestShape, ResponseShape, limits
+from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape, limits
 from sagemaker_async.errors import StreamError
 
 from . import rules

@@ -21,11 +21,11 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import EndpointProviderError, EndpointVariantError
 from botocore.loaders import Loader
 
-from sagemaker_async.aws.botocore_endpoints import RuleSet
 from sagemaker_async.aws.endpoints import STS, Endpoint, EndpointRules, resolve
-from sagemaker_async.aws.generate_partitions import TABLE, render
-from sagemaker_async.aws.partition_table import BOTOCORE_VERSION
-from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.aws.endpoints.botocore_rules import RuleSet
+from sagemaker_async.aws.endpoints.generator.partitions import TABLE, render
+from sagemaker_async.aws.endpoints.partition_table import BOTOCORE_VERSION
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.hosting.endpoint import HOSTING
 from sagemaker_async.runtime.endpoint import RUNTIME

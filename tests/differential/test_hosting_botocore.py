@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import annotated_types
@@ -19,12 +18,13 @@ from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.protocols import build_request, parse_response
-from sagemaker_async.aws.shapes import aws_names, fields_of, validate_request
-from sagemaker_async.hosting import generate, names, shapes
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import aws_names, fields_of, validate_request
+from sagemaker_async.hosting.generated import names, shapes
+from sagemaker_async.hosting.generator import generate
+from sagemaker_async.hosting.generator.patterns import translated
 from sagemaker_async.hosting.operations import OPERATIONS, SAGEMAKER, modelled
-from sagemaker_async.hosting.patterns import translated
 from sagemaker_async.hosting.waiting import WAIT_RULES
 
 METADATA = ResponseMetadata("id", 200, {}, ())
@@ -133,9 +133,9 @@ def generated() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["enums.py", "scalars.py", "shapes.py", "fields.py", "methods.py", "names.py"])
 def test_what_is_checked_in_is_what_the_generator_writes(name: str, generated: dict[str, str]) -> None:
-    checked_in = (Path(generate.__file__).parent / name).read_text(encoding="utf-8")
+    checked_in = (generate.GENERATED / name).read_text(encoding="utf-8")
     if botocore.__version__ == names.BOTOCORE_VERSION:
-        assert checked_in == generated[name], "run python -m sagemaker_async.hosting.generate"
+        assert checked_in == generated[name], "run python -m sagemaker_async.hosting.generator.generate"
     else:  # a newer botocore knows more; what is checked in must still be understood
         compile(generated[name], name, "exec")
 

@@ -14,7 +14,7 @@ from sagemaker_async.aws import monitoring as ours
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext
 from sagemaker_async.aws.monitoring import ClientSideMonitoring, monitoring_from
-from sagemaker_async.aws.sources import Sources, load_shared_files
+from sagemaker_async.aws.settings.sources import Sources, load_shared_files
 from sagemaker_async.errors import Attempt, CallError, ConnectError, ConnectionLostError, ServiceError
 
 ORIGIN = "https://runtime.sagemaker.eu-west-1.amazonaws.com"

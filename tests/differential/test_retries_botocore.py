@@ -34,18 +34,20 @@ from botocore.retries import adaptive, bucket, quota, standard, throttling
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.outcomes import (
+from sagemaker_async.aws.retries import (
     AMBIGUOUS_STATUSES,
     CLOCK_SKEW_CODES,
     EXPIRED_CREDENTIALS_CODES,
     THROTTLING_CODES,
     TRANSIENT_CODES,
     TRANSIENT_STATUSES,
+    CallState,
     Outcome,
+    Retry,
+    RetryPolicy,
     RetryRules,
 )
-from sagemaker_async.aws.ratelimit import SendRateLimiter
-from sagemaker_async.aws.retries import CallState, Retry, RetryPolicy
+from sagemaker_async.aws.retries.ratelimit import SendRateLimiter
 from sagemaker_async.config import RetryConfig
 
 EXAMPLES = settings(max_examples=1000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])

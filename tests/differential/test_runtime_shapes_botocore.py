@@ -12,8 +12,8 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, ServiceModel
 
-from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.shapes import aws_names
+from sagemaker_async.aws.shapes.models import aws_names
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import InternalStreamFailure, ModelStreamError
 from sagemaker_async.runtime import operations
 

@@ -28,9 +28,9 @@ from botocore.validate import ParamValidationDecorator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.defaults_mode import MODE_DEFAULTS
 from sagemaker_async.aws.endpoints import STS
 from sagemaker_async.aws.settings import Settings, resolve_settings
+from sagemaker_async.aws.settings.defaults_mode import MODE_DEFAULTS
 from sagemaker_async.config import DEFAULTS_MODES, Config, RetryConfig, Timeouts
 from sagemaker_async.hosting.endpoint import HOSTING
 from sagemaker_async.runtime.endpoint import RUNTIME

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import S3, STANDARD, UNSIGNED_PAYLOAD, Signer, encode_path, encode_query
+from sagemaker_async.aws.signing import S3, STANDARD, UNSIGNED_PAYLOAD, Signer, encode_path, encode_query
 from sagemaker_async.config import Credentials
 
 EXAMPLES = 10_000

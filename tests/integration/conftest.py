@@ -19,7 +19,7 @@ from yarl import URL
 
 from sagemaker_async.aws.eventstream import Decoder, Message
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import Signer
+from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
 from sagemaker_async.local import LocalSageMaker
 

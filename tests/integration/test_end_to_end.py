@@ -53,7 +53,7 @@ from sagemaker_async.local import (
     WrongChecksum,
 )
 from sagemaker_async.local import UnknownEvent as SendUnknownEvent
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import JSONSerializer
 
 TEXT = "zwölf\n\n日本 🚀\r\nno end"

@@ -30,7 +30,6 @@ from starlette.websockets import WebSocketDisconnect
 from sagemaker_async import Predictor, Session
 from sagemaker_async.config import RetryConfig, Timeouts
 from sagemaker_async.deserializers import JSONDeserializer
-from sagemaker_async.framing import ServerSentEvent, SSESplitter
 from sagemaker_async.integrations.fastapi import (
     PredictorDep,
     StreamResponse,
@@ -53,6 +52,7 @@ from sagemaker_async.local import (
     TextModel,
     Throttle,
 )
+from sagemaker_async.records import ServerSentEvent, SSESplitter
 from sagemaker_async.serializers import JSONSerializer
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.protocols import build_request, parse_response
-from sagemaker_async.aws.shapes import fields_of, validate_request
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import fields_of, validate_request
 from sagemaker_async.errors import RequestValidationError, ResponseError
 from sagemaker_async.hosting.operations import OPERATIONS, modelled
 from sagemaker_async.hosting.waiting import Pace

@@ -8,20 +8,23 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.outcomes import (
+from sagemaker_async.aws.retries import (
     CLOCK_SKEW_CODES,
     EXPIRED_CREDENTIALS_CODES,
     THROTTLING_CODES,
     TRANSIENT_CODES,
+    CallState,
     Kind,
     Outcome,
+    Retry,
+    RetryPolicy,
     RetryRules,
+    StopReason,
     classify,
     clock_offset,
     retry_after_seconds,
 )
-from sagemaker_async.aws.ratelimit import SendRateLimiter
-from sagemaker_async.aws.retries import CallState, Retry, RetryPolicy, StopReason
+from sagemaker_async.aws.retries.ratelimit import SendRateLimiter
 from sagemaker_async.config import RetryConfig
 
 QUICK = settings(max_examples=300, deadline=None, database=None)

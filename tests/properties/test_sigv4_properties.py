@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import (
+from sagemaker_async.aws.signing import (
     S3,
     STANDARD,
     UNSIGNED_PAYLOAD,

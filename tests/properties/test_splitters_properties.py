@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagemaker_async.errors import StreamError
-from sagemaker_async.framing import (
+from sagemaker_async.records import (
     JSONLinesSplitter,
     JSONSplitter,
     LineSplitter,

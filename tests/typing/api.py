@@ -36,7 +36,7 @@ from sagemaker_async.deserializers import (
     StringDeserializer,
 )
 from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
-from sagemaker_async.hosting.shapes import (
+from sagemaker_async.hosting.generated.shapes import (
     DescribeEndpointResponse,
     InferenceComponentSummary,
     MonitoringExecutionSummary,
@@ -53,10 +53,10 @@ from sagemaker_async.iterators import (
     Token,
     TokenIterator,
 )
-from sagemaker_async.lineage import EndpointContext
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
-from sagemaker_async.monitors import Monitor, MonitorKind
-from sagemaker_async.prediction_stream import PredictionStream, StreamMetadata
+from sagemaker_async.predictor.lineage import EndpointContext
+from sagemaker_async.predictor.monitors import Monitor, MonitorKind
+from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,

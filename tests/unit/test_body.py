@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async.aws.body import Readable, body_bytes, read_body
+from sagemaker_async.aws.shapes.body import Readable, body_bytes, read_body
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sagemaker_async.aws.botocore_endpoints import RuleSet, resolve_with_botocore
 from sagemaker_async.aws.endpoints import Endpoint
+from sagemaker_async.aws.endpoints.botocore_rules import RuleSet, resolve_with_botocore
 from sagemaker_async.errors import ConfigurationError
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sagemaker_async.aws.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
 from sagemaker_async.runtime import shapes
 
 

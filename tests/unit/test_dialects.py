@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async.dialects import (
+from sagemaker_async.errors import (
+    ConfigurationError,
+    InBandError,
+    RecordTooLongError,
+    StreamDecodeError,
+    StreamError,
+    StreamIncomplete,
+)
+from sagemaker_async.records import TokenSplitter
+from sagemaker_async.records.dialects import (
     ALIASES,
     DIALECTS,
     Delta,
@@ -20,16 +29,7 @@ from sagemaker_async.dialects import (
     recognise,
     reports_error,
 )
-from sagemaker_async.errors import (
-    ConfigurationError,
-    InBandError,
-    RecordTooLongError,
-    StreamDecodeError,
-    StreamError,
-    StreamIncomplete,
-)
-from sagemaker_async.framing import TokenSplitter
-from sagemaker_async.framing.tokens import framing_of
+from sagemaker_async.records.tokens import framing_of
 
 FIXTURES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
 TERMINATED = [

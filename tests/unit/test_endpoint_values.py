@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sagemaker_async import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
-from sagemaker_async.endpoint_changes import component_changes, new_variant, only_model, tag_list
 from sagemaker_async.errors import ConfigurationError, SageMakerAsyncError
+from sagemaker_async.predictor.changes import component_changes, new_variant, only_model, tag_list
 
 NOON = dt.datetime(2026, 3, 4, 12, 5, 6, 7_890, dt.UTC)
 

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from sagemaker_async.aws import endpoints
 from sagemaker_async.aws.endpoints import (
     STS,
     Endpoint,
@@ -17,9 +16,10 @@ from sagemaker_async.aws.endpoints import (
     check_custom_endpoint,
     resolve,
 )
-from sagemaker_async.aws.generate_partitions import render
-from sagemaker_async.aws.partition_table import PARTITION_ROWS
-from sagemaker_async.aws.partitions import PARTITIONS, partition_of
+from sagemaker_async.aws.endpoints import rules as endpoints
+from sagemaker_async.aws.endpoints.generator.partitions import render
+from sagemaker_async.aws.endpoints.partition_table import PARTITION_ROWS
+from sagemaker_async.aws.endpoints.partitions import PARTITIONS, partition_of
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.hosting.endpoint import HOSTING
 from sagemaker_async.runtime.endpoint import RUNTIME
@@ -242,7 +242,7 @@ def test_resolving_loads_neither_botocore_nor_json_nor_the_network() -> None:
     program = (
         "import sys\n"
         "from sagemaker_async.aws.endpoints import STS, resolve\n"
-        "import sagemaker_async.aws.botocore_endpoints\n"
+        "import sagemaker_async.aws.endpoints.botocore_rules\n"
         "resolve(STS, 'us-east-1', use_fips=True)\n"
         "print(sorted({'botocore', 'json', 'socket', 'aiohttp'} & set(sys.modules)))\n"
     )

@@ -276,7 +276,7 @@ def test_checksums_of_a_large_message_in_small_slices_are_computed_once(monkeypa
         summed += len(data)
         return crc32(data, value)
 
-    monkeypatch.setattr("sagemaker_async.aws.eventstream.crc32", counting)
+    monkeypatch.setattr("sagemaker_async.aws.eventstream.decoder.crc32", counting)
     decoder = Decoder()
     for offset in range(0, len(message), 64):
         decoder.feed(message[offset : offset + 64])

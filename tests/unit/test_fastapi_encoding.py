@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from sagemaker_async.dialects import Token
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.framing import ServerSentEvent, SSESplitter
 from sagemaker_async.integrations.fastapi.encoding import ENCODINGS, json_text
 from sagemaker_async.integrations.fastapi.problems import PROBLEMS
+from sagemaker_async.records import ServerSentEvent, SSESplitter
 
 
 class Answer(BaseModel):

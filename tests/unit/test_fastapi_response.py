@@ -19,7 +19,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sagemaker_async import Predictor, Session
 from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, UsageError
-from sagemaker_async.framing import ServerSentEvent
 from sagemaker_async.integrations.fastapi import (
     PredictorDep,
     current_session,
@@ -28,6 +27,7 @@ from sagemaker_async.integrations.fastapi import (
     stream_to_websocket,
 )
 from sagemaker_async.local import LocalSageMaker, Stall, TextModel
+from sagemaker_async.records import ServerSentEvent
 
 SPEC_VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
 

@@ -22,8 +22,8 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.hosting.client import SageMakerClient
-from sagemaker_async.hosting.generate import iterator_name
-from sagemaker_async.hosting.model import python_name
+from sagemaker_async.hosting.generator.generate import iterator_name
+from sagemaker_async.hosting.generator.model import python_name
 from sagemaker_async.hosting.operations import OPERATIONS
 from sagemaker_async.hosting.unmodelled import UnmodelledResponse
 

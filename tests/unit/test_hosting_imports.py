@@ -11,8 +11,9 @@ import pytest
 
 HEAVY = {
     "pydantic",
-    "sagemaker_async.aws.shapes",
-    *(f"sagemaker_async.hosting.{name}" for name in ("shapes", "scalars", "enums", "fields", "generate", "model")),
+    "sagemaker_async.aws.shapes.models",
+    *(f"sagemaker_async.hosting.generated.{name}" for name in ("shapes", "scalars", "enums", "fields")),
+    "sagemaker_async.hosting.generator",
 }
 
 
@@ -42,7 +43,7 @@ def output_of(program: str, home: Path) -> str:
 def test_the_shapes_are_not_imported_before_the_first_call(program: str, has_client: bool, tmp_path: Path) -> None:
     imported = output_of(f"{program}\nimport sys\nprint(*sys.modules)", tmp_path).split()
     assert ("sagemaker_async.hosting.client" in imported) is has_client
-    assert not (HEAVY | {"pydantic", "sagemaker_async.aws.shapes", "sagemaker_async.hosting.unmodelled"}) & set(
+    assert not (HEAVY | {"pydantic", "sagemaker_async.aws.shapes.models", "sagemaker_async.hosting.unmodelled"}) & set(
         imported
     )
 
@@ -81,7 +82,8 @@ async def main():
         await asyncio.gather(*(hosting.list_endpoints() for _ in range(5)))
         await hosting.call("DescribeTrainingJob", {"TrainingJobName": "j"})
         watching = False
-    print(json.dumps([imported, built, "sagemaker_async.hosting.fields" in sys.modules, "botocore" in sys.modules]))
+    fields = "sagemaker_async.hosting.generated.fields" in sys.modules
+    print(json.dumps([imported, built, fields, "botocore" in sys.modules]))
 
 asyncio.run(main())
 """

@@ -13,7 +13,6 @@ import pytest
 from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.call import StreamWatcher
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.interceptor_chain import InterceptorChain
 from sagemaker_async.aws.interceptors import (
     AttemptOutcome,
     CallContext,
@@ -21,6 +20,7 @@ from sagemaker_async.aws.interceptors import (
     Interceptor,
     StreamSummary,
 )
+from sagemaker_async.aws.interceptors.chain import InterceptorChain
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     ConnectionLostError,

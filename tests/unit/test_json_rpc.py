@@ -9,11 +9,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import EndpointRules
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation, Service
-from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.aws.protocols import build_request, parse_response, service_error
 from sagemaker_async.aws.protocols.structures import (
     RequestStructure,
@@ -21,13 +17,17 @@ from sagemaker_async.aws.protocols.structures import (
     ResponseStructure,
     Timestamp,
 )
-from sagemaker_async.aws.rules import unchecked_fields
-from sagemaker_async.aws.shapes import (
+from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import (
     RequestShape,
     ResponseShape,
     fields_of,
     validate_request,
 )
+from sagemaker_async.aws.shapes.operation import Operation, Service
+from sagemaker_async.aws.shapes.rules import unchecked_fields
 from sagemaker_async.errors import (
     AccessDeniedError,
     RequestValidationError,

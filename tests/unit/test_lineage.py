@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
-from sagemaker_async.lineage import EndpointContext
 from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.predictor.lineage import EndpointContext
 
 PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
 CONTEXT = f"{PREFIX}:context/ctx"

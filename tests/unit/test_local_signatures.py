@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from multidict import CIMultiDict
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import Signer
+from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.signatures import verify

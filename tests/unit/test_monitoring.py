@@ -20,7 +20,7 @@ from sagemaker_async import Config, Session
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import CallContext
 from sagemaker_async.aws.monitoring import ClientSideMonitoring, monitoring_from
-from sagemaker_async.aws.sources import Profile, Sources
+from sagemaker_async.aws.settings.sources import Profile, Sources
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import CallError, ConfigurationError, ConnectionLostError, TotalTimeoutError
 from sagemaker_async.stub import StubResponse, StubTransport

@@ -11,7 +11,7 @@ import pytest
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 from sagemaker_async.errors import ResourceNotFound, SageMakerAsyncError, UnknownMonitoringTypeError
 from sagemaker_async.local import LocalSageMaker
-from sagemaker_async.monitors import Monitor, MonitorKind
+from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:monitoring-schedule/"
 ANALYZER = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"

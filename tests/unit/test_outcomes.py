@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sagemaker_async.aws import outcomes
-from sagemaker_async.aws.outcomes import Kind, Outcome, RetryRules, classify, clock_offset, retry_after_seconds
+from sagemaker_async.aws.retries import Kind, Outcome, RetryRules, classify, clock_offset, outcomes, retry_after_seconds
 
 GENERAL = RetryRules()
 SERVICE = RetryRules(

@@ -16,14 +16,14 @@ from multidict import CIMultiDict
 from sagemaker_async.aws import call as call_module
 from sagemaker_async.aws import pipeline as pipeline_module
 from sagemaker_async.aws.credentials import CredentialCache
-from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.http import HTTPRequest, Progress
-from sagemaker_async.aws.interceptor_chain import InterceptorChain
 from sagemaker_async.aws.interceptors import Interceptor
-from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.outcomes import RetryRules
+from sagemaker_async.aws.interceptors.chain import InterceptorChain
 from sagemaker_async.aws.pipeline import HASH_OFF_LOOP_BYTES, Pipeline, Reply
+from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     AccessDeniedError,

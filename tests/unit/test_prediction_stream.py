@@ -47,7 +47,7 @@ from sagemaker_async.local import (
     UnknownEvent,
 )
 from sagemaker_async.local.endpoints import Endpoint
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.predictor.stream import PredictionStream
 
 LINES = b"one\ntwo\nthree"
 
@@ -746,7 +746,8 @@ FIRST_STREAM = """
 import asyncio, sys, threading
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 
-STREAMING = ("sagemaker_async.iterators", "sagemaker_async.framing", "sagemaker_async.dialects")
+SPLITTERS = ("_bounds", "dialects", "json_values", "lines", "sse", "text", "tokens")
+STREAMING = ("sagemaker_async.iterators", *(f"sagemaker_async.records.{name}" for name in SPLITTERS))
 
 def imported():
     return [name for name in sys.modules if name.startswith(STREAMING)]

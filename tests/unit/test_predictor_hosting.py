@@ -19,8 +19,7 @@ from sagemaker_async import (
     StubResponse,
     StubTransport,
 )
-from sagemaker_async.aws.shapes import aws_names
-from sagemaker_async.endpoint_update import CARRIED_OVER, was_refused
+from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.errors import (
     Attempt,
     CapacityError,
@@ -36,6 +35,7 @@ from sagemaker_async.errors import (
     WaiterTimeoutError,
 )
 from sagemaker_async.hosting.waiting import Timing
+from sagemaker_async.predictor.updates import CARRIED_OVER, was_refused
 
 ENDPOINT_ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"
 CONFIG_ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/"
@@ -264,7 +264,7 @@ class TestUpdateEndpoint:
         assert account.operations.count("ListTags") == 2
 
     def test_what_is_carried_over_is_all_that_a_configuration_has(self) -> None:
-        from sagemaker_async.hosting.shapes import CreateEndpointConfigRequest
+        from sagemaker_async.hosting.generated.shapes import CreateEndpointConfigRequest
 
         members = set(aws_names(CreateEndpointConfigRequest).values())
         assert members == {*CARRIED_OVER, "EndpointConfigName", "Tags"}

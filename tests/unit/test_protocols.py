@@ -9,13 +9,13 @@ import pytest
 from multidict import CIMultiDict
 from pydantic import Field
 
-from sagemaker_async.aws.deferred import DeferredShapes
 from sagemaker_async.aws.endpoints import EndpointRules
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation, Service
-from sagemaker_async.aws.outcomes import RetryRules
 from sagemaker_async.aws.protocols import build_request, error_facts, parse_response, request_id, service_error, shown
-from sagemaker_async.aws.shapes import RequestShape, ResponseShape, fields_of
+from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape, fields_of
+from sagemaker_async.aws.shapes.operation import Operation, Service
 from sagemaker_async.errors import (
     AccessDeniedError,
     ExpiredTokenError,

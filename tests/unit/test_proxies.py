@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from sagemaker_async.aws.proxies import Proxies
+from sagemaker_async.aws.settings.proxies import Proxies
 from sagemaker_async.errors import ConfigurationError
 
 CASES = [

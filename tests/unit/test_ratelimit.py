@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sagemaker_async.aws.ratelimit import CubicRate, MeasuredRate, SendRateLimiter, TokenBucket
+from sagemaker_async.aws.retries.ratelimit import CubicRate, MeasuredRate, SendRateLimiter, TokenBucket
 
 
 def test_nothing_is_limited_before_the_first_throttle() -> None:

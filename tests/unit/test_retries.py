@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async.aws.outcomes import Outcome, RetryRules
-from sagemaker_async.aws.retries import CallState, Retry, RetryPolicy, RetryQuota, Stop, StopReason
+from sagemaker_async.aws.retries import CallState, Outcome, Retry, RetryPolicy, RetryQuota, RetryRules, Stop, StopReason
 from sagemaker_async.config import RetryConfig
 from sagemaker_async.errors import ConfigurationError
 

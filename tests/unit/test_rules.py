@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.rules import Blob, FieldRules, Text, unchecked_fields
-from sagemaker_async.aws.shapes import fields_of, validate_request
+from sagemaker_async.aws.shapes.models import fields_of, validate_request
+from sagemaker_async.aws.shapes.operation import Operation
+from sagemaker_async.aws.shapes.rules import Blob, FieldRules, Text, unchecked_fields
 from sagemaker_async.errors import RequestValidationError
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 

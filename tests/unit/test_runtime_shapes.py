@@ -9,8 +9,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.shapes import RequestShape, aws_names, validate_request
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import RequestShape, aws_names, validate_request
 from sagemaker_async.errors import RequestValidationError
 from sagemaker_async.runtime import fields as keywords
 from sagemaker_async.runtime.fields import (

@@ -275,7 +275,7 @@ async def test_a_file_that_is_no_text_is_named(resolved: Resolve, tmp_path: Path
 async def test_a_file_that_cannot_be_read_is_named(
     resolved: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagemaker_async.aws.sources.os.access", lambda path, mode: False)
+    monkeypatch.setattr("sagemaker_async.aws.settings.sources.os.access", lambda path, mode: False)
 
     with pytest.raises(ConfigurationError, match=r"config exists and cannot be read: .*AWS_CONFIG_FILE elsewhere"):
         await resolved(REGION, "[default]\n")

@@ -9,8 +9,8 @@ import pytest
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.shapes import (
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import (
     RequestShape,
     ResponseShape,
     aws_names,

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 from yarl import URL
 
-from sagemaker_async.aws import sigv4
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import (
+from sagemaker_async.aws.signing import (
     EMPTY_SHA256,
     S3,
     STANDARD,
@@ -24,6 +23,7 @@ from sagemaker_async.aws.sigv4 import (
     encode_segment,
     host_header,
     signing_key,
+    sigv4,
     string_to_sign,
 )
 from sagemaker_async.config import Credentials

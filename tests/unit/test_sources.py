@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_async.aws.sources import Found, Profile, Sources, load_shared_files
+from sagemaker_async.aws.settings.sources import Found, Profile, Sources, load_shared_files
 from sagemaker_async.errors import ConfigurationError
 
 

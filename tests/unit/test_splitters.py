@@ -16,7 +16,7 @@ from sagemaker_async.errors import (
     StreamError,
     StreamIncomplete,
 )
-from sagemaker_async.framing import (
+from sagemaker_async.records import (
     JSONLinesSplitter,
     JSONSplitter,
     KeptText,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sagemaker_async.errors import RecordTooLongError
-from sagemaker_async.framing import ServerSentEvent, SSESplitter
+from sagemaker_async.records import ServerSentEvent, SSESplitter
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "sse.json").read_text())
 

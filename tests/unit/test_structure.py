@@ -20,53 +20,50 @@ PACKAGE = Path(sagemaker_async.__file__).parent
 
 LAYERS: list[tuple[str, ...]] = [
     ("_version", "config", "errors"),
-    ("framing", "codecs", "dialects"),
+    ("records", "codecs"),
     (
-        "aws.body", "aws.canonical", "aws.deferred", "aws.endpoints", "aws.eventstream", "aws.eventstream_headers",
-        "aws.eventstream_messages", "aws.http", "aws.metadata", "aws.operation", "aws.outcomes", "aws.partition_table",
-        "aws.partitions", "aws.protocols", "aws.rules", "aws.shapes", "aws.sigv4",
+        "aws.endpoints", "aws.eventstream", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
+        "aws.signing",
     ),
     ("aws.transport",),
     ("aws",),
     ("aws.client", "aws.channel", "aws.pipeline", "aws.call", "aws.logs", "aws.sts"),
     ("runtime", "hosting"),
-    ("iterators", "stream_iterator", "serializers", "deserializers"),
-    ("endpoint_values", "endpoint_changes", "endpoint_update", "endpoint_control", "monitors", "lineage"),
-    ("session", "predictor", "predictor_hosting", "endpoint_view", "prediction_stream", "stub"),
+    ("iterators", "records.iterator", "dialects", "serializers", "deserializers"),
+    (
+        "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
+        "predictor.values",
+    ),
+    ("session", "predictor", "stub"),
     ("local", "integrations", "cli"),
 ]  # fmt: skip
 """From the bottom up; a module belongs to the longest name that begins its own."""
 
 PURE = [
+    "predictor.changes",
     "dialects",
-    "endpoint_changes",
     "errors",
     "config",
-    "framing",
+    "records",
     "codecs",
-    "aws.canonical",
-    "aws.endpoints",
+    "aws.endpoints.partition_table",
+    "aws.endpoints.partitions",
+    "aws.endpoints.rules",
     "aws.eventstream",
-    "aws.eventstream_headers",
-    "aws.eventstream_messages",
     "aws.http",
-    "aws.metadata",
-    "aws.operation",
-    "aws.outcomes",
-    "aws.partition_table",
-    "aws.partitions",
     "aws.protocols",
-    "aws.ratelimit",
     "aws.retries",
-    "aws.rules",
-    "aws.shapes",
-    "aws.sigv4",
+    "aws.shapes.metadata",
+    "aws.shapes.models",
+    "aws.shapes.operation",
+    "aws.shapes.rules",
+    "aws.signing",
     "runtime.events",
     "runtime.operations",
     "runtime.rules",
 ]
-IMPURE = {"codecs.offload"}
-"""Runs the pure ones in a thread."""
+IMPURE = {"codecs.offload", "records.iterator"}
+"""Run the pure ones: in a thread, and over a stream."""
 FORBIDDEN_IN_PURE = {"asyncio", "random", "secrets", "socket", "threading", "time", "subprocess"}
 FORMATTING = {"gmtime", "strftime"}
 """What of `time` is a function of its arguments alone."""
@@ -253,12 +250,12 @@ def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_pa
 
 UNWANTED = {
     "csv", "importlib.metadata", "importlib.resources", "zipfile",
-    "sagemaker_async.aws.defaults_mode", "sagemaker_async.aws.monitoring", "sagemaker_async.aws.tls",
+    "sagemaker_async.aws.settings.defaults_mode", "sagemaker_async.aws.monitoring", "sagemaker_async.aws.settings.tls",
     "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
-    "sagemaker_async.endpoint_changes", "sagemaker_async.endpoint_control", "sagemaker_async.endpoint_update",
-    "sagemaker_async.endpoint_values",
+    "sagemaker_async.predictor.changes", "sagemaker_async.predictor.control", "sagemaker_async.predictor.updates",
+    "sagemaker_async.predictor.values",
     "sagemaker_async.hosting.client", "sagemaker_async.hosting.operations", "sagemaker_async.hosting.waiting",
-    "sagemaker_async.lineage", "sagemaker_async.monitors",
+    "sagemaker_async.predictor.lineage", "sagemaker_async.predictor.monitors",
 }  # fmt: skip
 """What most predictions have no use for."""
 

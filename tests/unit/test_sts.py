@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Credentials, Session, StubResponse, StubTransport
-from sagemaker_async.aws.metadata import ResponseMetadata
 from sagemaker_async.aws.protocols import parse_response, service_error
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.sts import GET_CALLER_IDENTITY, CallerIdentity
 from sagemaker_async.errors import (
     AccessDeniedError,

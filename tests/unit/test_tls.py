@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from sagemaker_async.aws.sources import Found
-from sagemaker_async.aws.tls import ssl_context
+from sagemaker_async.aws.settings.sources import Found
+from sagemaker_async.aws.settings.tls import ssl_context
 from sagemaker_async.config import TLSConfig
 from sagemaker_async.errors import ConfigurationError
 

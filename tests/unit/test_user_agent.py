@@ -10,8 +10,8 @@ from importlib import metadata
 import pytest
 
 import sagemaker_async.aws.transport  # noqa: F401 - imports aiohttp, whose version is in the header
-from sagemaker_async.aws import user_agent as module
-from sagemaker_async.aws.user_agent import user_agent
+from sagemaker_async.aws.settings import user_agent as module
+from sagemaker_async.aws.settings.user_agent import user_agent
 
 WORD = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.sigv4 import (
+from sagemaker_async.aws.signing import (
     Signer,
     SigningRules,
     amz_date,

@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ServiceError
 
 from . import rest_json  # noqa: F401 - what predictions are sent with; see load_protocol

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ResponseError
 
 __all__ = ["json_object", "shown", "validated"]

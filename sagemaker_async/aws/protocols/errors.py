@@ -12,13 +12,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sagemaker_async.aws.operation import Operation
-from sagemaker_async.aws.outcomes import (
+from sagemaker_async.aws.retries import (
     CLOCK_SKEW_CODES,
     EXPIRED_CREDENTIALS_CODES,
     THROTTLING_CODES,
     retry_after_seconds,
 )
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import (
     AccessDeniedError,
     ExpiredTokenError,

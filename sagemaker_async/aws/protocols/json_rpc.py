@@ -19,8 +19,8 @@ from typing import Any
 import pydantic
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import FieldProblem, RequestValidationError
 
 from .answers import json_object, validated

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from xml.parsers import expat
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ResponseError
 
 from .answers import shown, validated

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagemaker_async.aws.canonical import encode_segment
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.metadata import ResponseMetadata
-from sagemaker_async.aws.operation import Operation
+from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.operation import Operation
+from sagemaker_async.aws.signing import encode_segment
 
 from .answers import json_object, validated
 from .errors import error_facts

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.shapes import aws_names
+from sagemaker_async.aws.shapes.models import aws_names
 
 __all__ = ["ABSENT", "OUTPUT", "RequestStructure", "RequestTimestamp", "ResponseStructure", "Timestamp", "renamed"]
 

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from sagemaker_async.aws.canonical import host_header, signable_names
+from sagemaker_async.aws.signing.canonical import host_header, signable_names
 
 from .upload import begin_upload
 

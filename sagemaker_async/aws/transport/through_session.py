@@ -11,8 +11,8 @@ from aiohttp.payload import Payload
 from multidict import CIMultiDict, istr
 from yarl import URL
 
-from sagemaker_async.aws.canonical import host_header
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest
+from sagemaker_async.aws.signing import host_header
 from sagemaker_async.config import Timeouts
 
 from .connector import ConnectionFacts, Connector, current_connection

@@ -29,7 +29,7 @@ from sagemaker_async.integrations.fastapi import (
     session_lifespan,
     stream_response,
 )
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import JSONSerializer
 
 from .backends import Backend

@@ -33,7 +33,7 @@ from pydantic import BaseModel
 
 from sagemaker_async.dialects import Token
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.framing import ServerSentEvent
+from sagemaker_async.records import ServerSentEvent
 
 from .problems import Problem
 

@@ -29,8 +29,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.framing import ServerSentEvent
-from sagemaker_async.prediction_stream import PredictionStream
+from sagemaker_async.predictor.stream import PredictionStream
+from sagemaker_async.records import ServerSentEvent
 
 from .encoding import ENCODINGS, Encoding, Format
 from .handlers import problem_response, reported

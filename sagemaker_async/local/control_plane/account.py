@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.endpoints import Endpoint
 from sagemaker_async.local.models import Model

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.state import LocalState
 
 from .account import Account, Operation

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from sagemaker_async.aws.partitions import partition_of
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
 from sagemaker_async.local.state import Exchange, LocalState

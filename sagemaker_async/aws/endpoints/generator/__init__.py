@@ -1,0 +1,1 @@
+"""The program that writes `partition_table`; a part of the checkout, not of the wheel."""

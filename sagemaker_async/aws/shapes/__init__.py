@@ -1,0 +1,1 @@
+"""Fields of operations: their models, their plain rules, and the rows that name them."""

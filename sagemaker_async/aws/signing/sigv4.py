@@ -1,0 +1,330 @@
+"""AWS Signature Version 4: signed headers and presigned URLs.
+
+`Signer.sign` takes a complete request, credentials and the time, and returns the headers to send; `Signer.presign` puts
+the signature into the query instead. The functions below them (`canonical_request`, `string_to_sign`, `signing_key`,
+`signature`) are the steps of the algorithm, and serve as well to verify what a foreign client signed.
+
+Pure: no I/O, no clock, no randomness. The target is signed as it will be sent and must be percent-encoded already
+(`encode_path`, `encode_segment`, `encode_query`). Raises `RequestValidationError` for a target or header that cannot be
+sent safely, `ConfigurationError` for options out of range, and nothing else for requests made of strings and bytes.
+
+Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
+what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers the last key it used,
+and of the last requests what does not change when the same is sent again: all but the time and the payload's hash, the
+header values and the session token among it, until there is another token.
+
+Sources: AWS's "Create a signed AWS API request" (IAM User Guide), "Authenticating Requests: Using Query Parameters"
+(Amazon S3 API Reference).
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.config import Credentials
+from sagemaker_async.errors import ConfigurationError
+
+from .canonical import (
+    S3,
+    STANDARD,
+    SigningRules,
+    assemble,
+    canonical_request,
+    check_header_values,
+    check_request_line,
+    encode_path,
+    encode_query,
+    encode_segment,
+    host_header,
+    refuse,
+    signable_names,
+    signed_headers,
+)
+
+__all__ = [
+    "ALGORITHM",
+    "EMPTY_SHA256",
+    "MAX_EXPIRES",
+    "S3",
+    "STANDARD",
+    "UNSIGNED_PAYLOAD",
+    "Signer",
+    "SigningRules",
+    "amz_date",
+    "canonical_request",
+    "credential_scope",
+    "encode_path",
+    "encode_query",
+    "encode_segment",
+    "host_header",
+    "signature",
+    "signing_key",
+    "string_to_sign",
+]
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+EMPTY_SHA256 = sha256(b"").hexdigest()
+"""The payload hash of a request without a body."""
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+"""Stands for the payload hash when the body is not signed; for S3 over TLS."""
+MAX_EXPIRES = 604_800
+"""The longest life of a presigned URL, in seconds (7 days)."""
+
+_OWN_HEADERS = frozenset({"authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+
+
+def amz_date(timestamp: float) -> str:
+    """Return seconds since the epoch (years 1970 to 9999) as ``20150830T123600Z``, fractions dropped.
+
+    Raises:
+        ConfigurationError: the time is outside those years.
+    """
+    if not 0 <= timestamp < 253_402_300_800:
+        raise ConfigurationError("the time to sign with must be in the years 1970 to 9999; check the clock")
+    return _amz_date_of_second(int(timestamp))
+
+
+@lru_cache(maxsize=16)
+def _amz_date_of_second(second: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+
+
+def credential_scope(date: str, region: str, service: str) -> str:
+    """Return what a signature is valid for: ``date/region/service/aws4_request``; `date` is ``YYYYMMDD``."""
+    return f"{date}/{region}/{service}/aws4_request"
+
+
+def string_to_sign(amz_date: str, scope: str, canonical: str) -> str:
+    """Return the text that is signed, from the time, the `credential_scope` and the `canonical_request`.
+
+    Bytes that a server could not decode, and kept as surrogates, count as the bytes they were.
+    """
+    digest = sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{ALGORITHM}\n{amz_date}\n{scope}\n{digest}"
+
+
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """Return the key for one day (``YYYYMMDD``), region and service; derived once and then kept."""
+    cell = _signing_key_cell(sha256(secret.encode()).digest(), date, region, service)
+    if not cell:
+        key = b"AWS4" + secret.encode()
+        for part in (date, region, service, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        cell.append(key)
+    return cell[0]
+
+
+@lru_cache(maxsize=64)
+def _signing_key_cell(fingerprint: bytes, date: str, region: str, service: str) -> list[bytes]:  # noqa: ARG001
+    """Return the cell that keeps one derived key, empty at first: the cache's keys must not hold the secret."""
+    return []
+
+
+def signature(key: bytes, text: str) -> str:
+    """Return the hexadecimal HMAC-SHA256 of a `string_to_sign`."""
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+class _Form(NamedTuple):
+    """What the signatures of requests with the same head have in common."""
+
+    headers: dict[str, str]
+    """What is sent before the signer's own."""
+    canonical: str
+    """The canonical request, with marks where the time and the payload's hash go."""
+    signed_headers: str
+
+
+REMEMBERED_FORMS = 64
+"""How many heads a signer remembers; when there are more, they vary with each call."""
+_DATE, _HASH = "\0date\0", "\0hash\0"
+"""Marks that no header value and no target can hold."""
+
+
+class Signer:
+    """Signs requests to one service in one region; safe to share between tasks and threads."""
+
+    __slots__ = ("_forms", "_last_key", "region", "rules", "service")
+
+    def __init__(self, region: str, service: str, rules: SigningRules = STANDARD) -> None:
+        """Make a signer.
+
+        Args:
+            region: The signing region, such as ``us-east-1``.
+            service: The signing name, which is ``sagemaker`` for SageMaker Runtime too.
+            rules: `STANDARD`, or `S3` for Amazon S3.
+        """
+        self.region: Final = region
+        self.service: Final = service
+        self.rules: Final = rules
+        self._last_key = ("", "", b"")
+        self._forms: tuple[str | None, dict[tuple[object, ...], _Form]] = (None, {})
+
+    def __repr__(self) -> str:
+        return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
+
+    def sign(
+        self, request: HTTPRequest, credentials: Credentials, timestamp: float, *, payload_hash: str | None = None
+    ) -> dict[str, str]:
+        """Return every header to send but Host: the request's own, and those that sign it.
+
+        All headers are signed but those that hops may change (`User-Agent` and the like). `Authorization`,
+        `X-Amz-Date`, `X-Amz-Security-Token` and `X-Amz-Content-Sha256` are the signer's own: values the request has for
+        them are replaced or dropped. Host is signed as `host_header` gives it, unless the request has its own; a `Date`
+        is signed as it is, for services go by `X-Amz-Date` when there are both.
+
+        Args:
+            request: The request; it is not changed.
+            credentials: Whose signature it will be.
+            timestamp: Seconds since the epoch, by the service's clock.
+            payload_hash: Hexadecimal SHA-256 of the body when it is known, or `UNSIGNED_PAYLOAD`; None hashes the body.
+
+        Raises:
+            RequestValidationError: The target is not percent-encoded, a header name is no token, or a header value
+                holds CR, LF, NUL or non-ASCII characters.
+            ConfigurationError: The origin names no host, or the time is out of range.
+        """
+        if payload_hash is None:
+            payload_hash = _payload_hash(request.body)
+        date_time = amz_date(timestamp)
+        hash_sent = self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD
+        if hash_sent:
+            check_header_values([payload_hash])
+        form = self._form_of(request, credentials.session_token, hash_sent)
+        headers = {**form.headers, "X-Amz-Date": date_time}
+        if credentials.session_token:
+            headers["X-Amz-Security-Token"] = credentials.session_token
+        if hash_sent:
+            headers["X-Amz-Content-Sha256"] = payload_hash
+        canonical = form.canonical.replace(_DATE, date_time).replace(_HASH, payload_hash)
+        scope = credential_scope(date_time[:8], self.region, self.service)
+        key = self._signing_key(credentials.secret_access_key, date_time[:8])
+        headers["Authorization"] = (
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={form.signed_headers}, "
+            f"Signature={signature(key, string_to_sign(date_time, scope, canonical))}"
+        )
+        return headers
+
+    def _form_of(self, request: HTTPRequest, token: str | None, hash_sent: bool) -> _Form:
+        """Return what all signatures of such a request have in common, checked and worked out once."""
+        last_token, forms = self._forms
+        if token != last_token:
+            forms = {}
+            self._forms = token, forms
+        key = (hash_sent, request.method, request.origin, request.target, *request.headers.items())
+        form = forms.get(key)
+        if form is None:
+            if len(forms) >= REMEMBERED_FORMS:
+                forms.clear()
+            form = forms[key] = self._new_form(request, token, hash_sent)
+        return form
+
+    def _new_form(self, request: HTTPRequest, token: str | None, hash_sent: bool) -> _Form:
+        headers = _without_own_headers(request)
+        marked = {**headers, "X-Amz-Date": _DATE}
+        if token:
+            marked["X-Amz-Security-Token"] = token
+        if hash_sent:
+            marked["X-Amz-Content-Sha256"] = _HASH
+        names, values = _with_host(marked, request.origin)
+        signed = signable_names(names)
+        check_request_line(request.method, request.target)
+        check_header_values([*headers.values(), token or ""])
+        canonical = assemble(request.method, request.target, names, values, signed, _HASH, self.rules)
+        return _Form(headers, canonical, signed_headers(signed))
+
+    def presign(
+        self,
+        request: HTTPRequest,
+        credentials: Credentials,
+        timestamp: float,
+        *,
+        expires: int,
+        payload_hash: str | None = None,
+    ) -> str:
+        """Return a URL that anyone can call until it expires, with the request's method, signed headers and payload.
+
+        The request's query is kept as it is, and the signature's parameters follow it. Headers are signed as by `sign`,
+        so whoever calls the URL must send those of the request; `X-Amz-Date` and the like are parameters, not headers.
+
+        Args:
+            request: The request; it is not changed.
+            credentials: Whose signature it will be. The URL ends with their session, even before it expires.
+            timestamp: Seconds since the epoch at which the URL begins to work.
+            expires: Seconds for which it works, 1 to `MAX_EXPIRES`.
+            payload_hash: As for `sign`; None is `UNSIGNED_PAYLOAD` for S3, and the hash of the body elsewhere.
+
+        Raises:
+            RequestValidationError: As for `sign`; or the target is presigned already.
+            ConfigurationError: As for `sign`; or `expires` is out of range.
+        """
+        if isinstance(expires, bool) or not isinstance(expires, int) or not 1 <= expires <= MAX_EXPIRES:
+            raise ConfigurationError(
+                f"expires must be a whole number of seconds from 1 to {MAX_EXPIRES} (7 days), got {expires!r}"
+            )
+        if payload_hash is None:
+            payload_hash = UNSIGNED_PAYLOAD if self.rules.content_sha256_header else _payload_hash(request.body)
+        names, values = _with_host(_without_own_headers(request), request.origin)
+        signed = signable_names(names)
+        check_request_line(request.method, request.target)
+        check_header_values(values)
+        date_time = amz_date(timestamp)
+        scope = credential_scope(date_time[:8], self.region, self.service)
+        parameters = [
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", f"{credentials.access_key_id}/{scope}"),
+            ("X-Amz-Date", date_time),
+            ("X-Amz-Expires", str(expires)),
+            ("X-Amz-SignedHeaders", signed_headers(signed)),
+        ]
+        if credentials.session_token:
+            parameters.append(("X-Amz-Security-Token", credentials.session_token))
+
+        path, _, query = request.target.partition("?")
+        if "&X-Amz-Signature=" in f"&{query}":
+            raise refuse("target", "is presigned already; pass the target without its X-Amz-... parameters")
+        target = f"{path}?{query}&{encode_query(parameters)}" if query else f"{path}?{encode_query(parameters)}"
+        canonical = assemble(request.method, target, names, values, signed, payload_hash, self.rules)
+        key = self._signing_key(credentials.secret_access_key, date_time[:8])
+        return f"{request.origin}{target}&X-Amz-Signature={signature(key, string_to_sign(date_time, scope, canonical))}"
+
+    def _signing_key(self, secret: str, date: str) -> bytes:
+        last_secret, last_date, key = self._last_key
+        if secret != last_secret or date != last_date:
+            key = signing_key(secret, date, self.region, self.service)
+            self._last_key = (secret, date, key)
+        return key
+
+
+def _payload_hash(body: bytes) -> str:
+    return sha256(body).hexdigest() if body else EMPTY_SHA256
+
+
+def _without_own_headers(request: HTTPRequest) -> dict[str, str]:
+    headers = dict(request.headers)
+    for name in _own_names(tuple(headers)):
+        del headers[name]
+    return headers
+
+
+@lru_cache(maxsize=256)
+def _own_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([name for name in names if name.lower() in _OWN_HEADERS])
+
+
+def _with_host(headers: dict[str, str], origin: str) -> tuple[tuple[str, ...], list[str]]:
+    """Return names and values of `headers`, in parallel, with the Host that the transport will send."""
+    names = tuple(headers)
+    if _has_host(names):
+        return names, [*headers.values()]
+    return (*names, "host"), [*headers.values(), host_header(origin)]
+
+
+@lru_cache(maxsize=256)
+def _has_host(names: tuple[str, ...]) -> bool:
+    return any(name.lower() == "host" for name in names)

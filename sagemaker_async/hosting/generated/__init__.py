@@ -1,0 +1,1 @@
+"""What botocore's model of SageMaker gives, as Python: shapes, types, methods and names."""

@@ -1,0 +1,1 @@
+"""The program that writes `hosting.generated`; a part of the checkout, not of the wheel."""

@@ -1,0 +1,138 @@
+"""What the arguments of `Predictor.update_endpoint` and `Predictor.update_predictor` mean as members of requests. Pure.
+
+All raise `ConfigurationError`, in the SageMaker Python SDK's words where it has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sagemaker_async.errors import ConfigurationError
+
+from .values import ResourceRequirements, production_variant
+
+__all__ = ["component_changes", "new_variant", "only_model", "tag_list"]
+
+
+def tag_list(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return tags as AWS takes them, ``[{"Key": ..., "Value": ...}]``, from such a list or a mapping of keys to values.
+
+    Raises:
+        ConfigurationError: they are neither.
+    """
+    if isinstance(tags, Mapping):
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
+    if isinstance(tags, str | bytes) or not isinstance(tags, Sequence):
+        raise ConfigurationError(
+            f"tags must be a mapping of keys to values or a list of tags, got {type(tags).__name__}"
+        )
+    return list(tags)
+
+
+def new_variant(
+    initial_instance_count: int | None,
+    instance_type: str | None,
+    accelerator_type: str | None,
+    model_name: str | None,
+    max_instance_count: int | None,
+    min_instance_count: int | None,
+    *,
+    hosts_components: bool,
+) -> dict[str, Any] | None:
+    """Return what `Predictor.update_endpoint` replaces the variants by, but for the model; None if they are kept.
+
+    Raises:
+        ConfigurationError: some of what a new variant needs is given, and some is not.
+    """
+    scaling = _given({"MaxInstanceCount": max_instance_count, "MinInstanceCount": min_instance_count})
+    if not _given(
+        {"count": initial_instance_count, "type": instance_type, "accelerator": accelerator_type, "model": model_name}
+    ):
+        if scaling:
+            raise ConfigurationError(
+                "max_instance_count and min_instance_count are for a new variant: give initial_instance_count and "
+                "instance_type as well"
+            )
+        return None
+    if instance_type is None or initial_instance_count is None:
+        raise ConfigurationError(
+            "Missing initial_instance_count and/or instance_type. Provided values: "
+            f"initial_instance_count={initial_instance_count}, instance_type={instance_type}, "
+            f"accelerator_type={accelerator_type}, model_name={model_name}."
+        )
+    variant = production_variant(
+        None,
+        instance_type,
+        initial_instance_count,
+        accelerator_type=accelerator_type,
+        managed_instance_scaling=scaling or None,
+    )
+    if hosts_components:
+        del variant["InitialVariantWeight"]
+    return variant
+
+
+def only_model(model_names: Sequence[str]) -> str:
+    """Return the model of a new variant for which none was named.
+
+    Raises:
+        ConfigurationError: there are several, or none.
+    """
+    if len(model_names) == 1:
+        return model_names[0]
+    if model_names:
+        raise ConfigurationError(
+            "Unable to choose a default model for a new EndpointConfig because the endpoint has multiple models: "
+            + ", ".join(model_names)
+        )
+    raise ConfigurationError(
+        "the endpoint's variants have no model, as those that host inference components: give model_name for a variant "
+        "with a model, or make the Predictor with component_name"
+    )
+
+
+def component_changes(
+    model_name: str | None,
+    image_uri: str | None,
+    model_data: str | None,
+    env: Mapping[str, str] | None,
+    model_data_download_timeout: int | None,
+    container_startup_health_check_timeout: int | None,
+    resources: ResourceRequirements | None,
+) -> dict[str, Any]:
+    """Return the members of ``UpdateInferenceComponent`` beside the name, for `Predictor.update_predictor`.
+
+    Raises:
+        ConfigurationError: both a model and a container are given, or nothing at all.
+    """
+    if resources is not None and not isinstance(resources, ResourceRequirements):
+        raise ConfigurationError(f"resources must be a ResourceRequirements, got {type(resources).__name__}")
+    container = _given({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
+    if model_name is not None and container:
+        raise ConfigurationError(
+            "a component runs a model or a container: give either model_name, or image_uri, model_data and env"
+        )
+    startup = {
+        "ModelDataDownloadTimeoutInSeconds": model_data_download_timeout,
+        "ContainerStartupHealthCheckTimeoutInSeconds": container_startup_health_check_timeout,
+    }
+    specification = {
+        "ModelName": model_name,
+        "Container": container or None,
+        "StartupParameters": _given(startup) or None,
+        "ComputeResourceRequirements": (resources and resources.get_compute_resource_requirements()) or None,
+    }
+    changes = _given(
+        {
+            "Specification": _given(specification) or None,
+            "RuntimeConfig": None if resources is None else {"CopyCount": resources.copy_count},
+        }
+    )
+    if not changes:
+        raise ConfigurationError("there is nothing to update: give a model, a container, timeouts or resources")
+    return changes
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,172 @@
+"""The monitoring schedules of an endpoint as small objects: `Predictor.list_monitors` returns them.
+
+A `Monitor` is what SageMaker said when it was asked; its methods ask again, or change the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sagemaker_async.errors import UnknownMonitoringTypeError
+from sagemaker_async.hosting.answers import answer_of
+
+if TYPE_CHECKING:
+    from sagemaker_async.hosting.client import SageMakerClient
+    from sagemaker_async.hosting.generated.shapes import (
+        DescribeDataQualityJobDefinitionResponse,
+        DescribeModelBiasJobDefinitionResponse,
+        DescribeModelExplainabilityJobDefinitionResponse,
+        DescribeModelQualityJobDefinitionResponse,
+        DescribeMonitoringScheduleResponse,
+        MonitoringExecutionSummary,
+        MonitoringJobDefinitionOutput,
+    )
+
+    JobDefinition = (
+        DescribeDataQualityJobDefinitionResponse
+        | DescribeModelQualityJobDefinitionResponse
+        | DescribeModelBiasJobDefinitionResponse
+        | DescribeModelExplainabilityJobDefinitionResponse
+        | MonitoringJobDefinitionOutput
+    )
+
+__all__ = ["Monitor", "MonitorKind", "list_monitors"]
+
+_ANALYZER = "sagemaker-model-monitor-analyzer"
+"""The repository of AWS's own image, with which a schedule's inline definition watches data quality."""
+
+
+class MonitorKind(StrEnum):
+    """What a schedule watches; the values are AWS's, but for `CUSTOM`."""
+
+    DATA_QUALITY = "DataQuality"
+    MODEL_QUALITY = "ModelQuality"
+    MODEL_BIAS = "ModelBias"
+    MODEL_EXPLAINABILITY = "ModelExplainability"
+    CUSTOM = "Custom"
+    """Whatever a container of one's own does, defined in the schedule itself."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """One monitoring schedule, as it was when it was asked for."""
+
+    name: str
+    """The schedule's name."""
+    arn: str
+    """The schedule's ARN."""
+    kind: MonitorKind
+    """What it watches."""
+    status: str
+    """Pending, Failed, Scheduled or Stopped."""
+    failure_reason: str | None
+    """Why it failed."""
+    endpoint_name: str
+    """Whose captured data it reads."""
+    schedule: str | None
+    """When it runs: a cron expression, or ``NOW``."""
+    job_definition_name: str | None
+    """The name of its job definition; None when that is in the schedule itself."""
+    job_definition: JobDefinition = field(repr=False)
+    """What each run does."""
+    description: DescribeMonitoringScheduleResponse = field(repr=False)
+    """All that SageMaker says of the schedule."""
+    tags: Mapping[str, str]
+    """The schedule's tags."""
+    _hosting: SageMakerClient = field(repr=False, compare=False)
+
+    async def executions(self) -> list[MonitoringExecutionSummary]:
+        """Return all its runs, over all pages, in AWS's order: the latest first.
+
+        Raises:
+            CallError: a call failed.
+        """
+        return [
+            execution
+            async for execution in self._hosting.iter_monitoring_executions(monitoring_schedule_name=self.name)
+        ]
+
+    async def start(self) -> None:
+        """Start the schedule after it was stopped.
+
+        Raises:
+            CallError: the call failed.
+        """
+        await answer_of(self._hosting.start_monitoring_schedule(monitoring_schedule_name=self.name))
+
+    async def stop(self) -> None:
+        """Stop the schedule; a run under way goes on.
+
+        Raises:
+            CallError: the call failed.
+        """
+        await answer_of(self._hosting.stop_monitoring_schedule(monitoring_schedule_name=self.name))
+
+    async def delete(self) -> None:
+        """Delete the schedule; its job definition stays, as others may use it.
+
+        Raises:
+            CallError: the call failed.
+        """
+        await answer_of(self._hosting.delete_monitoring_schedule(monitoring_schedule_name=self.name))
+
+    async def refresh(self) -> Monitor:
+        """Return the schedule as it is now.
+
+        Raises:
+            ResourceNotFound: it is gone.
+            CallError: a call failed.
+        """
+        return await _monitor(self._hosting, self.name, self.endpoint_name)
+
+
+async def list_monitors(hosting: SageMakerClient, endpoint_name: str) -> list[Monitor]:
+    """Return the monitoring schedules of an endpoint.
+
+    Raises:
+        UnknownMonitoringTypeError: a schedule is of a type that is not known.
+        CallError: a call failed.
+    """
+    schedules = [schedule async for schedule in hosting.iter_monitoring_schedules(endpoint_name=endpoint_name)]
+    return [await _monitor(hosting, schedule.monitoring_schedule_name, endpoint_name) for schedule in schedules]
+
+
+async def _monitor(hosting: SageMakerClient, name: str, endpoint_name: str) -> Monitor:
+    description = await answer_of(hosting.describe_monitoring_schedule(monitoring_schedule_name=name))
+    config = description.monitoring_schedule_config
+    inline = config.monitoring_job_definition
+    kind = _kind(description.monitoring_type or config.monitoring_type, inline)
+    definition_name = config.monitoring_job_definition_name
+    definition: JobDefinition
+    if inline is not None:
+        definition = inline
+    else:
+        fields: dict[str, Any] = {"JobDefinitionName": definition_name}
+        definition = await answer_of(hosting.invoke(f"Describe{kind}JobDefinition", fields))
+    tags = {tag.key: tag.value async for tag in hosting.iter_tags(resource_arn=description.monitoring_schedule_arn)}
+    return Monitor(
+        name=name,
+        arn=description.monitoring_schedule_arn,
+        kind=kind,
+        status=description.monitoring_schedule_status,
+        failure_reason=description.failure_reason,
+        endpoint_name=description.endpoint_name or endpoint_name,
+        schedule=config.schedule_config.schedule_expression if config.schedule_config is not None else None,
+        job_definition_name=definition_name,
+        job_definition=definition,
+        description=description,
+        tags=tags,
+        _hosting=hosting,
+    )
+
+
+def _kind(monitoring_type: str | None, inline: MonitoringJobDefinitionOutput | None) -> MonitorKind:
+    if inline is not None and monitoring_type not in (MonitorKind.MODEL_BIAS, MonitorKind.MODEL_EXPLAINABILITY):
+        repository = inline.monitoring_app_specification.image_uri.rpartition("/")[2].partition(":")[0]
+        return MonitorKind.DATA_QUALITY if repository == _ANALYZER else MonitorKind.CUSTOM
+    if monitoring_type is None or monitoring_type not in set(MonitorKind) - {MonitorKind.CUSTOM}:
+        raise UnknownMonitoringTypeError(f"Unknown monitoring type: {monitoring_type}")
+    return MonitorKind(monitoring_type)

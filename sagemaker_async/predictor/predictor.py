@@ -1,0 +1,353 @@
+"""`Predictor`: the SageMaker Python SDK's way to call one endpoint, made asynchronous.
+
+Parameters, their order and their defaults are the SDK's (``sagemaker.predictor.Predictor``, version 2), so that code
+moves over by adding ``await``. What it sends is what the SDK sends.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast, overload
+
+from sagemaker_async.aws.client import CallOptions, ModelsWantedError, PreparedCall, channel_for
+from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
+from sagemaker_async.config import Timeouts
+from sagemaker_async.deserializers import BytesDeserializer, Deserializer
+from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.records.iterator import ByteIterator
+from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from sagemaker_async.serializers import IdentitySerializer, Serializer
+from sagemaker_async.session import Session
+
+from .management import HostedEndpoint
+from .stream import IteratorFactory, PredictionStream, check_iterator
+
+__all__ = ["Predictor"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+
+class Predictor(HostedEndpoint, Generic[R]):
+    """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
+
+    Args:
+        endpoint_name: the endpoint.
+        sagemaker_session: the session to use. None makes one that belongs to the predictor: `close` closes it.
+        serializer: makes request bodies of data; the default sends bytes and str as they are.
+        deserializer: makes objects of response bodies; the default returns bytes.
+        component_name: the inference component to call, unless a call names another.
+        content_type: sent instead of the serializer's ``CONTENT_TYPE``.
+        accept: asked for instead of the deserializer's ``ACCEPT``.
+        endpoint: deprecated name of `endpoint_name`.
+
+    Raises:
+        ConfigurationError: the session is none, or a serializer or deserializer lacks what it needs.
+
+    Example:
+        ::
+
+            async with Session(region="us-east-1") as session:
+                predictor = Predictor("my-endpoint", session, JSONSerializer(), JSONDeserializer())
+                answer = await predictor.predict({"inputs": "hello"})
+    """
+
+    @overload
+    def __init__(
+        self: Predictor[bytes],
+        endpoint_name: str | None = None,
+        sagemaker_session: Session | None = None,
+        serializer: Serializer | None = None,
+        deserializer: None = None,
+        component_name: str | None = None,
+        *,
+        content_type: str | None = None,
+        accept: str | tuple[str, ...] | None = None,
+        endpoint: str | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        endpoint_name: str | None = None,
+        sagemaker_session: Session | None = None,
+        serializer: Serializer | None = None,
+        deserializer: Deserializer[R] = ...,
+        component_name: str | None = None,
+        *,
+        content_type: str | None = None,
+        accept: str | tuple[str, ...] | None = None,
+        endpoint: str | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        endpoint_name: str | None = None,
+        sagemaker_session: Session | None = None,
+        serializer: Serializer | None = None,
+        deserializer: Deserializer[Any] | None = None,
+        component_name: str | None = None,
+        *,
+        content_type: str | None = None,
+        accept: str | tuple[str, ...] | None = None,
+        endpoint: str | None = None,
+    ) -> None:
+        if endpoint is not None:
+            warnings.warn("Predictor(endpoint=...) is now endpoint_name=...", DeprecationWarning, stacklevel=2)
+            endpoint_name = endpoint_name or endpoint
+        if not isinstance(endpoint_name, str) or not endpoint_name:
+            raise ConfigurationError(f"Predictor needs an endpoint_name, a non-empty str, got {endpoint_name!r}")
+        serializer = IdentitySerializer() if serializer is None else serializer
+        deserializer = cast("Deserializer[R]", BytesDeserializer()) if deserializer is None else deserializer
+        _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
+        _check(deserializer, "deserializer", "deserialize", "ACCEPT")
+        if sagemaker_session is not None:
+            channel_for(sagemaker_session, {})
+        self._owns_session = sagemaker_session is None
+        super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
+        self.serializer: Serializer = serializer
+        self.deserializer: Deserializer[R] = deserializer
+        self._content_type = content_type
+        self._accept = accept
+
+    def __repr__(self) -> str:
+        return f"<Predictor of {self.endpoint_name!r}>"
+
+    @property
+    def endpoint(self) -> str:
+        """Deprecated name of `endpoint_name`."""
+        warnings.warn("Predictor.endpoint is now Predictor.endpoint_name", DeprecationWarning, stacklevel=2)
+        return self.endpoint_name
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of requests: what was set, or the serializer's."""
+        return self._content_type or self.serializer.CONTENT_TYPE
+
+    @content_type.setter
+    def content_type(self, content_type: str | None) -> None:
+        self._content_type = content_type
+
+    @property
+    def accept(self) -> str | tuple[str, ...]:
+        """The content types asked for: what was set, or the deserializer's."""
+        return self._accept or self.deserializer.ACCEPT
+
+    @accept.setter
+    def accept(self, accept: str | tuple[str, ...] | None) -> None:
+        self._accept = accept
+
+    async def __aenter__(self) -> Self:
+        self.sagemaker_session.channel.check_usable()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the session if it is the predictor's own; idempotent."""
+        if self._owns_session:
+            await self.sagemaker_session.close()
+
+    async def predict(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None = None,
+        target_model: str | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        component_name: str | None = None,
+        *,
+        target_container_hostname: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        enable_explanations: str | None = None,
+        timeout: float | Timeouts | None = None,
+    ) -> R:
+        """Return the model's answer to `data`.
+
+        Args:
+            data: what the serializer takes.
+            initial_args: further fields of the request, in AWS's spelling; the arguments here win over them.
+            target_model: the model of a multi-model endpoint.
+            target_variant: the production variant.
+            inference_id: an id that data capture records with the inference.
+            custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``.
+            component_name: the inference component, instead of the predictor's own.
+            target_container_hostname: the container of a multi-container endpoint.
+            session_id: the stateful session, or ``NEW_SESSION``.
+            prefix_aware_id: routes requests with the same prefix to the same instance.
+            enable_explanations: a JMESPath expression that says which records to explain.
+            timeout: seconds for the whole call over all attempts, or limits of its own.
+
+        Raises:
+            SerializationError: `data` cannot be serialised; nothing was sent.
+            RequestValidationError: a field breaks a rule; nothing was sent.
+            ModelError: the model's container answered with an error.
+            CallError: the call failed in another way.
+            DeserializationError: the answer cannot be deserialised.
+        """
+        fields = self._fields(
+            initial_args,
+            TargetModel=target_model,
+            TargetVariant=target_variant,
+            InferenceId=inference_id,
+            CustomAttributes=custom_attributes,
+            InferenceComponentName=component_name,
+            TargetContainerHostname=target_container_hostname,
+            SessionId=session_id,
+            PrefixAwareId=prefix_aware_id,
+            EnableExplanations=enable_explanations,
+        )
+        fields["Body"] = await serialize_off_loop(self.serializer, data)
+        # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
+        client = self.sagemaker_session.runtime
+        options = CallOptions(timeout)
+        call: PreparedCall | None
+        try:
+            call = client.prepare(INVOKE_ENDPOINT, fields, options, may_import=False)
+        except ModelsWantedError:
+            call = None
+        if call is None:  # not in a handler: a refusal must not drag that error along as its context
+            await client.load(INVOKE_ENDPOINT)
+            call = client.prepare(INVOKE_ENDPOINT, fields, options)
+        reply = await client.send(call)
+        content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+        return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+
+    @overload
+    def predict_stream(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        component_name: str | None = None,
+        target_container_hostname: str | None = None,
+        *,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        timeout: float | Timeouts | None = None,
+    ) -> PredictionStream[bytes]: ...
+
+    @overload
+    def predict_stream(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        component_name: str | None = None,
+        target_container_hostname: str | None = None,
+        iterator: IteratorFactory[T] = ...,
+        *,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        timeout: float | Timeouts | None = None,
+    ) -> PredictionStream[T]: ...
+
+    def predict_stream(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        component_name: str | None = None,
+        target_container_hostname: str | None = None,
+        iterator: IteratorFactory[Any] = ByteIterator,
+        *,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        timeout: float | Timeouts | None = None,
+    ) -> PredictionStream[Any]:
+        """Return the model's answer to `data` as a stream of records; nothing is sent before it is opened.
+
+        Args:
+            data: what the serializer takes; it is serialised at this call.
+            initial_args: as for `predict`.
+            target_variant: as for `predict`.
+            inference_id: as for `predict`.
+            custom_attributes: as for `predict`.
+            component_name: as for `predict`.
+            target_container_hostname: as for `predict`.
+            iterator: makes records of the event stream; one of `sagemaker_async.iterators`, or your own.
+            session_id: the stateful session.
+            prefix_aware_id: as for `predict`.
+            timeout: seconds up to the head of the answer, or limits of its own.
+
+        Raises:
+            ConfigurationError: `iterator` is not asynchronous.
+            SerializationError: `data` cannot be serialised.
+            RequestValidationError: a field breaks a rule.
+            StreamError: while iterating: the stream failed; records before the failure were delivered.
+            CallError: on opening: the call failed.
+
+        Example:
+            ::
+
+                async with predictor.predict_stream({"inputs": "hello"}, iterator=LineIterator) as lines:
+                    async for line in lines: ...
+        """
+        check_iterator(iterator)
+        fields = self._fields(
+            initial_args,
+            TargetVariant=target_variant,
+            InferenceId=inference_id,
+            CustomAttributes=custom_attributes,
+            InferenceComponentName=component_name,
+            TargetContainerHostname=target_container_hostname,
+            SessionId=session_id,
+            PrefixAwareId=prefix_aware_id,
+        )
+        fields["Body"] = self.serializer.serialize(data)
+        client = self.sagemaker_session.runtime
+        call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, CallOptions(timeout))
+        return PredictionStream(partial(client.open_stream, call), iterator)
+
+    def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
+        """Return the request's fields under AWS's names, in the SDK's order of precedence."""
+        if initial_args is not None and not isinstance(initial_args, Mapping):
+            raise ConfigurationError(f"initial_args must be a mapping, got {type(initial_args).__name__}")
+        fields: dict[str, Any] = {}
+        for name, value in (initial_args or {}).items():
+            if not isinstance(name, str) or name == "timeout":
+                raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
+            aws_name = _AWS_NAMES.get(name, name)
+            if aws_name in fields:
+                raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
+            fields[aws_name] = value
+        fields.setdefault("EndpointName", self.endpoint_name)
+        if "ContentType" not in fields:
+            fields["ContentType"] = self.content_type
+        if "Accept" not in fields:
+            accept = self.accept
+            fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
+        if self.component_name is not None:
+            fields["InferenceComponentName"] = self.component_name
+        fields |= {name: value for name, value in given.items() if value is not None}
+        return fields
+
+
+_AWS_NAMES = INVOKE_ENDPOINT.names
+
+
+def _check(value: object, name: str, method: str, attribute: str) -> None:
+    if isinstance(value, type):
+        raise ConfigurationError(f"{name} must be an instance: {value.__name__}(), not the class {value.__name__}")
+    if not callable(getattr(value, method, None)) or not hasattr(value, attribute):
+        raise ConfigurationError(
+            f"{name} must have {method}(...) and {attribute}, as the classes of sagemaker_async.{name}s do; "
+            f"{type(value).__name__} has not"
+        )

@@ -1,0 +1,244 @@
+"""Moving an endpoint to a new configuration that is the old one but for what changes.
+
+The old configuration is carried over as a whole: every member that ``CreateEndpointConfig`` takes, and all tags but
+AWS's own. A new configuration whose update never began is removed again; when an update began and failed, the error
+says which configuration it leaves behind and what removes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from sagemaker_async.errors import (
+    CallError,
+    ConfigurationError,
+    SageMakerAsyncError,
+    ServiceError,
+    ValidationError,
+    WaiterTimeoutError,
+)
+from sagemaker_async.hosting.answers import answer_of
+from sagemaker_async.hosting.client import SageMakerClient
+from sagemaker_async.hosting.pagination import member
+from sagemaker_async.hosting.waiting import WAIT_RULES, OnProgress, Pace, WaitRules, kind_of_failure
+
+if TYPE_CHECKING:
+    from sagemaker_async.hosting.generated.shapes import DescribeEndpointResponse
+
+__all__ = [
+    "CARRIED_OVER",
+    "ConfigurationMoved",
+    "EndpointUpdate",
+    "WaitFields",
+    "Waiting",
+    "existing_endpoint",
+    "is_missing",
+    "waiting_for",
+    "was_refused",
+]
+
+logger = logging.getLogger(__name__)
+
+CARRIED_OVER = (
+    "ProductionVariants",
+    "ShadowProductionVariants",
+    "DataCaptureConfig",
+    "KmsKeyId",
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+    "MetricsConfig",
+    "CrossRegionTrafficConfig",
+)
+"""The members of an endpoint configuration, but for its name and tags."""
+
+
+class WaitFields(TypedDict, total=False):
+    """How to wait, as keywords."""
+
+    interval: float | None
+    """The longest time between polls in seconds; None: 30 for endpoints, 20 for inference components."""
+    limit: float | None
+    """Seconds for the whole wait, 3600 unless given; None: for ever."""
+    jitter: float
+    """The largest part of each delay that chance takes away, from 0 to 1; 0.2 unless given."""
+    on_progress: OnProgress | None
+    """Gets each description as it comes; may be ``async``."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A wait that was checked and has still to begin."""
+
+    rules: WaitRules
+    pace: Pace
+    on_progress: OnProgress | None
+
+    async def wait(self, hosting: SageMakerClient, resource: Mapping[str, Any]) -> Any:
+        """Wait, and return the last description; raises as `SageMakerClient.wait_until_in_service`."""
+        return await hosting.wait(self.rules, resource, self.pace, self.on_progress)
+
+
+def waiting_for(
+    rules_name: str,
+    interval: float | None = None,
+    limit: float | None = 3600.0,
+    jitter: float = 0.2,
+    on_progress: OnProgress | None = None,
+    **unknown: object,
+) -> Waiting:
+    """Return a wait by a row of `WAIT_RULES`; checked now, so that nothing is begun whose end cannot be waited for.
+
+    Raises:
+        ConfigurationError: a number is none, or `on_progress` cannot be called.
+        TypeError: there is no such option.
+    """
+    if unknown:
+        raise TypeError(
+            f"there is no option {', '.join(unknown)} of waiting; there are {', '.join(WaitFields.__annotations__)}"
+        )
+    rules = WAIT_RULES[rules_name]
+    if on_progress is not None and not callable(on_progress):
+        raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")
+    pace = Pace(interval=rules.interval if interval is None else interval, limit=limit, jitter=jitter)
+    return Waiting(rules, pace, on_progress)
+
+
+class ConfigurationMoved(Exception):
+    """The endpoint runs another configuration than the one that was to be carried over: begin anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointUpdate:
+    """One update of one endpoint."""
+
+    endpoint_name: str
+    old_config: str
+    """The configuration that is carried over."""
+    new_config: str
+    """The name of the one to be made."""
+    changes: dict[str, Any]
+    """Members of the new configuration that are not the old one's, under AWS's names."""
+    tags: Sequence[Mapping[str, str]] | None = None
+    """The new configuration's tags; None: the old one's."""
+
+    async def perform(self, hosting: SageMakerClient, waiting: Waiting | None) -> None:
+        """Create the configuration, move the endpoint to it, and wait for it if that is wanted.
+
+        Raises:
+            ConfigurationMoved: the endpoint does not run `old_config`; nothing was changed.
+            ConfigurationError: there is no such endpoint.
+            UnexpectedStatusException: the update failed, or was rolled back; `CapacityError` for lack of capacity.
+            WaiterTimeoutError: the wait's limit passed.
+            CallError: a call failed.
+        """
+        await self._create_config(hosting)
+        asked = False
+        try:
+            running = (await existing_endpoint(hosting, self.endpoint_name)).endpoint_config_name
+            if running not in (None, self.old_config):
+                raise ConfigurationMoved
+            asked = True
+            await answer_of(
+                hosting.update_endpoint(endpoint_name=self.endpoint_name, endpoint_config_name=self.new_config)
+            )
+        except (SageMakerAsyncError, ConfigurationMoved) as error:
+            if asked and not was_refused(error):
+                self._say_what_is_left(error)
+            else:
+                await self._remove_config(hosting, error)
+            raise
+        if waiting is not None:
+            await self._wait(hosting, waiting)
+
+    async def _create_config(self, hosting: SageMakerClient) -> None:
+        old = await answer_of(hosting.describe_endpoint_config(endpoint_config_name=self.old_config))
+        if old.model_extra:
+            logger.warning(
+                "%s of the endpoint configuration %r is unknown to this version and not carried over",
+                ", ".join(old.model_extra),
+                self.old_config,
+            )
+        fields = {name: member(old, name) for name in CARRIED_OVER} | self.changes
+        tags: Sequence[Any] | None = self.tags
+        if tags is None:
+            every = hosting.iter_tags(resource_arn=old.endpoint_config_arn)
+            tags = [tag async for tag in every if not tag.key.lower().startswith("aws:")]
+        await answer_of(
+            hosting.invoke(
+                "CreateEndpointConfig", {"EndpointConfigName": self.new_config, **fields, "Tags": tags or None}
+            )
+        )
+
+    async def _remove_config(self, hosting: SageMakerClient, reason: Exception) -> None:
+        """Remove the new configuration, which nothing uses; if that fails, the reason for removing it says so."""
+        try:
+            await answer_of(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
+        except SageMakerAsyncError as error:
+            logger.warning("the endpoint configuration %r, which nothing uses, is left: %s", self.new_config, error)
+            self._say_what_is_left(reason)
+
+    async def _wait(self, hosting: SageMakerClient, waiting: Waiting) -> None:
+        try:
+            description = await waiting.wait(hosting, {"EndpointName": self.endpoint_name})
+            running = description.endpoint_config_name
+            if running not in (None, self.new_config):
+                reason = description.failure_reason
+                why = f"SageMaker's reason: {reason}" if reason else "SageMaker gives no reason"
+                raise kind_of_failure(reason)(
+                    f"the update of {self.endpoint_name!r} was rolled back: it is in service with the endpoint "
+                    f"configuration {running!r}; {why}",
+                    ["InService"],
+                    "RollingBack",
+                    reason,
+                )
+        except SageMakerAsyncError as error:
+            self._say_what_is_left(error)
+            raise
+
+    def _say_what_is_left(self, error: Exception) -> None:
+        unless = "; should the update still succeed, keep it: " if isinstance(error, WaiterTimeoutError) else ". "
+        sentence = (
+            f"The endpoint configuration {self.new_config!r} was created for this update{unless}"
+            f"session.hosting.delete_endpoint_config(endpoint_config_name={self.new_config!r}) removes it"
+        )
+        if isinstance(error, CallError):
+            error.message = f"{error.message.rstrip('.')}. {sentence}"
+        else:
+            error.args = (f"{str(error).rstrip('.')}. {sentence}", *error.args[1:])
+
+
+def was_refused(error: Exception) -> bool:
+    """Return whether an update certainly did not begin."""
+    if isinstance(error, ServiceError):
+        # After a 500 that was retried, "in progress" may mean this very update.
+        earlier = all(attempt.outcome.startswith("4") for attempt in error.attempts)
+        return 400 <= error.status < 500 and earlier
+    return not isinstance(error, CallError) or error.not_sent
+
+
+async def existing_endpoint(hosting: SageMakerClient, endpoint_name: str) -> DescribeEndpointResponse:
+    """Return the description of an endpoint.
+
+    Raises:
+        ConfigurationError: there is no such endpoint; worded as by the SDK.
+        CallError: it could not be described for another reason.
+    """
+    try:
+        return await answer_of(hosting.describe_endpoint(endpoint_name=endpoint_name))
+    except ValidationError as error:
+        if not is_missing(error):
+            raise
+        raise ConfigurationError(
+            f"Endpoint with name '{endpoint_name}' does not exist; please use an existing endpoint name"
+        ) from error
+
+
+def is_missing(error: ValidationError) -> bool:
+    """Return whether the service refused a request because what it names does not exist."""
+    return "could not find" in error.error_message.lower()

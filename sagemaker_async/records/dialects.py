@@ -1,0 +1,271 @@
+"""What models say: how the records of each kind of container become tokens.
+
+A `Dialect` is a row in a table: its name, how its records are recognised, and a function from one record (a JSON
+object) to the `Delta`s it brings. `DIALECTS` holds the rows in the order in which they are tried; one of your own is
+handed to `TokenIterator(..., dialect=...)`. How records are framed (server-sent events, JSON lines, ...) is not the
+dialect's business: any of them may come in any framing.
+
+A record that reports a failure is an `InBandError` in every dialect. Pure: no I/O, no state.
+
+Sources: the OpenAI API reference (streaming of chat completions and completions), the schemas of Text Generation
+Inference, and the `LMI handlers' schema`_.
+
+.. _LMI handlers' schema: https://docs.djl.ai/docs/serving/serving/docs/lmi/user_guides/lmi_input_output_schema.html
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from sagemaker_async.errors import ConfigurationError, InBandError
+
+__all__ = [
+    "DIALECTS",
+    "Delta",
+    "Dialect",
+    "Record",
+    "Token",
+    "dialect_named",
+    "in_band_error",
+    "recognise",
+    "reports_error",
+]
+
+Record = Mapping[str, Any]
+
+MAX_ERROR_MESSAGE = 4096
+"""Characters of a container's error message that are kept."""
+
+
+@dataclass(slots=True)
+class Token:
+    """A piece of generated text, as the container sent it: usually one token, sometimes several or none."""
+
+    text: str
+    """The piece; empty when the record brings only an id, a finish reason, a tool call or the like."""
+    index: int
+    """Its place in the stream, from 0."""
+    id: int | None = None
+    """The token's number in the model's vocabulary, where the container tells it."""
+    logprob: float | None = None
+    """The natural logarithm of its probability, where the container tells it."""
+    special: bool = False
+    """Whether it is a control token, such as the end of the sequence, and no part of the generated text."""
+    finish_reason: str | None = None
+    """Why the model stopped, on the last token of a choice: ``stop``, ``length``, ``eos_token``, ..."""
+    raw: Any = None
+    """The record it came from; None in raw text."""
+    choice: int = 0
+    """Which of several answers it belongs to, where several were asked for (``n``) or several prompts sent."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Delta(NamedTuple):
+    """What one record brings for one choice. The fields without a description are those of `Token`."""
+
+    text: str = ""
+    id: int | None = None
+    logprob: float | None = None
+    special: bool = False
+    finish_reason: str | None = None
+    choice: int = 0
+    usage: dict[str, Any] | None = None
+    """Token counts under OpenAI's names (``prompt_tokens``, ``completion_tokens``, ``total_tokens``)."""
+    finished: bool = False
+    """Whether the stream may end after this record; a finish reason says so as well."""
+    silent: bool = False
+    """Whether this is bookkeeping only (a role, the usage) and makes no token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How the records of one kind of container are read."""
+
+    name: str
+    """For `TokenIterator(..., dialect=name)` and for messages."""
+    recognises: Callable[[Record], bool]
+    """Whether the first record of a stream is of this dialect."""
+    deltas: Callable[[Record], Iterable[Delta]]
+    """What a record brings. `LookupError`, `TypeError`, `ValueError` and `AttributeError` mean that it is malformed."""
+    terminated: bool = True
+    """Whether a stream says that it is complete (a finish reason, ``[DONE]``); if not, any clean end will do."""
+    framing: Literal["records", "text"] = "records"
+    """``text`` when the payload is the generated text itself, and there are no records."""
+
+
+# --- OpenAI: vLLM, SGLang, LMI chat, Nova ----------------------------------------------------------------------------
+
+
+def _is_chat(record: Record) -> bool:
+    choices = record.get("choices")
+    if not isinstance(choices, list):
+        return False
+    if str(record.get("object", "")).startswith("chat.completion"):
+        return True
+    return any(isinstance(choice, dict) and ("delta" in choice or "message" in choice) for choice in choices)
+
+
+def _openai_deltas(record: Record) -> Iterator[Delta]:
+    usage = record.get("usage") or None
+    choices = record.get("choices") or ()
+    for position, choice in enumerate(choices):
+        # A container that was not asked to stream answers with one record that has `message`; completions have neither.
+        message = choice.get("delta") or choice.get("message")
+        if message is None:
+            text, more = choice.get("text") or "", False
+        else:
+            text = message.get("content") or ""
+            more = any(value and name not in {"role", "content"} for name, value in message.items())
+        finish_reason = choice.get("finish_reason")
+        yield Delta(
+            text=text,
+            logprob=_openai_logprob(choice.get("logprobs")),
+            finish_reason=finish_reason,
+            choice=choice.get("index", position),
+            usage=usage,
+            silent=not (text or more or finish_reason),
+        )
+    if usage and not choices:
+        yield Delta(usage=usage, silent=True)
+
+
+def _openai_logprob(logprobs: Any) -> float | None:
+    """Return the log probability of a record's only token; None when there is none, or more than one token."""
+    if isinstance(logprobs, list) and len(logprobs) == 1:
+        logprobs = logprobs[0]  # as some LMI versions send it
+    if not isinstance(logprobs, dict):
+        return None
+    content: list[Any] = logprobs.get("content") or []
+    values: list[Any] = [token.get("logprob") for token in content] or logprobs.get("token_logprobs") or []
+    return values[0] if len(values) == 1 else None
+
+
+# --- Text Generation Inference, LMI, Hugging Face pipelines ----------------------------------------------------------
+
+
+def _is_tgi(record: Record) -> bool:
+    token = record.get("token")
+    return isinstance(token, dict) and ("index" in record or "special" in token or "logprob" in token)
+
+
+def _is_lmi(record: Record) -> bool:
+    return isinstance(record.get("token"), dict) or isinstance(record.get("outputs"), (list, str))
+
+
+def _is_pipeline(record: Record) -> bool:
+    return isinstance(record.get("generated_text"), str)
+
+
+def _token_deltas(record: Record) -> Iterator[Delta]:
+    outputs = record.get("outputs")
+    if outputs is not None:
+        # Nothing says which of these is the last: the stream may end after any.
+        for choice, text in enumerate([outputs] if isinstance(outputs, str) else outputs):
+            yield Delta(text=text, choice=choice, finished=True)
+        return
+    details = record.get("details") or {}
+    finish_reason = details.get("finish_reason")
+    token = record.get("token") or {}
+    yield Delta(
+        text=token.get("text", ""),
+        id=token.get("id"),
+        logprob=token["logprob"] if "logprob" in token else token.get("log_prob"),
+        special=bool(token.get("special") or token.get("special_token")),
+        finish_reason=finish_reason,
+        usage=_counts(details) if details else None,
+        finished=record.get("generated_text") is not None,
+        silent=not (token or finish_reason),
+    )
+
+
+def _pipeline_deltas(record: Record) -> Iterator[Delta]:
+    details = record.get("details") or {}
+    yield Delta(
+        text=record["generated_text"], finish_reason=details.get("finish_reason"), usage=_counts(details), finished=True
+    )
+
+
+def _counts(details: Record) -> dict[str, Any] | None:
+    prompt = details.get("input_length", details.get("prompt_tokens"))
+    completion = details.get("generated_tokens")
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion}
+    if prompt is not None and completion is not None:
+        usage["total_tokens"] = prompt + completion
+    return {name: count for name, count in usage.items() if count is not None} or None
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    row.name: row
+    for row in (
+        Dialect(name="openai-chat", recognises=_is_chat, deltas=_openai_deltas),
+        Dialect(name="openai-completions", recognises=lambda record: "choices" in record, deltas=_openai_deltas),
+        Dialect(name="tgi", recognises=_is_tgi, deltas=_token_deltas),
+        Dialect(name="lmi", recognises=_is_lmi, deltas=_token_deltas),
+        Dialect(name="jumpstart", recognises=_is_pipeline, deltas=_pipeline_deltas, terminated=False),
+        Dialect(name="raw", recognises=lambda _: False, deltas=lambda _: (), terminated=False, framing="text"),
+    )
+}
+"""The dialects this package knows, in the order in which a first record is tried on them."""
+
+ALIASES: Mapping[str, str] = {
+    "djl": "lmi",
+    "huggingface": "jumpstart",
+    "nova": "openai-chat",
+    "openai": "openai-chat",
+    "sglang": "openai-chat",
+    "text": "raw",
+    "vllm": "openai-chat",
+}
+"""Other names for them. OpenAI's two dialects read each other's records, so that one name does for both."""
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return the dialect of that name or alias; case does not matter, and ``_`` is as good as ``-``.
+
+    Raises:
+        ConfigurationError: there is none; the message lists all, and names the nearest.
+    """
+    wanted = name.lower().replace("_", "-")
+    found = DIALECTS.get(ALIASES.get(wanted, wanted))
+    if found is None:
+        known = [*DIALECTS, *ALIASES]
+        near = difflib.get_close_matches(wanted, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ConfigurationError(f"unknown dialect {name!r}{hint} Known are {', '.join(sorted(known))}")
+    return found
+
+
+def recognise(record: Record) -> Dialect | None:
+    """Return the first dialect that recognises the record, None when none does."""
+    return next((dialect for dialect in DIALECTS.values() if dialect.recognises(record)), None)
+
+
+def reports_error(record: Record) -> bool:
+    """Return whether the record reports a failure, in any dialect.
+
+    These do: ``{"error": {"message": ..., "code": ...}}``, ``{"error": "...", "error_type": "..."}`` and
+    ``{"object": "error", "message": ...}``.
+    """
+    return bool(record.get("error") or record.get("error_type")) or record.get("object") == "error"
+
+
+def in_band_error(record: Record) -> InBandError:
+    """Return the failure that a record reports, as an exception."""
+    error = record.get("error")
+    facts = {**record, **error} if isinstance(error, dict) else record
+    message = error if isinstance(error, str) and error else facts.get("message") or error
+    code = facts.get("code")
+    error_type = facts.get("error_type") or facts.get("type")
+    return InBandError(
+        f"the model reported an error: {message or 'it gave no message'}"[:MAX_ERROR_MESSAGE],
+        code=code if isinstance(code, (str, int)) else None,
+        error_type=error_type if isinstance(error_type, str) else None,
+    )

@@ -1,0 +1,296 @@
+"""Tokens out of slices: framing and dialect are given, or recognised from the beginning of the payload.
+
+The framing is recognised from the first bytes: server-sent events, JSON values (one per line or not), or plain text.
+The dialect is recognised from the first record; what it reads, and what reports a failure, is stated in
+`sagemaker_async.dialects`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from sagemaker_async.errors import ConfigurationError, InBandError, StreamDecodeError, StreamIncomplete
+
+from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty
+from .dialects import (
+    DIALECTS,
+    Delta,
+    Dialect,
+    Token,
+    dialect_named,
+    in_band_error,
+    recognise,
+    reports_error,
+)
+from .json_values import JSONSplitter, load_json
+from .sse import ServerSentEvent, SSESplitter
+from .text import KEEP_PARTIAL, KeptText, TextSplitter
+
+__all__ = ["Framing", "TokenSplitter", "framing_of"]
+
+Framing = Literal["sse", "json", "text"]
+
+HEAD_LIMIT = 4096
+"""Bytes at the beginning by which the framing must show; more white space or comments than that precede no answer."""
+
+_SPACE = b" \t\r\n"
+_BLANKS_AND_COMMENTS = re.compile(rb"(?:[\r\n]+|:[^\r\n]*[\r\n])*")
+_SSE_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
+_JSON_HEAD = re.compile(rb'\{\s*["}]|\[\s*\{\s*["}]')
+_JSON_HEAD_CUT = re.compile(rb"\{\s*|\[\s*(?:\{\s*)?")
+
+
+def framing_of(head: bytes, *, final: bool = False, records: bool = False) -> Framing | None:
+    """Return the framing that a payload begins with; None when more of it is needed to tell.
+
+    Args:
+        head: the beginning of the payload.
+        final: whether that must do: the answer is then the likeliest one.
+        records: whether the payload is known not to be plain text.
+    """
+    if len(head) < len(BOM_UTF8) and BOM_UTF8.startswith(head):
+        return ("sse" if records else "text") if final else None
+    head = head.removeprefix(BOM_UTF8)
+    preamble = _BLANKS_AND_COMMENTS.match(head)
+    rest = head[preamble.end() :] if preamble else head
+    if rest.startswith(_SSE_FIELDS):
+        return "sse"
+    stripped = head.lstrip(_SPACE)
+    if _JSON_HEAD.match(stripped):
+        return "json"
+    json_cut = _JSON_HEAD_CUT.fullmatch(stripped) is not None
+    sse_cut = rest.startswith(b":") or any(field.startswith(rest) for field in _SSE_FIELDS)
+    if not final:
+        return None if json_cut or sse_cut or not stripped else "text"
+    if json_cut:
+        return "json"
+    # Where there may be plain text, a colon or "data" may begin a sentence; only whole comments tell them apart.
+    return "sse" if sse_cut and (records or (stripped.startswith(b":") and rest != stripped)) else "text"
+
+
+class TokenSplitter:
+    """Split slices into tokens.
+
+    Args:
+        dialect: a name, a `Dialect`, or None to recognise it.
+        allow_incomplete: whether a stream may end without a finish reason in a dialect that has one. A record that the
+            end cut is an error in any case.
+        max_buffer: the most bytes one record may hold.
+        keep_partial: the most characters of the text that are kept.
+
+    Attributes:
+        count: how many tokens have been made.
+        dialect: the dialect in use; None until it is recognised.
+        usage: the last token counts the model sent, under OpenAI's names; None without any.
+        finish_reason: why the model stopped (the first choice); None until it says so.
+
+    Raises:
+        ConfigurationError: an argument is wrong, such as an unknown dialect's name.
+    """
+
+    def __init__(
+        self,
+        dialect: str | Dialect | None = None,
+        *,
+        allow_incomplete: bool = False,
+        max_buffer: int = MAX_BUFFER,
+        keep_partial: int = KEEP_PARTIAL,
+    ) -> None:
+        if isinstance(dialect, str):
+            dialect = dialect_named(dialect)
+        elif dialect is not None and not isinstance(dialect, Dialect):
+            raise ConfigurationError(f"dialect must be a name, a Dialect or None, got {type(dialect).__name__}")
+        self.count = 0
+        self.dialect: Dialect | None = dialect
+        self.usage: dict[str, Any] | None = None
+        self.finish_reason: str | None = None
+        self._allow_incomplete = allow_incomplete
+        self._max_buffer = check_limit("max_buffer", max_buffer)
+        self._kept = KeptText(keep_partial)
+        self._splitter: Splitter[Any] | None = None
+        self._tokens_of: Callable[[TokenSplitter, Any], Iterator[Token]] = TokenSplitter._tokens_of_value
+        self._head = b""
+        self._finished = False
+        self._ended = False
+        if dialect is not None and dialect.framing == "text":
+            self._begin("text")
+
+    @property
+    def text(self) -> str:
+        """The text so far: of the first choice, without special tokens, and at most `keep_partial` characters."""
+        return str(self._kept)
+
+    @property
+    def text_truncated(self) -> bool:
+        """Whether there was more text than `keep_partial` characters."""
+        return self._kept.truncated
+
+    @property
+    def undelivered(self) -> bytes:
+        """The beginning of the record under way."""
+        return self._head[:UNDELIVERED_LIMIT] if self._splitter is None else self._splitter.undelivered
+
+    def feed(self, data: bytes, /) -> Iterator[Token]:
+        """Give the tokens that `data` completes.
+
+        Raises:
+            InBandError: a record reports a failure, or the finish reason is ``error``.
+            StreamDecodeError: a record is malformed, or of no known dialect.
+            RecordTooLongError: a record exceeds `max_buffer`.
+        """
+        if self._splitter is None:
+            records = self.dialect is not None
+            self._head = (self._head + data).lstrip(_SPACE) if records else self._head + data
+            final = len(self._head) >= HEAD_LIMIT
+            framing = framing_of(self._head[:HEAD_LIMIT], final=final, records=records)
+            if framing is None:
+                return
+            data = self._begin(framing)
+        yield from self._split(data)
+
+    def finish(self) -> Iterator[Token]:
+        """Give the tokens that the end completes.
+
+        Raises:
+            StreamIncomplete: the end is inside a record; or the model did not say that it had finished, in a dialect
+                where it does, unless `allow_incomplete`.
+            InBandError, StreamDecodeError: as from `feed`.
+        """
+        self._ended = True
+        records = self.dialect is not None
+        if self._splitter is None and (self._head or not records):
+            yield from self._split(self._begin(framing_of(self._head, final=True, records=records) or "text"))
+        if self._splitter is not None:
+            for record in self._splitter.finish():
+                yield from self._tokens_of(self, record)
+        terminated = self.dialect is None or self.dialect.terminated
+        if terminated and not self._finished and not self._allow_incomplete:
+            raise StreamIncomplete(
+                "the stream ended before the model said that it had finished; the text so far is in `partial`, "
+                "and allow_incomplete=True makes such an end a normal one"
+            )
+
+    def _begin(self, framing: Framing) -> bytes:
+        """Start to read in this framing; return the bytes received before it was known."""
+        head, self._head = self._head, b""
+        if framing == "sse":
+            self._splitter = SSESplitter(max_buffer=self._max_buffer, deliver_unterminated=True)
+            self._tokens_of = TokenSplitter._tokens_of_event
+        elif framing == "json":
+            self._splitter = JSONSplitter(max_buffer=self._max_buffer)
+        else:
+            self.dialect = self.dialect or DIALECTS["raw"]
+            if self.dialect.framing != "text":
+                raise faulty(
+                    StreamDecodeError(
+                        f"the payload is neither server-sent events nor JSON, which the dialect {self.dialect.name} "
+                        "comes in; use dialect='raw' for plain text"
+                    ),
+                    head,
+                )
+            self._splitter = TextSplitter(keep_partial=0)
+            self._tokens_of = TokenSplitter._tokens_of_text
+        return head
+
+    def _split(self, data: bytes) -> Iterator[Token]:
+        assert self._splitter is not None
+        for record in self._splitter.feed(data):
+            yield from self._tokens_of(self, record)
+
+    def _tokens_of_text(self, text: str) -> Iterator[Token]:
+        self._kept.add(text)
+        yield Token(text, self.count)
+        self.count += 1
+
+    def _tokens_of_event(self, event: ServerSentEvent) -> Iterator[Token]:
+        data = event.data.strip()
+        if event.event == "error":
+            raise _error_event(data)
+        if data == "[DONE]":
+            self._finished = True
+        elif data:
+            yield from self._tokens_of_value(load_json(data, "a server-sent event", ended=self._ended))
+
+    def _tokens_of_value(self, value: Any) -> Iterator[Token]:
+        records = value if isinstance(value, list) else (value,)
+        for position, record in enumerate(records):
+            if not isinstance(record, dict):
+                raise faulty(
+                    StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record)
+                )
+            if reports_error(record):
+                raise in_band_error(record)
+            for delta in self._deltas_of(record):
+                if delta.usage:
+                    self.usage = delta.usage
+                if delta.finished or delta.finish_reason:
+                    self._finished = True
+                choice = delta.choice or position
+                if not choice:
+                    self.finish_reason = delta.finish_reason or self.finish_reason
+                    if not delta.special:
+                        self._kept.add(delta.text)
+                failed = delta.finish_reason == "error"
+                if delta.text or not (delta.silent or failed):
+                    yield Token(
+                        delta.text,
+                        self.count,
+                        delta.id,
+                        delta.logprob,
+                        delta.special,
+                        delta.finish_reason,
+                        record,
+                        choice,
+                    )
+                    self.count += 1
+                if failed:
+                    raise InBandError("the model stopped with the finish reason 'error'")
+
+    def _deltas_of(self, record: dict[str, Any]) -> list[Delta]:
+        dialect = self.dialect = self.dialect or recognise(record)
+        if dialect is None:
+            known = ", ".join(sorted(DIALECTS))
+            fields = ", ".join(map(repr, list(record)[:8])) or "none"
+            raise faulty(
+                StreamDecodeError(
+                    f"the first record is of no known dialect ({known}); its fields are: {fields[:200]}. "
+                    "Pass a Dialect of your own, or dialect='raw' for the bare text"
+                ),
+                _source_of(record),
+            )
+        try:
+            deltas = list(dialect.deltas(record))
+            well_formed = all(isinstance(delta.text, str) for delta in deltas)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            well_formed = False
+        if not well_formed:
+            raise faulty(
+                StreamDecodeError(f"a record has not the form of dialect {dialect.name!r}"), _source_of(record)
+            )
+        return deltas
+
+
+def _error_event(data: str) -> InBandError:
+    """Return the failure that a server-sent event of the type ``error`` reports."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        record = None
+    return in_band_error(record if isinstance(record, dict) else {"error": data})
+
+
+def _source_of(record: Any) -> bytes:
+    """Return a record as JSON again, to show in an error."""
+    try:
+        return json.dumps(record).encode()
+    except RecursionError:
+        return b""
+
+
+def _kind(value: Any) -> str:
+    names = {str: "string", bool: "boolean", type(None): "null", list: "array"}
+    return names.get(type(value), "number")
