@@ -25,7 +25,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from .aws.eventstream import encode_message
 from .aws.http import ChunkCallback, HTTPRequest, HTTPResponse
 from .config import Timeouts
-from .errors import ConfigurationError, InternalStreamFailure, ModelStreamError, UsageError
+from .errors import ConfigurationError, InternalStreamFailure, ModelStreamError, ResponseTooLargeError, UsageError
 from .runtime.events import PayloadPart
 
 __all__ = ["StubResponse", "StubTransport"]
@@ -204,10 +204,13 @@ class _Answer:
         self._transport: StubTransport | None = transport
         transport._open += 1
 
-    async def read(self) -> bytes:
+    async def read(self, limit: int | None = None) -> bytes:
         body = bytearray()
         while chunk := await self.read_chunk():
             body += chunk
+            if limit is not None and len(body) > limit:
+                self.close()
+                raise ResponseTooLargeError(limit, len(body))
         return bytes(body)
 
     async def read_chunk(self) -> bytes:

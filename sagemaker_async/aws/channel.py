@@ -7,9 +7,10 @@ running loop, and belongs to that loop from then on. One pipeline per service ha
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
@@ -20,7 +21,7 @@ from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
-from .transport import AiohttpTransport, Transport
+from .transport import AiohttpTransport, SigningBefore, SigningTransport
 
 __all__ = ["Channel", "HasChannel"]
 
@@ -32,6 +33,15 @@ class HasChannel(Protocol):
     def channel(self) -> Channel:
         """The channel."""
         ...
+
+
+class _Opened(NamedTuple):
+    """What all services of a session share, once it is open."""
+
+    settings: Settings
+    transport: SigningTransport
+    credentials: CredentialCache
+    interceptors: InterceptorChain
 
 
 class Channel:
@@ -46,13 +56,11 @@ class Channel:
         self.validate_params = config.validate_params
         self.common_headers: dict[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening: asyncio.Lock | None = None
-        self._settings: Settings | None = None
-        self._transport: Transport | None = None
-        self._credentials: CredentialCache | None = None
-        self._interceptors = InterceptorChain(())
+        self._opening: asyncio.Task[_Opened] | None = None
+        self._opened: _Opened | None = None
         self._pipelines: dict[str, Pipeline] = {}
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def closed(self) -> bool:
@@ -62,7 +70,7 @@ class Channel:
     @property
     def connections_in_use(self) -> int:
         """How many connections of the pool are in use now."""
-        return self._transport.in_use if self._transport is not None else 0
+        return self._opened.transport.in_use if self._opened is not None else 0
 
     def check_usable(self) -> None:
         """Raise unless the channel can be used on the running event loop.
@@ -74,10 +82,7 @@ class Channel:
         if self._closed:
             raise SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
-            raise WrongEventLoopError(
-                "the session belongs to another event loop, where it was first used; make one Session per event loop "
-                "(for instance inside the coroutine that asyncio.run gets)"
-            )
+            raise _wrong_event_loop()
 
     async def pipeline(self, service: Service) -> Pipeline:
         """Return the service's pipeline, opening what is not open yet.
@@ -105,8 +110,8 @@ class Channel:
             ConfigurationError, SessionClosedError, WrongEventLoopError: as `pipeline`.
         """
         await self.pipeline(service)
-        assert self._credentials is not None  # there is a source from the first pipeline on
-        return await self._credentials.get()
+        assert self._opened is not None  # there is a source from the first pipeline on
+        return await self._opened.credentials.get()
 
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
@@ -114,43 +119,64 @@ class Channel:
         return pipeline.endpoint.origin if pipeline is not None else ""
 
     async def _open(self, service: Service) -> Pipeline:
-        if self._opening is None:
-            self._loop = asyncio.get_running_loop()
-            self._opening = asyncio.Lock()
-        async with self._opening:
-            settings = self._settings
-            if settings is None:
-                settings = await resolve_settings(self.config, environ=self._environ)
-            credentials = self._credentials or await self._credential_cache(settings.region)
-            self.check_usable()  # it may have been closed meanwhile
-            if self._settings is None:
-                self._settings = settings
-                self.timeouts = settings.timeouts
-                self.validate_params = settings.validate_params
-                agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
-                self.common_headers = {"User-Agent": agent}
-                monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
-                self._interceptors = InterceptorChain((*self.config.interceptors, *monitoring))
-                self._interceptors.opened(self)
-            if self._transport is None or self._credentials is None:
-                self._transport = self.config.transport or AiohttpTransport(
-                    max_connections=settings.max_connections,
-                    keepalive=settings.timeouts.keepalive,
-                    ssl_context=settings.ssl_context,
-                    proxy_for=settings.proxy_for,
-                )
-                self._credentials = credentials
-            if service.name not in self._pipelines:
-                self._pipelines[service.name] = Pipeline(
-                    service,
-                    settings.endpoint_for(service.endpoint_rules),
-                    self._transport,
-                    self._credentials,
-                    retry=settings.retry,
-                    interceptors=self._interceptors,
-                    correct_clock_skew=self.config.correct_clock_skew,
-                )
-            return self._pipelines[service.name]
+        """Return the service's pipeline; what all services share is opened once, whoever asks for it first."""
+        opened = self._opened or await self._shared()
+        pipeline = self._pipelines.get(service.name)
+        if pipeline is None:
+            settings = opened.settings
+            pipeline = self._pipelines[service.name] = Pipeline(
+                service,
+                settings.endpoint_for(service.endpoint_rules),
+                opened.transport,
+                opened.credentials,
+                retry=settings.retry,
+                interceptors=opened.interceptors,
+                correct_clock_skew=self.config.correct_clock_skew,
+                max_response_bytes=self.config.max_response_bytes,
+            )
+        return pipeline
+
+    async def _shared(self) -> _Opened:
+        """Return what all services share, opening it if nobody does so already.
+
+        A task of its own opens it: a caller that is cancelled meanwhile must not make the others begin again.
+        """
+        self._loop = asyncio.get_running_loop()
+        opening = self._opening
+        if opening is None or opening.done():
+            opening = self._opening = asyncio.create_task(self._open_shared(), name="sagemaker-async opening")
+            opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may wait any more
+        await asyncio.wait((opening,))
+        self.check_usable()  # it may have been closed meanwhile
+        if opening.cancelled():
+            raise SessionClosedError("the opening of the session was cancelled; its event loop is shutting down")
+        if (error := opening.exception()) is not None:
+            raise copy.copy(error)  # each caller gets its own, because raising writes to the exception
+        return opening.result()
+
+    async def _open_shared(self) -> _Opened:
+        settings = await resolve_settings(self.config, environ=self._environ)
+        credentials = await self._credential_cache(settings.region)
+        self.timeouts = settings.timeouts
+        self.validate_params = settings.validate_params
+        agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
+        self.common_headers = {"User-Agent": agent}
+        monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
+        interceptors = InterceptorChain((*self.config.interceptors, *monitoring))
+        interceptors.opened(self)
+        transport: SigningTransport
+        if self.config.transport is not None:
+            transport = SigningBefore(self.config.transport)
+        else:
+            transport = AiohttpTransport(
+                max_connections=settings.max_connections,
+                max_waiting=self.config.max_waiting,
+                keepalive=settings.timeouts.keepalive,
+                ssl_context=settings.ssl_context,
+                proxy_for=settings.proxy_for,
+            )
+        self._opened = _Opened(settings, transport, credentials, interceptors)
+        return self._opened
 
     async def _credential_cache(self, region: str) -> CredentialCache:
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
@@ -163,23 +189,50 @@ class Channel:
     async def close(self) -> None:
         """Close the pool and every stream that is still open; idempotent.
 
+        The work is done by a task of its own: a caller that is cancelled leaves it running, and one that calls again
+        waits for it.
+
         Raises:
             WrongEventLoopError: the channel belongs to another event loop that is still open.
         """
-        if self._closed:
+        running = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not running:
+            if not self._loop.is_closed():
+                raise _wrong_event_loop()
+            self._closed = True
+            if self._opened is not None and isinstance(self._opened.transport, AiohttpTransport):
+                self._opened.transport.abandon()  # its loop is gone
             return
-        if self._loop is not None and not self._loop.is_closed():
-            self.check_usable()
         self._closed = True
         self._pipelines.clear()
-        if self._loop is asyncio.get_running_loop():
-            if self._credentials is not None:
-                await self._credentials.close()
-            if self._transport is not None:
-                await self._transport.close()
-            await self._interceptors.closed(self)
-        elif isinstance(self._transport, AiohttpTransport):  # its loop is gone
-            self._transport.abandon()
+        if self._loop is None:  # nothing was opened
+            return
+        closing = self._closing
+        if closing is None or (closing.done() and (closing.cancelled() or closing.exception() is not None)):
+            closing = self._closing = asyncio.create_task(self._close_shared(), name="sagemaker-async closing")
+        await asyncio.shield(closing)
+
+    async def _close_shared(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait((self._opening,))
+        if self._opened is None:
+            return
+        _, transport, credentials, interceptors = self._opened
+        try:
+            await credentials.close()
+        finally:
+            try:
+                await transport.close()
+            finally:
+                await interceptors.closed(self)
+
+
+def _wrong_event_loop() -> WrongEventLoopError:
+    return WrongEventLoopError(
+        "the session belongs to another event loop, where it was first used; make one Session per event loop "
+        "(for instance inside the coroutine that asyncio.run gets)"
+    )
 
 
 def _hermetic(config: Config) -> tuple[Config, dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-__all__ = ["ChunkCallback", "HTTPRequest", "HTTPResponse", "Progress"]
+__all__ = ["ChunkCallback", "HTTPRequest", "HTTPResponse", "Progress", "Sign"]
 
 ChunkCallback = Callable[[int, int | None], object]
 """Called with the bytes so far and the total, which is None while it is not known."""
@@ -41,6 +41,10 @@ class HTTPRequest(NamedTuple):
         return f"<HTTPRequest {self.method} {self.origin}{self.target}, {what}>"
 
 
+Sign = Callable[[HTTPRequest], HTTPRequest]
+"""Returns a request with its signature, which is good for some minutes from then on."""
+
+
 class HTTPResponse(Protocol):
     """The head of an answer, and its body still to be read."""
 
@@ -54,8 +58,13 @@ class HTTPResponse(Protocol):
         """The header fields; look-up ignores case."""
         ...
 
-    async def read(self) -> bytes:
-        """Read the whole body and give the connection back; raises `TransportError`."""
+    async def read(self, limit: int | None = None) -> bytes:
+        """Read the whole body and give the connection back.
+
+        Raises:
+            TransportError: it did not come whole.
+            ResponseTooLargeError: it has more than `limit` bytes; the rest is not read.
+        """
         ...
 
     async def read_chunk(self) -> bytes:

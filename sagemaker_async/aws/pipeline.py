@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sagemaker_async.config import Credentials, RetryConfig, Timeouts
+from sagemaker_async.config import MAX_RESPONSE_BYTES, Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     CallError,
+    ResponseTooLargeError,
     SageMakerAsyncError,
     ServiceError,
     ThrottlingError,
@@ -38,7 +40,7 @@ from .protocols import service_error
 from .retries import Outcome, Retry, RetryPolicy
 from .shapes.operation import Operation, Service
 from .signing import Signer
-from .transport import Transport
+from .transport import SigningTransport
 
 if TYPE_CHECKING:
     from .interceptors import CallContext
@@ -47,6 +49,9 @@ __all__ = ["Pipeline", "Reply"]
 
 HASH_OFF_LOOP_BYTES = 1 << 20
 """Bodies from this size on are hashed in a worker thread: SHA-256 of 1 MiB takes one to three milliseconds."""
+
+MAX_ERROR_BODY = 1 << 20
+"""How much is kept of the body of an error; AWS's have some hundred bytes, and a peer may send without end."""
 
 _NO_INTERCEPTORS = InterceptorChain(())
 _NO_PROGRESS = Progress()
@@ -63,6 +68,7 @@ class Pipeline:
         retry: when to repeat.
         interceptors: the user's own, in order.
         correct_clock_skew: whether to sign by the service's clock once it has refused a signature for its time.
+        max_response_bytes: the largest body of an answer that is read.
         clock: the time of day in seconds since the epoch, for signatures.
         sleep: how to wait between attempts.
         uniform: a source of random numbers in [0, 1), for jitter.
@@ -72,12 +78,13 @@ class Pipeline:
         self,
         service: Service,
         endpoint: Endpoint,
-        transport: Transport,
+        transport: SigningTransport,
         credentials: CredentialCache,
         *,
         retry: RetryConfig,
         interceptors: InterceptorChain = _NO_INTERCEPTORS,
         correct_clock_skew: bool = True,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
@@ -91,6 +98,7 @@ class Pipeline:
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
         self._correct_clock_skew = correct_clock_skew
+        self._max_response_bytes = max_response_bytes
         self._clock = clock
         self._sleep = sleep
         self._uniform = uniform
@@ -178,21 +186,23 @@ class Pipeline:
                 await self._wait_for_capacity(call, wait)
             credentials = self._credentials.fresh(self._clock()) or await self._credentials.get()
             call.begin_attempt()
-            if call.context is None:
-                outgoing = self._signed(call, request, payload_hash, credentials)
-            else:
-                outgoing = await self._shown_and_signed(call, call.context, request, payload_hash, credentials)
+            outgoing, outgoing_hash = request, payload_hash
+            if call.context is not None:
+                outgoing, outgoing_hash = await self._intercepted(
+                    call, call.context, request, payload_hash, credentials
+                )
             response: HTTPResponse | None = None
             error: CallError | None = None
             body = b""
             try:
-                response = await self._transport.send(outgoing, call.timeouts, call.progress.on_chunk_sent)
+                sign = functools.partial(self._signed, call, outgoing_hash, credentials)
+                response = await self._transport.send(outgoing, call.timeouts, call.progress.on_chunk_sent, sign)
                 log_response(call.operation, response)
                 if not 200 <= response.status < 300:
                     error_body = await _error_body(response)
                     error = service_error(call.operation, response.status, response.headers, error_body)
                 elif not call.operation.streaming:
-                    body = await _body(response, call.progress)
+                    body = await self._body(response, call.progress)
             except CallError as failure:
                 error = failure
             except BaseException:  # cancelled, or a callback raised
@@ -239,23 +249,25 @@ class Pipeline:
             response.close()
             raise
 
-    async def _shown_and_signed(
+    async def _intercepted(
         self, call: Call, context: CallContext, request: HTTPRequest, payload_hash: str, credentials: Credentials
-    ) -> HTTPRequest:
-        """Return the request of one attempt as the interceptors want it, signed."""
+    ) -> tuple[HTTPRequest, str]:
+        """Return the request of one attempt as the interceptors want it, and its body's hash."""
         own = self._own_headers(call)
         context.access_key_id = credentials.access_key_id
-        shown = request._replace(headers={**request.headers, **own})
-        unsigned = await self._interceptors.before_attempt(context, shown)
+        presented = request._replace(headers={**request.headers, **own})
+        unsigned = await self._interceptors.before_attempt(context, presented)
         if unsigned.body is not request.body:
             payload_hash = await _payload_hash(unsigned.body)
         others = {name: value for name, value in unsigned.headers.items() if name.lower() not in own}
-        return self._signed(call, unsigned._replace(headers=others), payload_hash, credentials)
+        return unsigned._replace(headers=others), payload_hash
 
-    def _signed(self, call: Call, request: HTTPRequest, payload_hash: str, credentials: Credentials) -> HTTPRequest:
-        """Return the request of one attempt, signed."""
-        now = self._clock() + self._clock_offset
-        headers = self._signer.sign(request, credentials, now, payload_hash=payload_hash)
+    def _signed(self, call: Call, payload_hash: str, credentials: Credentials, request: HTTPRequest) -> HTTPRequest:
+        """Return the request of one attempt, signed; called when it has its connection."""
+        clock = self._clock()
+        # It may have waited for its connection for longer than its credentials are good.
+        credentials = self._credentials.fresh(clock) or credentials
+        headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
         log_request(call.operation, outgoing)
@@ -283,6 +295,23 @@ class Pipeline:
             await self._sleep(wait)
             wait = self._policy.acquire(time.monotonic())
 
+    async def _body(self, response: HTTPResponse, progress: Progress) -> bytes:
+        limit = self._max_response_bytes
+        if progress.on_chunk_received is None:
+            return await response.read(limit)
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isascii() and length.isdigit() else None
+        chunks: list[bytes] = []
+        received = 0
+        while chunk := await response.read_chunk():
+            chunks.append(chunk)
+            received += len(chunk)
+            if received > limit:
+                response.close()
+                raise ResponseTooLargeError(limit, received)
+            progress.on_chunk_received(received, total)
+        return b"".join(chunks)
+
     def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:
         if response is None or not isinstance(error, ServiceError):
             return Outcome(not_sent=error.not_sent and error.retryable, stale=error.stale, ambiguous=error.ambiguous)
@@ -298,26 +327,17 @@ class Pipeline:
         )
 
 
-async def _body(response: HTTPResponse, progress: Progress) -> bytes:
-    if progress.on_chunk_received is None:
-        return await response.read()
-    length = response.headers.get("Content-Length", "")
-    total = int(length) if length.isascii() and length.isdigit() else None
-    chunks: list[bytes] = []
-    received = 0
-    while chunk := await response.read_chunk():
-        chunks.append(chunk)
-        received += len(chunk)
-        progress.on_chunk_received(received, total)
-    return b"".join(chunks)
-
-
 async def _error_body(response: HTTPResponse) -> bytes:
     """Return the body of an error, as far as it came: its status and beginning say more than that it broke off."""
     chunks: list[bytes] = []
+    room = MAX_ERROR_BODY
     with contextlib.suppress(TransportError):
         while chunk := await response.read_chunk():
-            chunks.append(chunk)
+            chunks.append(chunk[:room])
+            room -= len(chunk)
+            if room < 0:
+                response.close()
+                break
     return b"".join(chunks)
 
 

@@ -13,6 +13,7 @@ from .credentials import Credentials, CredentialSource
 from .options import (
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
+    MAX_RESPONSE_BYTES,
     SERVICE_IDS,
     SERVICES,
     Config,
@@ -25,6 +26,7 @@ from .tls import TLSConfig
 __all__ = [
     "DEFAULTS_MODES",
     "MAX_BODY_BYTES",
+    "MAX_RESPONSE_BYTES",
     "RETRY_MODES",
     "SERVICES",
     "SERVICE_IDS",

@@ -21,10 +21,22 @@ if TYPE_CHECKING:
     from sagemaker_async.aws.monitoring import ClientSideMonitoring
     from sagemaker_async.aws.transport import Transport
 
-__all__ = ["DEFAULTS_MODES", "MAX_BODY_BYTES", "SERVICES", "SERVICE_IDS", "Config", "ConfigFields", "DefaultsMode"]
+__all__ = [
+    "DEFAULTS_MODES",
+    "MAX_BODY_BYTES",
+    "MAX_RESPONSE_BYTES",
+    "SERVICES",
+    "SERVICE_IDS",
+    "Config",
+    "ConfigFields",
+    "DefaultsMode",
+]
 
 MAX_BODY_BYTES = 26_214_400
 """What a real-time endpoint accepts (25 MB); serverless endpoints take 4 MB."""
+
+MAX_RESPONSE_BYTES = 1 << 30
+"""1 GiB, far above what a real-time endpoint answers with (25 MB) and below what a peer without end would take."""
 
 SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
 """The names `Config.endpoint_urls` knows; the same as botocore's."""
@@ -148,9 +160,17 @@ class Config:
     transport: Transport | None = None
     """What sends requests, in place of aiohttp: a `StubTransport` in tests, or your own. None: aiohttp."""
     max_connections: int = 128
-    """Size of the session's one connection pool; more concurrent calls than this wait up to `Timeouts.pool`."""
+    """Size of the session's one connection pool. More calls at once than this are normal: they queue, first come, first
+    served, for as long as the queue moves (`Timeouts.pool`)."""
+    max_waiting: int | None = None
+    """How many calls may queue for a connection; one more raises `PoolFullError` at once, for services that rather shed
+    load than keep callers waiting. None: any number."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Larger request bodies are refused before they are sent. The default is what real-time endpoints accept."""
+    max_response_bytes: int = MAX_RESPONSE_BYTES
+    """Larger answers are not read to their end but raise `ResponseTooLargeError`, so that a peer that never stops does
+    not fill the memory. Lower it where memory is scarce. Of an error's body 1 MiB is kept, and streams are not counted:
+    they are handed on as they come. Default 1 GiB."""
 
     def __post_init__(self) -> None:
         for name in ("region", "profile", "user_agent_app_id"):
@@ -176,8 +196,10 @@ class Config:
             check_flag(getattr(self, name), f"Config.{name}", optional=True)
         for name in ("correct_clock_skew", "validate_params", "strict_params", "raise_response_errors"):
             check_flag(getattr(self, name), f"Config.{name}")
-        for name in ("max_connections", "max_body_bytes"):
+        for name in ("max_connections", "max_body_bytes", "max_response_bytes"):
             check_count(getattr(self, name), f"Config.{name}")
+        if self.max_waiting is not None:
+            check_count(self.max_waiting, "Config.max_waiting", " or None (any number may wait)")
         if self.credentials is not None and (
             not isinstance(self.credentials, Credentials | CredentialSource)
             or isinstance(self.credentials, Mapping)  # a mapping's get() is another
@@ -314,4 +336,6 @@ class ConfigFields(TypedDict, total=False):
     client_side_monitoring: bool | ClientSideMonitoring | None
     transport: Transport | None
     max_connections: int
+    max_waiting: int | None
     max_body_bytes: int
+    max_response_bytes: int

@@ -23,8 +23,9 @@ class DefaultSeconds(float):
 class Timeouts:
     """Time limits, in seconds; None means no limit. Each has its own exception under `TransportTimeoutError`."""
 
-    pool: float | None = 10.0
-    """Wait for a free connection. Raise it when bursts exceed `max_connections` and waiting is fine."""
+    pool: float | None = 60.0
+    """How long the queue for a connection may stand still: seconds in which none came free at all. A burst that is
+    larger than `Config.max_connections` queues for as long as that takes; streams that nobody closes are noticed."""
     connect: float | None = DefaultSeconds(5.0)
     """DNS, TCP and TLS together. Raise it across continents or through slow proxies. When it is left out,
     `Config.defaults_mode` may put another number in its place."""

@@ -29,12 +29,14 @@
         │   │   ├── TLSError
         │   │   └── ProxyError
         │   ├── ConnectionLostError             the request may have been processed
+        │   ├── PoolFullError                   nothing was sent: too many calls wait for a connection
         │   └── TransportTimeoutError (TimeoutError)
         │       ├── PoolTimeoutError
         │       ├── ConnectTimeoutError
         │       ├── FirstByteTimeoutError
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
+        ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
         ├── ServiceError                        AWS answered with an error
@@ -93,9 +95,11 @@ from .calls import (
     DNSError,
     FirstByteTimeoutError,
     NotAnEventStreamError,
+    PoolFullError,
     PoolTimeoutError,
     ProxyError,
     ResponseError,
+    ResponseTooLargeError,
     TLSError,
     TotalTimeoutError,
     TransportError,
@@ -206,6 +210,7 @@ __all__ = [
     "NoCredentialsError",
     "NoRegionError",
     "NotAnEventStreamError",
+    "PoolFullError",
     "PoolTimeoutError",
     "PreludeChecksumError",
     "ProxyError",
@@ -216,6 +221,7 @@ __all__ = [
     "ResourceLimitExceeded",
     "ResourceNotFound",
     "ResponseError",
+    "ResponseTooLargeError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",

@@ -127,9 +127,21 @@ class TransportTimeoutError(TransportError, TimeoutError):
 
 
 class PoolTimeoutError(TransportTimeoutError):
-    """No connection of the pool came free in time; nothing was sent."""
+    """The queue for a connection stood still for too long; nothing was sent.
+
+    Not repeated: the call would stand at the end of the same queue.
+    """
 
     limit = "pool"
+    retryable = False
+    not_sent = True
+
+
+class PoolFullError(TransportError):
+    """As many calls wait for a connection as may (`Config.max_waiting`); nothing was sent, and it is not repeated."""
+
+    retryable = False
+    not_sent = True
 
 
 class ConnectTimeoutError(TransportTimeoutError):
@@ -163,6 +175,25 @@ class TotalTimeoutError(TransportTimeoutError):
     limit = "total"
     retryable = False
     ambiguous = True
+
+
+class ResponseTooLargeError(CallError):
+    """The answer's body is larger than `Config.max_response_bytes`; its connection was closed, and it was not kept.
+
+    The call has taken effect, so repeating it would not help: the answer would be as large again.
+
+    Attributes:
+        limit: how many bytes were allowed.
+        received: how many had come; less than `limit` when the head of the answer announced more than that.
+    """
+
+    def __init__(self, limit: int, received: int) -> None:
+        super().__init__(
+            f"the answer is larger than the {limit} bytes that are kept of one, and was not read on after {received}; "
+            "raise Config.max_response_bytes, or have the model answer with a stream"
+        )
+        self.limit = limit
+        self.received = received
 
 
 class ResponseError(CallError):

@@ -45,7 +45,6 @@ class Failure(NamedTuple):
     """Whether the request may have been processed, so that it is repeated when the caller says so."""
     runs: int = 0
     """How many times the model has run when the request fails so."""
-    keeps_connection: bool = True
 
 
 FAILURES = (
@@ -64,14 +63,12 @@ FAILURES = (
         Reset("before_read"),
         ConnectionLostError,
         ambiguous=True,
-        keeps_connection=False,
     ),
     Failure(
         "reset after the request was read",
         Reset("after_read"),
         ConnectionLostError,
         ambiguous=True,
-        keeps_connection=False,
     ),
     Failure(
         "reset after the model ran",
@@ -79,10 +76,9 @@ FAILURES = (
         ConnectionLostError,
         ambiguous=True,
         runs=1,
-        keeps_connection=False,
     ),
-    Failure("stall", Stall(), FirstByteTimeoutError, ambiguous=True, runs=1, keeps_connection=False),
-    Failure("answer cut", DropConnection(), ConnectionLostError, ambiguous=True, runs=1, keeps_connection=False),
+    Failure("stall", Stall(), FirstByteTimeoutError, ambiguous=True, runs=1),
+    Failure("answer cut", DropConnection(), ConnectionLostError, ambiguous=True, runs=1),
     Failure("refusal", Status(400, "ValidationError"), ValidationError),
     Failure("model error", Status(424, "ModelError"), ServiceError),
 )
@@ -103,20 +99,14 @@ class Expected(NamedTuple):
 def expected(operation: str, script: list[Failure], retry: RetryConfig) -> Expected:
     """Return what the rules say of a call whose requests fail as scripted, and succeed once the script is used up."""
     requests = runs = failed = 0
-    reused = resent = False
     for failure in script:
         requests += 1
         runs += failure.runs
-        if isinstance(failure.fault, Reset) and reused and retry.retry_stale and not resent:
-            resent = True
-            reused = False
-            continue
         failed += 1
         handed_over = operation == "stream" and failure.name == "answer cut"
         repeated = failure.repeated or (failure.ambiguous and retry.retry_ambiguous and not handed_over)
         if not repeated or failed == retry.max_attempts:
             return Expected(requests, runs, failure.error)
-        reused = failure.keeps_connection
     return Expected(requests + 1, runs + 1, None)
 
 
@@ -142,12 +132,6 @@ OPERATIONS: dict[str, Callable[[Session, str], Awaitable[tuple[Attempt, ...]]]] 
 }
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
-
-
-@pytest.fixture(autouse=True)
-def every_reset_of_a_pooled_connection_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a close comes soon enough to be a stale connection's is not to depend on how busy this machine is."""
-    monkeypatch.setattr("sagemaker_async.aws.transport.connector.STALE_MARGIN", 3600.0)
 
 
 class Counted(NamedTuple):
@@ -232,25 +216,6 @@ async def test_a_request_that_may_have_been_processed_is_paid_for_once(local: Lo
         assert (counted.requests, counted.runs) == (1, 1)
         assert counted.error is not None
         assert counted.error.ambiguous
-
-
-@every_operation
-async def test_a_pooled_connection_that_was_closed_costs_no_attempt_and_is_listed(
-    local: LocalSageMaker, operation: str
-) -> None:
-    script = [BY_NAME["throttle"], BY_NAME["reset before the request was read"], BY_NAME["503"]]
-
-    counted = await call(local, operation, script, RetryConfig(base_delay=0, max_attempts=3))
-
-    assert (counted.requests, counted.runs, counted.error) == (4, 1, None)
-    outcomes = [(attempt.outcome.partition(" ")[0], attempt.delay, attempt.note) for attempt in counted.attempts]
-    status = "202" if operation == "async" else "200"
-    assert outcomes == [
-        ("400", 0.0, None),
-        ("ConnectionLostError", 0.0, "stale connection"),
-        ("503", 0.0, None),
-        (status, None, None),
-    ]
 
 
 @pytest.fixture

@@ -163,7 +163,13 @@ class Ways:
 
 
 async def quiet(session: Session) -> None:
-    """Let what was set in motion come to rest; it takes a few turns of the loop and no time."""
+    """Let what was set in motion come to rest; it takes a few turns of the loop and no time.
+
+    Only the opening of the session, which goes on for other callers when the first one is cancelled, takes a thread.
+    """
+    opening = {task for task in asyncio.all_tasks() if task.get_name() == "sagemaker-async opening"}
+    if opening:
+        await asyncio.wait(opening)
     for _ in range(20):
         if session.connections_in_use == 0 and len(asyncio.all_tasks()) == 1:
             return

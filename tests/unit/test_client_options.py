@@ -225,11 +225,12 @@ ROWS = (
     ),
     Row("sdk_ua_app_id", "user_agent_app_id", (HERE + "test_the_applications_id_is_in_the_user_agent",)),
     Row(
-        "",  # ours alone: the pool, and the limit of what is sent
-        "max_connections max_body_bytes",
+        "",  # ours alone: the pool, and the limits of what is sent and of what is read
+        "max_connections max_waiting max_body_bytes max_response_bytes",
         (
             "integration/test_timeouts.py::test_pool",
             "integration/test_bad_input.py::test_a_body_over_the_limit",
+            "unit/test_config.py::test_the_limits_of_bodies_have_their_defaults",
         ),
     ),
     Row(

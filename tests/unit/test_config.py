@@ -78,7 +78,7 @@ def test_every_field_is_documented(kind: type[Any]) -> None:
 
 
 def test_the_documented_default_timeouts() -> None:
-    expected = Timeouts(pool=10, connect=5, first_byte=70, between_chunks=60, keepalive=15, total=None)
+    expected = Timeouts(pool=60, connect=5, first_byte=70, between_chunks=60, keepalive=15, total=None)
 
     assert Config().timeouts == expected
     assert Timeouts().connect == 5.0
@@ -172,6 +172,8 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"raise_response_errors": None}, r"Config\.raise_response_errors must be True or False"),
         (Config, {"max_connections": 0}, r"Config\.max_connections must be a whole number of at least 1, got 0"),
         (Config, {"max_body_bytes": "1"}, r"Config\.max_body_bytes must be a whole number of at least 1"),
+        (Config, {"max_response_bytes": 0}, r"Config\.max_response_bytes must be a whole number of at least 1, got 0"),
+        (Config, {"max_response_bytes": 1.5}, r"Config\.max_response_bytes must be a whole number of at least 1"),
     ],
 )
 def test_wrong_options_are_refused_with_field_and_remedy(
@@ -179,6 +181,12 @@ def test_wrong_options_are_refused_with_field_and_remedy(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         kind(**options)
+
+
+def test_the_limits_of_bodies_have_their_defaults() -> None:
+    assert Config().max_body_bytes == 26_214_400, "25 MB, what a real-time endpoint accepts"
+    assert Config().max_response_bytes == 1_073_741_824, "1 GiB"
+    assert Config(max_response_bytes=1).max_response_bytes == 1
 
 
 def test_options_of_every_kind_are_accepted() -> None:

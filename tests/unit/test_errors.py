@@ -25,6 +25,7 @@ from sagemaker_async.errors import (
     ModelInvocationTimeExceeded,
     ModelStreamError,
     RequestValidationError,
+    ResponseTooLargeError,
     SageMakerAsyncError,
     ServiceError,
     StreamBroken,
@@ -40,7 +41,14 @@ CLASSES = [
     if issubclass(each, BaseException) and each.__module__ == errors.__name__
 ]
 
-_ARGUMENTS: dict[str, Any] = {"message": "m", "status": 503, "code": "Code", "seconds": 1.5, "limit": 10}
+_ARGUMENTS: dict[str, Any] = {
+    "message": "m",
+    "status": 503,
+    "code": "Code",
+    "seconds": 1.5,
+    "limit": 10,
+    "received": 11,
+}
 
 
 def instance(kind: type[BaseException]) -> Any:
@@ -192,6 +200,15 @@ def test_a_validation_error_lists_every_problem_with_both_names() -> None:
 
 def test_an_optional_dependency_is_named_with_its_remedy() -> None:
     assert "pip install 'sagemaker-async[cli]'" in str(MissingExtraError("cli", "the command line"))
+
+
+def test_an_answer_that_is_too_large_says_the_limit_and_the_option_and_is_not_worth_repeating() -> None:
+    error = ResponseTooLargeError(limit=10, received=16)
+    assert (error.limit, error.received) == (10, 16)
+    assert (error.retryable, error.ambiguous, error.not_sent, error.stale) == (False, False, False, False)
+    assert "larger than the 10 bytes" in str(error)
+    assert "not read on after 16; raise Config.max_response_bytes" in str(error)
+    assert error.outcome == "ResponseTooLargeError"
 
 
 def test_the_outcome_of_an_attempt_is_short() -> None:

@@ -74,6 +74,7 @@ STATUSES: list[tuple[type[errors.SageMakerAsyncError], int, str]] = [
     (errors.StreamDecodeError, 502, "answer_unreadable"),
     (errors.DeserializationError, 502, "answer_unreadable"),
     (errors.NotAnEventStreamError, 502, "answer_unreadable"),
+    (errors.ResponseTooLargeError, 502, "answer_unreadable"),
     (errors.ModelError, 502, "model_failed"),
     (errors.InternalFailure, 502, "model_failed"),
     (errors.ValidationError, 502, "model_failed"),

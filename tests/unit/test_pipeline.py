@@ -98,7 +98,7 @@ class ScriptedResponse:
             raise chunk
         return chunk
 
-    async def read(self) -> bytes:
+    async def read(self, limit: int | None = None) -> bytes:
         chunks = []
         while chunk := await self.read_chunk():
             chunks.append(chunk)
@@ -116,7 +116,8 @@ class ScriptedTransport:
         self.requests: list[HTTPRequest] = []
         self.timeouts: list[Timeouts] = []
 
-    async def send(self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: Any = None) -> Any:
+    async def send(self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: Any = None, sign: Any = None) -> Any:
+        request = sign(request)
         self.requests.append(request)
         self.timeouts.append(timeouts)
         step = self.script[min(len(self.requests), len(self.script)) - 1]

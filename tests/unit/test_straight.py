@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp.client_proto import ResponseHandler
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.transport import AiohttpTransport, straight
+from sagemaker_async.aws.transport.protocol import ConnectionProtocol
 from sagemaker_async.aws.transport.straight import head_of, session_is_plain
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -185,18 +185,18 @@ async def test_the_first_byte_limit_does_not_begin_before_the_body_was_taken_wha
 ) -> None:
     size, sent, reads = 20_000_000, [0], [0]
     begun_at: list[int] = []
-    read, start_timeout = ResponseHandler.read, ResponseHandler.start_timeout
+    read, start_timeout = ConnectionProtocol.read, ConnectionProtocol.start_timeout
 
-    async def counted(protocol: ResponseHandler) -> Any:
+    async def counted(protocol: ConnectionProtocol) -> Any:
         reads[0] += 1
         return await read(protocol)
 
-    def noted(protocol: ResponseHandler) -> None:
+    def noted(protocol: ConnectionProtocol) -> None:
         begun_at.append(sent[0])
         start_timeout(protocol)
 
-    monkeypatch.setattr(ResponseHandler, "read", counted)
-    monkeypatch.setattr(ResponseHandler, "start_timeout", noted)
+    monkeypatch.setattr(ConnectionProtocol, "read", counted)
+    monkeypatch.setattr(ConnectionProtocol, "start_timeout", noted)
     interim_was_passed_over = asyncio.Event()
 
     async def continue_before_the_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

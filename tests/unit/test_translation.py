@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from sagemaker_async.aws.transport.connector import ConnectionFacts
+from sagemaker_async.aws.transport.protocol import ConnectionProtocol
 from sagemaker_async.aws.transport.translation import cause_of, translated
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -106,7 +107,7 @@ EXPECTED: dict[str, type[SageMakerAsyncError]] = {
 
 def sent() -> ConnectionFacts:
     facts = ConnectionFacts(Timeouts())
-    facts.handed_out = 0.0
+    facts.protocol = mock.create_autospec(ConnectionProtocol, instance=True, proves_unread=False, refusal="")
     return facts
 
 

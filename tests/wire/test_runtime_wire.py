@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from sagemaker_async import Session
 from sagemaker_async.aws.eventstream import encode_message
+from sagemaker_async.aws.signing.sigv4 import Signer
 from sagemaker_async.config import Credentials, RetryConfig
 from sagemaker_async.errors import (
     CallError,
@@ -209,17 +211,37 @@ async def test_a_retry_sends_the_same_body_on_the_same_connection(raw_server: St
     assert server.connections == 1
 
 
-async def test_a_connection_that_went_stale_costs_nothing(raw_server: Start, http_answer: Answer) -> None:
-    async def hang_up(_: Any, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+async def test_a_connection_that_went_stale_costs_nothing(http_answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer's FIN comes after the client looked whether the connection is good, and before it writes."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        answered: list[socket.socket] = []
 
-    server = await raw_server(http_answer(200, b"1"), hang_up, http_answer(200, b"3"))
-    async with session_for(server) as session:
-        for expected in (b"1", b"3"):
-            response = await session.runtime.invoke_endpoint(endpoint_name="e", body=b"x")
-            assert response.body == expected
-    assert [each.note for each in response.metadata.attempts] == ["stale connection", None]
-    assert (len(server.requests), server.connections) == (3, 2)
+        async def answer_once() -> None:
+            connection, _ = await loop.sock_accept(listener)
+            while not (await loop.sock_recv(connection, 65536)).endswith(b"x"):
+                pass
+            await loop.sock_sendall(connection, http_answer(200, b"ok"))
+            answered.append(connection)
+
+        sign = Signer.sign
+
+        def closed_meanwhile(*args: Any, **options: Any) -> Any:
+            if len(answered) == 1:
+                answered[0].close()
+            return sign(*args, **options)
+
+        monkeypatch.setattr(Signer, "sign", closed_meanwhile)
+        async with Session(region="us-east-1", endpoint_url=url, credentials=Credentials("AKID", "secret")) as session:
+            for notes in ([None], ["stale connection", None]):
+                serving = asyncio.create_task(answer_once())
+                response = await session.runtime.invoke_endpoint(endpoint_name="e", body=b"x")
+                await serving
+                assert response.body == b"ok"
+                assert [each.note for each in response.metadata.attempts] == notes
+        answered[1].close()
 
 
 async def test_an_invocation_whose_answer_was_lost_is_sent_once(raw_server: Start) -> None:

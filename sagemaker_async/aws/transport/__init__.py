@@ -24,11 +24,11 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse
+from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse, Sign
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import SageMakerAsyncError
 
 from .connector import ConnectionFacts, Connector, current_connection, keep_read_buffers, running_loop
+from .places import Place, Places
 from .response import Response, let_go
 from .straight import Answer, Destination, send_straight, session_is_plain
 from .through_session import Proxy, opened_session, send_through_session
@@ -43,11 +43,11 @@ from .translation import (
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["AiohttpTransport", "Transport", "translated"]
+__all__ = ["AiohttpTransport", "SigningBefore", "SigningTransport", "Transport", "translated"]
 
 
 class Transport(Protocol):
-    """Whatever carries a request and brings the answer; `AiohttpTransport` is the one that uses the network."""
+    """Whatever carries a request and brings the answer, in place of aiohttp; what users may write."""
 
     async def send(
         self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None = None
@@ -56,7 +56,7 @@ class Transport(Protocol):
 
         Raises:
             TransportError: no answer came.
-            ResponseError: what came is no HTTP.
+            ResponseError: what came is not HTTP.
         """
         ...
 
@@ -70,11 +70,60 @@ class Transport(Protocol):
         ...
 
 
+class SigningTransport(Protocol):
+    """What the pipeline sends through: a transport that has the request signed when it has a connection for it."""
+
+    async def send(
+        self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None, sign: Sign
+    ) -> HTTPResponse:
+        """Do as `Transport.send` with what `sign` makes of the request.
+
+        Args:
+            request: what to send.
+            timeouts: the limits.
+            on_chunk_sent: called after each slice of the body; what it raises is raised as it is.
+            sign: called when the request need not wait any more, for a signature is good for minutes.
+        """
+        ...
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        ...
+
+    @property
+    def in_use(self) -> int:
+        """See `Transport.in_use`."""
+        ...
+
+
+class SigningBefore:
+    """A user's `Transport` as a `SigningTransport`: it gets requests that are signed already."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @property
+    def in_use(self) -> int:
+        """See `Transport.in_use`."""
+        return self._transport.in_use
+
+    async def send(
+        self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None, sign: Sign
+    ) -> HTTPResponse:
+        """See `SigningTransport.send`."""
+        return await self._transport.send(sign(request), timeouts, on_chunk_sent)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._transport.close()
+
+
 class AiohttpTransport:
     """A pool of connections of one event loop; construct it while that loop runs.
 
     Args:
         max_connections: size of the pool.
+        max_waiting: how many callers may wait for a connection; None: any number.
         keepalive: seconds an idle connection is kept.
         ssl_context: how TLS connections are made; None is aiohttp's default, which trusts the system's authorities.
         proxy_for: returns the proxy of an origin, or None; asked once per origin.
@@ -85,13 +134,14 @@ class AiohttpTransport:
         *,
         max_connections: int,
         keepalive: float,
+        max_waiting: int | None = None,
         ssl_context: ssl.SSLContext | None = None,
         proxy_for: Callable[[str], str | None] = lambda origin: None,  # noqa: ARG005
     ) -> None:
         keep_read_buffers()
         self.loop = asyncio.get_running_loop()
+        self._places = Places(max_connections, max_waiting, self.loop)
         self._connector = Connector(
-            limit=max_connections,
             keepalive_timeout=keepalive,
             enable_cleanup_closed=False,
             ssl=True if ssl_context is None else ssl_context,
@@ -107,28 +157,40 @@ class AiohttpTransport:
     @property
     def in_use(self) -> int:
         """How many connections are in use, those being made included."""
-        return len(self._connector._acquired)
+        return len(self._places)
 
     async def send(
-        self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None = None
+        self,
+        request: HTTPRequest,
+        timeouts: Timeouts,
+        on_chunk_sent: ChunkCallback | None = None,
+        sign: Sign | None = None,
     ) -> HTTPResponse:
-        """See `Transport.send`."""
-        try:
-            proxy = self._proxies[request.origin]
-        except KeyError:
-            url = self._proxy_for(request.origin)
-            proxy = self._proxies[request.origin] = None if url is None else Proxy.of(url)
-        facts = ConnectionFacts(timeouts, proxied=proxy is not None)
+        """See `SigningTransport.send`; without `sign`, the request goes out as it is."""
+        if self.closed:
+            raise closed_meanwhile()
+        place = self._places.take() or await self._places.wait(timeouts.pool)
+        facts = ConnectionFacts(timeouts)
         token = current_connection.set(facts)
+        response: Response | None = None
+        failure: BaseException
         try:
-            answer = await self._answer(request, proxy, facts, on_chunk_sent)
+            proxy = self._proxy_of(request.origin)
+            facts.proxied = proxy is not None
+            answer = await self._answer(request, proxy, facts, place, on_chunk_sent, sign)
         except asyncio.CancelledError:
-            if not self.closed or _is_cancelled():
+            if facts.callback_error is not None:
+                failure = facts.callback_error
+            elif not self.closed or _is_cancelled():
                 raise
-            failure: SageMakerAsyncError = closed_meanwhile()  # aiohttp cancels those who wait when it is closed
+            else:
+                failure = closed_meanwhile()  # aiohttp cancels those who wait when it is closed
         except Exception as error:  # noqa: BLE001 - the seam: whatever it is becomes ours
-            failure = translated(error, timeouts, facts, closed=self.closed)
-            failure.__cause__ = cause_of(error)
+            if facts.callback_error is not None:
+                failure = facts.callback_error
+            else:
+                failure = translated(error, timeouts, facts, closed=self.closed)
+                failure.__cause__ = cause_of(error)
         else:
             response = Response(answer, timeouts, self)
             if proxy is None or response.status != PROXY_AUTHENTICATION_REQUIRED:
@@ -137,28 +199,44 @@ class AiohttpTransport:
             failure = proxy_wants_credentials()
         finally:
             current_connection.reset(token)
+            facts.protocol = None  # a connection that was made on the way refers to these facts for life
+            if response is None:
+                place.free()
         # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not
         # even be the context of ours.
         raise failure
 
+    def _proxy_of(self, origin: str) -> Proxy | None:
+        try:
+            return self._proxies[origin]
+        except KeyError:
+            url = self._proxy_for(origin)
+            proxy = self._proxies[origin] = None if url is None else Proxy.of(url)
+            return proxy
+
     async def _answer(
-        self, request: HTTPRequest, proxy: Proxy | None, facts: ConnectionFacts, on_chunk_sent: ChunkCallback | None
+        self,
+        request: HTTPRequest,
+        proxy: Proxy | None,
+        facts: ConnectionFacts,
+        place: Place,
+        on_chunk_sent: ChunkCallback | None,
+        sign: Sign | None,
     ) -> Answer | aiohttp.ClientResponse:
-        """Send a request on the shortest way that is open to it."""
-        if self.closed:
-            raise closed_meanwhile()
+        """Send a request on the shortest way that is open to it; the place is freed with its connection."""
         if proxy is None and session_is_plain():
             destination = self._destinations.get(request.origin)
             if destination is None:
                 destination = self._destinations[request.origin] = Destination(request.origin, self.loop)
-            return await send_straight(self._connector, destination, request, facts.timeouts, on_chunk_sent)
+            return await send_straight(self._connector, destination, request, facts, place, on_chunk_sent, sign)
         if self._session is None:
             self._session = opened_session(self._connector)
-        return await send_through_session(self._session, proxy, request, facts, on_chunk_sent)
+        return await send_through_session(self._session, proxy, request, facts, place, on_chunk_sent, sign)
 
     async def close(self) -> None:
         """See `Transport.close`."""
         self.closed = True
+        self._places.close()
         self._let_go()
         if not self._connector.closed:
             self._connector.cut_uploads()
@@ -167,6 +245,7 @@ class AiohttpTransport:
     def abandon(self) -> None:
         """Close every connection when the event loop was closed before, and `close` cannot be awaited any more."""
         self.closed = True
+        self._places.close()
         self._let_go()
         self._connector.abandon()
 

@@ -1,4 +1,4 @@
-"""aiohttp's connector with limits of its own, and what one request learns about its connection."""
+"""aiohttp's connector with our protocol and limits, and what one request learns about its connection."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import asyncio
 import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
-import math
 import socket
-from collections.abc import Mapping
 from contextvars import ContextVar
-from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDict
 
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import ConnectTimeoutError, PoolTimeoutError
+from sagemaker_async.errors import ConnectTimeoutError
+
+from .protocol import ConnectionProtocol
 
 __all__ = ["ConnectionFacts", "Connector", "current_connection", "disconnect", "keep_read_buffers", "running_loop"]
 
-STALE_MARGIN = 0.020
-"""Seconds on top of a connection's own TCP connect time within which a close by the peer means it was stale."""
 
-
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+TURNS_TO_READ = 8
+"""How many turns of the event loop a new connection gets to read what came before it was asked; one is enough."""
 
 
 @functools.cache
@@ -53,38 +48,35 @@ _FREED_ONCE = 1 << 20
 class ConnectionFacts:
     """What is known of the connection of one request, as far as it has got."""
 
-    __slots__ = ("connect_time", "handed_out", "headers", "phase", "proxied", "reused", "sent", "timeouts")
+    __slots__ = ("callback_error", "phase", "protocol", "proxied", "reused", "timeouts")
 
-    def __init__(self, timeouts: Timeouts, headers: Mapping[str, str] = _NO_HEADERS, *, proxied: bool = False) -> None:
+    def __init__(self, timeouts: Timeouts, *, proxied: bool = False) -> None:
         self.timeouts = timeouts
         self.proxied = proxied
         """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
-        self.headers = headers
-        """What is to be sent, for the request that aiohttp makes on the way."""
-        self.sent: CIMultiDict[str] | None = None
-        """What is sent, which aiohttp keeps as long as the answer."""
         self.phase = ""
+        """How far the making of a connection has got; empty for one from the pool."""
+        self.protocol: ResponseHandler | None = None
+        """The connection, once the request has it."""
         self.reused = False
-        self.connect_time = 0.0
-        self.handed_out: float | None = None
-
-    def forget_headers(self) -> None:
-        """Let go of the header fields, the signature and the token among them, once the head of the answer has come.
-
-        A connection that was made on the way refers to this object for life, and an answer to the request.
-        """
-        self.headers = _NO_HEADERS
-        if self.sent is not None:
-            self.sent.clear()
+        """Whether it carried requests before."""
+        self.callback_error: BaseException | None = None
+        """What the user's `on_chunk_sent` raised."""
 
     @property
     def being_made(self) -> bool:
         """Whether the connection is not there yet, so that nothing can have been sent on it."""
-        return bool(self.phase) and self.handed_out is None
+        return bool(self.phase) and self.protocol is None
 
-    def stale(self, now: float) -> bool:
-        """Whether a close by the peer that was seen `now` came before the peer can have answered the request."""
-        return self.reused and self.handed_out is not None and now - self.handed_out <= self.connect_time + STALE_MARGIN
+    @property
+    def proves_unread(self) -> bool:
+        """Whether it is certain that the peer has not read the request."""
+        return isinstance(self.protocol, ConnectionProtocol) and self.protocol.proves_unread
+
+    @property
+    def refusal(self) -> str:
+        """Why the connection was closed on our side; empty unless it was."""
+        return self.protocol.refusal if isinstance(self.protocol, ConnectionProtocol) else ""
 
 
 current_connection: ContextVar[ConnectionFacts] = ContextVar("sagemaker_async_connection")
@@ -98,103 +90,36 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class _Protocol(ResponseHandler):
-    """aiohttp's protocol of one connection, with what the connector notes on it and one failure passed on.
-
-    Its limit on silence has one timer, which looks when it fires whether there was silence. aiohttp cancels a timer and
-    makes another at each read, which a slow stream pays for every event.
-    """
-
-    __slots__ = ("_fires_at", "_silent_until", "connect_time")
-
-    connect_time: float
-    """Seconds TCP took to connect."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._fires_at = math.inf
-        self._silent_until: float | None = None
-
-    def _reschedule_timeout(self) -> None:
-        seconds = self._read_timeout
-        if not seconds:
-            self._silent_until = None
-            return
-        self._silent_until = limit = self._loop.time() + seconds
-        if self._read_timeout_handle is None or limit < self._fires_at:
-            self._watch_until(limit)
-
-    def _watch_until(self, time: float) -> None:
-        super()._drop_timeout()
-        self._fires_at = time
-        self._read_timeout_handle = self._loop.call_at(time, self._look)
-
-    def _look(self) -> None:
-        self._read_timeout_handle = None
-        limit = self._silent_until
-        if limit is None:
-            return
-        if self._loop.time() < limit:
-            self._watch_until(limit)
-        else:
-            self._silent_until = None
-            self._on_read_timeout()
-
-    def _drop_timeout(self) -> None:
-        self._silent_until = None
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
-        super()._drop_timeout()
-
-    def set_exception(self, exc: Any, *args: Any) -> None:
-        silent_until = self._silent_until
-        super().set_exception(exc, *args)
-        if self._payload is None:
-            return
-        # aiohttp tells only those who wait for a head; who reads the body would wait for ever. Of malformed bytes they
-        # are told, and where the request's body failed, which the answer may outlive, their limit on silence goes on.
-        if isinstance(exc, HttpProcessingError):
-            self._payload.set_exception(aiohttp.ClientPayloadError(exc.message))
-        else:
-            self._silent_until = silent_until
-
-
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's connector, with a limit of its own for the wait for the pool and one for DNS, TCP and TLS together.
+    """aiohttp's connector without a limit of its own, with one for DNS, TCP and TLS together.
 
-    aiohttp has one limit for both and does not tell a pooled connection from a new one; overriding these few steps is
-    far cheaper than tracing every request.
+    How many connections there are is the business of `Places`. aiohttp does not tell a pooled connection from a new
+    one; overriding these few steps is far cheaper than tracing every request.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        factory: Any = functools.partial(_Protocol, loop=self._loop)
+        super().__init__(limit=0, **options)
+        factory: Any = functools.partial(ConnectionProtocol, loop=self._loop)
         self._factory = factory
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         connection = await super().connect(req, traces, timeout)
         facts = current_connection.get()
-        if not facts.phase:
-            facts.reused = True
-            protocol: Any = connection.protocol
-            facts.connect_time = protocol.connect_time
-        facts.handed_out = self._loop.time()
-        return connection
-
-    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
-        seconds = current_connection.get().timeouts.pool
+        facts.reused = not facts.phase
+        facts.protocol = protocol = cast("ConnectionProtocol", connection.protocol)
+        if facts.reused:
+            return connection
         try:
-            async with asyncio.timeout(seconds) as limit:
-                await super()._wait_for_available_connection(key, traces)
-        except TimeoutError:
-            if not limit.expired() or seconds is None:
-                raise
-            raise PoolTimeoutError(
-                f"no connection came free within {seconds:g} s (Timeouts.pool): all {self._limit} are in use; "
-                "raise Config.max_connections, close streams that are no longer read, or call less at once",
-                seconds,
-            ) from None
+            # What a new connection brings before it is asked is nobody's answer, or of TLS (session tickets): the loop
+            # is let read it, and the protocol tells the two apart.
+            for _ in range(TURNS_TO_READ):
+                if not protocol.readable():
+                    break
+                await asyncio.sleep(0)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
         facts = current_connection.get()
@@ -202,7 +127,7 @@ class Connector(aiohttp.TCPConnector):
         seconds = facts.timeouts.connect
         try:
             async with asyncio.timeout(seconds) as limit:
-                protocol: Any = await super()._create_connection(req, traces, timeout)
+                protocol = await super()._create_connection(req, traces, timeout)
         except TimeoutError:
             if not limit.expired() or seconds is None:
                 raise
@@ -213,18 +138,15 @@ class Connector(aiohttp.TCPConnector):
                 facts.phase,
             ) from None
         facts.phase = "connected"
-        protocol.connect_time = facts.connect_time
         return protocol
 
     async def _wrap_create_connection(self, *args: Any, **kwargs: Any) -> Any:
         facts = current_connection.get()
         facts.phase = "TCP"
-        started = self._loop.time()
         factory, *others = args
 
         def made() -> Any:  # asyncio calls the factory when TCP is connected
             facts.phase = "TLS" if kwargs.get("ssl") else "CONNECT through the proxy"
-            facts.connect_time = self._loop.time() - started
             return factory()
 
         return await super()._wrap_create_connection(made, *others, **kwargs)
@@ -240,7 +162,7 @@ class Connector(aiohttp.TCPConnector):
             transport.abort()
             should_close = True
         super()._release(key, protocol, should_close=should_close)
-        protocol._payload = None  # whoever still reads it has it whole, and is not told how the next answer fares
+        protocol.rest()
 
     def cut_uploads(self) -> None:
         """End the connections whose peers have not taken what was written: closing them would wait until they have."""

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import ChunkTimeoutError, SageMakerAsyncError, SessionClosedError
+from sagemaker_async.errors import (
+    ChunkTimeoutError,
+    ResponseTooLargeError,
+    SageMakerAsyncError,
+    SessionClosedError,
+)
 
 from .connector import disconnect, running_loop
+from .protocol import ConnectionProtocol
 from .translation import cause_of, closed_meanwhile, translated
 
 if TYPE_CHECKING:
@@ -39,26 +45,40 @@ class Response:
         connection = response.connection
         if connection is not None:  # gone already when the whole answer came at once
             transport.under_way.add(response)
-            if (protocol := connection.protocol) is not None:
-                protocol.read_timeout = timeouts.between_chunks
-                protocol.start_timeout()
+            if isinstance(protocol := connection.protocol, ConnectionProtocol):
+                protocol.watch_payload(timeouts.between_chunks)
 
-    async def read(self) -> bytes:
+    async def read(self, limit: int | None = None) -> bytes:
         response = self._readable()
         if response is None:
             return self._end()
+        content = response.content
+        if limit is not None and not content.is_eof() and self._announced() > limit:
+            self.close()
+            raise ResponseTooLargeError(limit, 0)
         try:
-            body = await response.read()
+            if content.is_eof():
+                body = content.read_nowait()
+            else:
+                pieces: list[bytes] = []
+                received = 0
+                while piece := await content.readany():
+                    pieces.append(piece)
+                    received += len(piece)
+                    if limit is not None and received > limit:
+                        break
+                body = b"".join(pieces)
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
                 raise
             self._failure = self._translated(error)
-        else:
-            self._forget(response)
-            self._ended = True
-            return body
-        return self._end()  # not in the handler, see AiohttpTransport.send
+            return self._end()  # not in the handler, see AiohttpTransport.send
+        if limit is not None and len(body) > limit:
+            self.close()
+            raise ResponseTooLargeError(limit, len(body))
+        self._ended_with(response)
+        return body
 
     async def read_chunk(self) -> bytes:
         response = self._readable()
@@ -75,12 +95,20 @@ class Response:
             self._failure = self._translated(error)
         else:
             if not chunk:
-                self._forget(response)
-                self._ended = True
-                if response.connection is not None:  # the peer answered without taking the whole request
-                    response.close()
+                self._ended_with(response)
             return chunk
         return chunk or self._end()
+
+    def _announced(self) -> int:
+        length = self.headers.get("Content-Length", "")
+        return int(length) if length.isascii() and length.isdigit() else 0
+
+    def _ended_with(self, response: Answer | aiohttp.ClientResponse) -> None:
+        """Take notice that the body has been read to its end."""
+        self._forget(response)
+        self._ended = True
+        if response.connection is not None:  # the peer answered without taking the whole request
+            response.close()
 
     def _readable(self) -> Answer | aiohttp.ClientResponse | None:
         if self._transport.closed:

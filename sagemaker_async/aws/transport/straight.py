@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -22,6 +22,7 @@ from yarl import URL
 
 from sagemaker_async.aws.signing.canonical import host_header, signable_names
 
+from .protocol import SWITCHING_PROTOCOLS
 from .upload import begin_upload
 
 if TYPE_CHECKING:
@@ -30,14 +31,13 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
 
-    from sagemaker_async.aws.http import ChunkCallback, HTTPRequest
-    from sagemaker_async.config import Timeouts
+    from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, Sign
 
-    from .connector import Connector
+    from .connector import ConnectionFacts, Connector
+    from .places import Place
+    from .protocol import ConnectionProtocol
 
 __all__ = ["Answer", "Destination", "head_of", "send_straight", "session_is_plain"]
-
-SWITCHING_PROTOCOLS = 101
 
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Header fields that say where a request ends, which is for the transport to say."""
@@ -91,90 +91,92 @@ class Answer:
     taken the whole request by then.
     """
 
-    __slots__ = ("_connection", "_upload", "content", "headers", "status")
+    __slots__ = ("_hold", "content", "headers", "status")
 
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        content: aiohttp.StreamReader,
-        connection: Connection,
-        upload: asyncio.Task[None] | None,
-    ) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, hold: _Hold) -> None:
         self.status = status
         self.headers = headers
         self.content = content
-        self._connection = connection
-        self._upload = upload
+        self._hold = hold
         # What is called must not refer to this answer: dropped, it would wait for the garbage collector with its body.
-        content.on_eof(connection.release if upload is None else functools.partial(_end, connection, upload))
+        content.on_eof(hold.end)
 
     @property
     def connection(self) -> Connection | None:
         """The connection; None once it was let go of."""
-        connection = self._connection
+        connection = self._hold.connection
         return connection if connection.protocol is not None else None
-
-    async def read(self) -> bytes:
-        """Read the whole body."""
-        content = self.content
-        if content.is_eof():
-            return content.read_nowait()
-        return await content.read()
 
     def close(self) -> None:
         """Close the connection if it was not let go of yet, and tell whoever reads the body."""
         if self.content.exception() is None:
             self.content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
-        _close(self._connection, self._upload)
+        self._hold.close()
+
+
+class _Hold:
+    """What one request holds until its answer has been let go of: a connection, a place in the pool, an upload."""
+
+    __slots__ = ("connection", "place", "upload")
+
+    def __init__(self, connection: Connection, place: Place) -> None:
+        self.connection = connection
+        self.place = place
+        self.upload: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Let go of them: the answer is whole."""
+        if self.upload is not None and not self.upload.done():
+            self.close()
+            return
+        self.connection.release()
+        self.place.free()
+
+    def close(self) -> None:
+        """Let go of them: the answer is not whole, or nobody wants the rest."""
+        if self.upload is not None:
+            self.upload.cancel()
+        self.connection.close()
+        self.place.free()
 
 
 async def send_straight(
     connector: Connector,
     destination: Destination,
     request: HTTPRequest,
-    timeouts: Timeouts,
+    facts: ConnectionFacts,
+    place: Place,
     on_chunk_sent: ChunkCallback | None,
+    sign: Sign | None,
 ) -> Answer:
     """Send a request and return when the head of its answer has come; interim answers (1xx) are passed over.
+
+    The place is freed with the connection.
 
     Raises:
         Exception: of aiohttp, of the operating system, or `SageMakerAsyncError`; the connection is closed then.
     """
-    head = head_of(request)
-    connection = await connector.connect(destination, [], _NO_LIMITS)
-    upload: asyncio.Task[None] | None = None
+    hold = _Hold(await connector.connect(destination, [], _NO_LIMITS), place)
     try:
-        protocol = connection.protocol
+        if sign is not None:
+            request = sign(request)
+        head = head_of(request)
+        protocol = cast("ConnectionProtocol", hold.connection.protocol)
         protocol.set_response_params(
             skip_payload=request.method == "HEAD",
             read_until_eof=True,
             auto_decompress=False,
-            read_timeout=timeouts.first_byte,
+            read_timeout=facts.timeouts.first_byte,
         )
-        upload = begin_upload(protocol, head, request.body, timeouts.first_byte, on_chunk_sent)
+        hold.upload = begin_upload(protocol, head, request.body, facts, on_chunk_sent)
         message, content = await protocol.read()
         while 100 <= message.code < 200 and message.code != SWITCHING_PROTOCOLS:
-            if upload is None or upload.done():  # else the limit begins when the body was taken
-                protocol.start_timeout()
             message, content = await protocol.read()
     except BaseException:
-        _close(connection, upload)
+        hold.close()
         raise
-    return Answer(message.code, message.headers, content, connection, upload)
-
-
-def _end(connection: Connection, upload: asyncio.Task[None]) -> None:
-    if upload.done():
-        connection.release()
-    else:
-        _close(connection, upload)
-
-
-def _close(connection: Connection, upload: asyncio.Task[None] | None) -> None:
-    if upload is not None:
-        upload.cancel()
-    connection.close()
+    place.answering = True
+    return Answer(message.code, message.headers, content, hold)
 
 
 def head_of(request: HTTPRequest) -> bytes:

@@ -8,20 +8,19 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp.payload import Payload
-from multidict import CIMultiDict, istr
 from yarl import URL
 
-from sagemaker_async.aws.http import ChunkCallback, HTTPRequest
-from sagemaker_async.aws.signing import host_header
-from sagemaker_async.config import Timeouts
+from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, Sign
+from sagemaker_async.aws.signing.canonical import host_header
 
-from .connector import ConnectionFacts, Connector, current_connection
-from .upload import SLICED_FROM, WRITE_SIZE, taken
+from .connector import ConnectionFacts, Connector
+from .places import Place
+from .upload import SLICED_FROM, WRITE_SIZE, taken, told
 
 __all__ = ["Proxy", "opened_session", "send_through_session"]
 
-_SKIPPED_HEADERS = CIMultiDict(dict.fromkeys(("Accept", "Accept-Encoding", "Content-Type", "User-Agent")))
-"""What aiohttp would add unasked."""
+_ADDED_UNASKED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""What aiohttp would add."""
 
 
 class Proxy(NamedTuple):
@@ -48,8 +47,8 @@ def opened_session(connector: Connector) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
-        request_class=_Request,
         raise_for_status=False,
+        skip_auto_headers=_ADDED_UNASKED,
     )
     session._retry_connection = False
     return session
@@ -60,43 +59,35 @@ async def send_through_session(
     proxy: Proxy | None,
     request: HTTPRequest,
     facts: ConnectionFacts,
+    place: Place,
     on_chunk_sent: ChunkCallback | None,
+    sign: Sign | None,
 ) -> aiohttp.ClientResponse:
     """Send a request and return when the head of its answer has come.
+
+    The place is freed with the connection.
 
     Raises:
         Exception: of aiohttp, of the operating system, or `SageMakerAsyncError`.
     """
-    timeouts = facts.timeouts
-    facts.headers = headers = _headers_of(request, proxy)
-    try:
-        return await session._request(
-            request.method,
-            URL(request.origin + request.target, encoded=True),
-            data=_payload_of(request, timeouts, on_chunk_sent),
-            headers=headers,
-            proxy=proxy and proxy.url,
-            proxy_headers=proxy and proxy.headers,
-            allow_redirects=False,
-            timeout=_client_timeout(timeouts.first_byte),
-        )
-    finally:
-        facts.forget_headers()
-
-
-class _Request(aiohttp.ClientRequest):
-    """aiohttp's request with the header fields it is given, Host among them, and none that come and go in between."""
-
-    skip_auto_headers = _SKIPPED_HEADERS  # what aiohttp before 3.12 reads
-
-    def update_headers(self, headers: Any) -> None:
-        connection = current_connection.get()
-        self.headers = connection.sent = CIMultiDict(connection.headers)
-        if headers:  # from the session's own instrumentation, such as a trace context
-            self.headers.update(headers)
-
-    def update_auto_headers(self, skip_auto_headers: Any) -> None:  # noqa: ARG002
-        self._skip_auto_headers = _SKIPPED_HEADERS
+    if sign is not None:
+        request = sign(request)
+    response = await session.request(
+        request.method,
+        URL(request.origin + request.target, encoded=True),
+        data=_payload_of(request, facts, on_chunk_sent),
+        headers=_headers_of(request, proxy),
+        proxy=proxy and proxy.url,
+        proxy_headers=proxy and proxy.headers,
+        allow_redirects=False,
+        timeout=_client_timeout(facts.timeouts.first_byte),
+    )
+    if response.connection is None:
+        place.free()
+    else:
+        place.answering = True
+        response.connection.add_callback(place.free)
+    return response
 
 
 @functools.lru_cache(maxsize=64)
@@ -104,41 +95,25 @@ def _client_timeout(first_byte: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_read=first_byte)
 
 
-@functools.lru_cache(maxsize=64)
-def _field_names(names: tuple[str, ...]) -> tuple[istr, ...]:
-    """Return names as aiohttp wants them, which else makes them for each request and keeps them: 1 KB a stream."""
-    return tuple(map(istr, names))
-
-
-class _Headers(dict[str, str]):
-    """Header fields that the request takes over whole.
-
-    To aiohttp's session they look like none, or it would copy them one by one.
-    """
-
-    def __bool__(self) -> bool:
-        return False
-
-
-def _headers_of(request: HTTPRequest, proxy: Proxy | None) -> _Headers:
+def _headers_of(request: HTTPRequest, proxy: Proxy | None) -> dict[str, str]:
     """Return what goes out: Host as it was signed (aiohttp would not lower its case), and what the request has.
 
     Without TLS there is no CONNECT, and the proxy reads its own from here.
     """
     given = request.headers
-    headers = _Headers() if "Host" in given or "host" in given else _Headers(Host=host_header(request.origin))
-    headers.update(zip(_field_names(tuple(given)), given.values(), strict=True))
+    headers = {} if "Host" in given or "host" in given else {"Host": host_header(request.origin)}
+    headers.update(given)
     if proxy is not None and not request.origin.startswith("https:"):
         headers |= proxy.headers
     return headers
 
 
 def _payload_of(
-    request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None
+    request: HTTPRequest, facts: ConnectionFacts, on_chunk_sent: ChunkCallback | None
 ) -> bytes | Payload | None:
     body = request.body
     if len(body) >= SLICED_FROM or (on_chunk_sent is not None and body):
-        return _SlicedBody(body, timeouts.first_byte, on_chunk_sent)
+        return _SlicedBody(body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
     return body if body or request.method not in {"GET", "HEAD", "DELETE"} else None
 
 

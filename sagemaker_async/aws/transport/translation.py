@@ -23,7 +23,7 @@ from sagemaker_async.errors import (
     TransportError,
 )
 
-from .connector import ConnectionFacts, running_loop
+from .connector import ConnectionFacts
 
 __all__ = ["PROXY_AUTHENTICATION_REQUIRED", "cause_of", "closed_meanwhile", "proxy_wants_credentials", "translated"]
 
@@ -72,7 +72,7 @@ def translated(
         if isinstance(error, kinds):
             return build(error, connection)
     unknown = TransportError(f"the call failed in an unexpected way ({type(error).__name__}: {_words(error)})")
-    unknown.ambiguous = connection is None or connection.handed_out is not None
+    unknown.ambiguous = connection is None or connection.protocol is not None
     return unknown
 
 
@@ -80,18 +80,18 @@ _Build = Callable[[Any, "ConnectionFacts | None"], SageMakerAsyncError]
 
 
 def _lost(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
-    if connection is not None and connection.being_made:
+    if connection is None:
+        return ConnectionLostError(f"the connection was lost before the answer was complete ({_words(error)})")
+    if connection.being_made:
         return _proxy(error, connection)
-    when = "before an answer began" if connection is not None else "before the answer was complete"
-    lost = ConnectionLostError(f"the connection was lost {when} ({_words(error)})")
-    if connection is not None and not _answer_began(error):
-        loop = running_loop()
-        lost.stale = loop is not None and connection.stale(loop.time())
+    lost = ConnectionLostError(
+        f"the connection was lost before an answer began ({connection.refusal or _words(error)})"
+    )
+    if connection.proves_unread:
+        lost.stale = connection.reused
+        lost.not_sent = not connection.reused
+        lost.ambiguous = False
     return lost
-
-
-def _answer_began(error: Exception) -> bool:
-    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
 def _no_http(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:
@@ -99,8 +99,12 @@ def _no_http(error: Exception, connection: ConnectionFacts | None) -> SageMakerA
         return _proxy(error, connection)
     if connection is None and isinstance(error, HttpProcessingError):  # a body's, as aiohttp's parser in Python has it
         return _lost(error, connection)
+    if connection is not None and connection.proves_unread:
+        return _lost(error, connection)
     status = error.status if isinstance(error, aiohttp.ClientResponseError) else getattr(error, "code", 0)
-    return ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
+    broken = ResponseError(f"what answered does not speak HTTP as it should ({_words(error)})", status)
+    broken.ambiguous = True
+    return broken
 
 
 def _dns(error: Exception, connection: ConnectionFacts | None) -> SageMakerAsyncError:

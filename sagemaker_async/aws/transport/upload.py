@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 
 from sagemaker_async.aws.http import ChunkCallback
 from sagemaker_async.errors import FirstByteTimeoutError
 
-__all__ = ["SLICED_FROM", "WRITE_SIZE", "begin_upload", "taken"]
+from .connector import ConnectionFacts
+from .protocol import ConnectionProtocol
+
+__all__ = ["SLICED_FROM", "WRITE_SIZE", "begin_upload", "taken", "told"]
 
 WRITE_SIZE = 1 << 18
 """Bodies go out in slices of this many bytes, so that a large one does not hold up the event loop."""
@@ -45,8 +47,25 @@ async def taken(written: Awaitable[None], seconds: float | None, sent: int, tota
         ) from None
 
 
+def told(on_chunk_sent: ChunkCallback, facts: ConnectionFacts) -> ChunkCallback:
+    """Return a callback that keeps what the user's raises, so that it can be raised to the caller as it is."""
+
+    def callback(sent: int, total: int | None) -> None:
+        try:
+            on_chunk_sent(sent, total)
+        except BaseException as error:
+            facts.callback_error = error
+            raise
+
+    return callback
+
+
 def begin_upload(
-    protocol: ResponseHandler, head: bytes, body: bytes, seconds: float | None, on_chunk_sent: ChunkCallback | None
+    protocol: ConnectionProtocol,
+    head: bytes,
+    body: bytes,
+    facts: ConnectionFacts,
+    on_chunk_sent: ChunkCallback | None,
 ) -> asyncio.Task[None] | None:
     """Write a request as far as the socket takes it, and return the task that writes the rest, if there is any.
 
@@ -57,28 +76,40 @@ def begin_upload(
         protocol: whose connection the request goes out on.
         head: the request's head.
         body: and its body.
-        seconds: how long the peer may take none of it.
+        facts: the limits, among them how long the peer may take none of it.
         on_chunk_sent: called after each slice.
 
     Raises:
         OSError: the connection was lost.
     """
     if len(body) < SLICED_FROM and (on_chunk_sent is None or not body):
-        _writable(protocol).write(head + body)
+        _write_first(protocol, head + body)
         protocol.start_timeout()
         return None
-    upload = _Upload(protocol, body, seconds, on_chunk_sent)
+    upload = _Upload(protocol, body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
     if upload.write(head):
         protocol.start_timeout()
         return None
     return asyncio.get_running_loop().create_task(upload.finish())
 
 
-def _writable(protocol: ResponseHandler) -> asyncio.Transport:
+def _writable(protocol: ConnectionProtocol) -> asyncio.Transport:
     transport = protocol.transport
     if transport is None or transport.is_closing():
-        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+        raise aiohttp.ClientConnectionResetError(protocol.refusal or "the peer closed it")
     return transport
+
+
+def _write_first(protocol: ConnectionProtocol, data: bytes) -> None:
+    """Write the beginning of a request; when that fails at once, nothing of it has left this machine."""
+    try:
+        transport = _writable(protocol)
+        transport.write(data)
+        if transport.is_closing():  # asyncio notes a failure so, and tells of it later
+            raise aiohttp.ClientConnectionResetError("the peer had closed it")
+    except ConnectionError:
+        protocol.note_unsent()
+        raise
 
 
 class _Upload:
@@ -87,7 +118,7 @@ class _Upload:
     __slots__ = ("_body", "_on_chunk_sent", "_protocol", "_seconds", "_written")
 
     def __init__(
-        self, protocol: ResponseHandler, body: bytes, seconds: float | None, on_chunk_sent: ChunkCallback | None
+        self, protocol: ConnectionProtocol, body: bytes, seconds: float | None, on_chunk_sent: ChunkCallback | None
     ) -> None:
         self._protocol = protocol
         self._body = memoryview(body)
@@ -104,11 +135,13 @@ class _Upload:
         body = self._body
         total = len(body)
         while self._written < total and not self._protocol.writing_paused:
-            piece: bytes | memoryview = body[self._written : self._written + WRITE_SIZE]
+            piece = body[self._written : self._written + WRITE_SIZE]
             self._written += len(piece)
             if head:
-                piece, head = b"".join((head, piece)), b""
-            _writable(self._protocol).write(piece)
+                _write_first(self._protocol, b"".join((head, piece)))
+                head = b""
+            else:
+                _writable(self._protocol).write(piece)
             if self._on_chunk_sent is not None:
                 self._on_chunk_sent(self._written, total)
         return self._written == total and not self._protocol.writing_paused
@@ -120,9 +153,14 @@ class _Upload:
             all_written = False
             while not all_written:
                 sent = self._written - _writable(protocol).get_write_buffer_size()
-                await taken(protocol._drain_helper(), self._seconds, max(sent, 0), len(self._body))
+                await taken(protocol.drain(), self._seconds, max(sent, 0), len(self._body))
                 all_written = self.write()
-        except Exception as error:  # noqa: BLE001 - the seam is where it is raised again
-            protocol.set_exception(error)
+        except asyncio.CancelledError:
+            protocol.set_exception(aiohttp.ClientConnectionError("the upload was cancelled"))
+            raise
+        except BaseException as error:
+            protocol.set_exception(error)  # the seam is where it is raised again
+            if not isinstance(error, Exception):
+                raise
         else:
             protocol.start_timeout()
