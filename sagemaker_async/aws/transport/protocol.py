@@ -28,6 +28,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD
 
 __all__ = ["ConnectionProtocol"]
 
@@ -174,7 +175,7 @@ class ConnectionProtocol(ResponseHandler):
         super().data_received(data)
         payload = self._payload
         payload_bytes = 0
-        if payload is not None:
+        if payload is not None and payload is not EMPTY_PAYLOAD:
             payload_bytes = payload.total_bytes
             if payload_bytes != self._payload_bytes:
                 self._payload_bytes = payload_bytes
