@@ -58,9 +58,8 @@ def _signing_forms() -> None:
 
 
 def _checks_of_kept_connections() -> None:
-    _replace(protocol.ConnectionProtocol, "untouched", lambda self: True)
-    _replace(protocol.ConnectionProtocol, "readable", lambda self: False)
-    _replace(protocol, "_acknowledged", lambda connection: None)
+    for name, answer in {"untouched": True, "readable": False, "_nothing_acknowledged": False}.items():
+        _replace(protocol.ConnectionProtocol, name, lambda _, answer=answer: answer)
 
 
 def _event_heads() -> None:
