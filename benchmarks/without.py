@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagemaker_async.aws import client, transport
+from sagemaker_async.aws import client
 from sagemaker_async.aws.eventstream import decoder as eventstream
 from sagemaker_async.aws.signing import sigv4
-from sagemaker_async.aws.transport import protocol, straight
+from sagemaker_async.aws.transport import pooled, protocol, straight
 from sagemaker_async.predictor.stream import PredictionStream
 
 __all__ = ["CALLS", "CHECKS", "STREAMS", "remove", "restore"]
@@ -42,11 +42,11 @@ def _request_heads() -> None:
 
 
 def _straight_way() -> None:
-    _replace(transport, "session_is_plain", lambda: False)
+    _replace(pooled, "session_is_plain", lambda: False)
 
 
 def _read_buffers() -> None:
-    _replace(transport, "keep_read_buffers", lambda: None)
+    _replace(pooled, "keep_read_buffers", lambda: None)
 
 
 def _heads_on_the_wire() -> None:

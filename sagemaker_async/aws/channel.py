@@ -21,7 +21,7 @@ from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
-from .transport import AiohttpTransport, SigningBefore, SigningTransport
+from .transport import SigningBefore, SigningTransport, open_transport
 
 __all__ = ["Channel", "HasChannel"]
 
@@ -168,7 +168,7 @@ class Channel:
         if self.config.transport is not None:
             transport = SigningBefore(self.config.transport)
         else:
-            transport = AiohttpTransport(
+            transport = open_transport(
                 max_connections=settings.max_connections,
                 max_waiting=self.config.max_waiting,
                 keepalive=settings.timeouts.keepalive,
@@ -200,8 +200,8 @@ class Channel:
             if not self._loop.is_closed():
                 raise _wrong_event_loop()
             self._closed = True
-            if self._opened is not None and isinstance(self._opened.transport, AiohttpTransport):
-                self._opened.transport.abandon()  # its loop is gone
+            if self._opened is not None:
+                self._opened.transport.abandon()
             return
         self._closed = True
         self._pipelines.clear()

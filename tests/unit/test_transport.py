@@ -77,7 +77,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The way that requests take: all that is promised holds on both."""
     assert session_is_plain()
     if request.param == "through the session":
-        monkeypatch.setattr("sagemaker_async.aws.transport.session_is_plain", lambda: False)
+        monkeypatch.setattr("sagemaker_async.aws.transport.pooled.session_is_plain", lambda: False)
     return request.param
 
 

@@ -1,4 +1,4 @@
-"""aiohttp's connector with our protocol and limits, and what one request learns about its connection."""
+"""aiohttp's connector with our protocol, and one limit on making a connection."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
 import socket
-from contextvars import ContextVar
 from typing import Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConnectTimeoutError
 
+from .facts import current_connection
 from .protocol import ConnectionProtocol
 
-__all__ = ["ConnectionFacts", "Connector", "current_connection", "disconnect", "keep_read_buffers", "running_loop"]
+__all__ = ["Connector", "disconnect", "keep_read_buffers"]
 
 
 TURNS_TO_READ = 8
@@ -43,51 +42,6 @@ def keep_read_buffers() -> None:
 
 
 _FREED_ONCE = 1 << 20
-
-
-class ConnectionFacts:
-    """What is known of the connection of one request, as far as it has got."""
-
-    __slots__ = ("callback_error", "phase", "protocol", "proxied", "reused", "timeouts")
-
-    def __init__(self, timeouts: Timeouts, *, proxied: bool = False) -> None:
-        self.timeouts = timeouts
-        self.proxied = proxied
-        """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
-        self.phase = ""
-        """How far the making of a connection has got; empty for one from the pool."""
-        self.protocol: ResponseHandler | None = None
-        """The connection, once the request has it."""
-        self.reused = False
-        """Whether it carried requests before."""
-        self.callback_error: BaseException | None = None
-        """What the user's `on_chunk_sent` raised."""
-
-    @property
-    def being_made(self) -> bool:
-        """Whether the connection is not there yet, so that nothing can have been sent on it."""
-        return bool(self.phase) and self.protocol is None
-
-    @property
-    def proves_unread(self) -> bool:
-        """Whether it is certain that the peer has not read the request."""
-        return isinstance(self.protocol, ConnectionProtocol) and self.protocol.proves_unread
-
-    @property
-    def refusal(self) -> str:
-        """Why the connection was closed on our side; empty unless it was."""
-        return self.protocol.refusal if isinstance(self.protocol, ConnectionProtocol) else ""
-
-
-current_connection: ContextVar[ConnectionFacts] = ContextVar("sagemaker_async_connection")
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs in this thread, if one does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class Connector(aiohttp.TCPConnector):

@@ -16,12 +16,13 @@ from sagemaker_async.errors import (
     SessionClosedError,
 )
 
-from .connector import disconnect, running_loop
+from .connector import disconnect
+from .facts import running_loop
 from .protocol import ConnectionProtocol
 from .translation import cause_of, closed_meanwhile, translated
 
 if TYPE_CHECKING:
-    from . import AiohttpTransport
+    from .pooled import AiohttpTransport
     from .straight import Answer
 
 __all__ = ["Response", "let_go"]
