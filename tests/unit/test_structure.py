@@ -23,7 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("records", "codecs"),
     (
         "aws.endpoints", "aws.eventstream", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
-        "aws.signing",
+        "aws.signing", "aws.timing",
     ),
     ("aws.transport",),
     ("aws",),
