@@ -214,7 +214,6 @@ async def test_a_source_that_returns_nonsense_is_named(first_call: FirstCall) ->
         ("AWS_DEFAULTS_MODE", "quick", "in-region"),
         ("AWS_USE_FIPS_ENDPOINT", "perhaps", "true or false"),
         ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "gateway", "must look like https://host"),
-        ("AWS_CSM_ENABLED", "perhaps", "true or false"),
     ],
 )
 async def test_a_wrong_variable_is_named(

@@ -53,8 +53,6 @@ from .sources import Found, SharedFiles, Sources, load_shared_files
 from .user_agent import user_agent
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.monitoring import ClientSideMonitoring
-
     from .defaults_mode import ModeDefaults
 
 __all__ = ["Settings", "resolve_settings"]
@@ -99,8 +97,6 @@ class Settings(NamedTuple):
     """Whether requests are checked before they are sent."""
     max_connections: int
     """Size of the connection pool."""
-    monitoring: ClientSideMonitoring | None = None
-    """What sends the datagrams of client-side monitoring; None when that is off."""
 
     def endpoint_for(self, rules: EndpointRules) -> Endpoint:
         """Return where a service is: at its custom URL, or where `Config.endpoint_resolver` or AWS's rules say.
@@ -175,7 +171,6 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         user_agent_app_id=_app_id(config, sources),
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
-        monitoring=_monitoring(config, sources),
     )
     if config.interceptors:
         import sagemaker_async.aws.interceptors.interceptor  # noqa: F401 - for those that derive from nothing in it
@@ -306,15 +301,6 @@ def _ssl_context(config: Config, ca_bundle: Found | None) -> ssl.SSLContext | No
     from .tls import ssl_context
 
     return ssl_context(config.tls or TLSConfig(), ca_bundle)
-
-
-def _monitoring(config: Config, sources: Sources) -> ClientSideMonitoring | None:
-    asked = config.client_side_monitoring
-    if asked is False or (asked is None and sources.find("AWS_CSM_ENABLED", "csm_enabled") is None):
-        return None
-    from sagemaker_async.aws.monitoring import monitoring_from
-
-    return monitoring_from(sources, asked)
 
 
 def _app_id(config: Config, sources: Sources) -> str | None:
