@@ -3,7 +3,8 @@
 `resolve_settings` does all of it in a worker thread: every file that is opened, looked for or imported. With a region
 from `Config` or the environment and no shared files, nothing of botocore is imported; what only some settings need is
 imported when they ask for it. What wins is checked, and what loses is not looked at; a wrong value raises
-`ConfigurationError` that names the field, the variable, or the key, profile and file it stands in.
+`ConfigurationError` that names the field, the variable, or the key, profile and file it stands in. Where a service is
+gets checked by `Settings.endpoint_for`, when that service is first called.
 
 The answers are botocore's for the same files and environment, except that
 
@@ -27,17 +28,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sagemaker_async.aws.endpoints.rules import (
-    Endpoint,
-    EndpointRules,
-    check_custom_endpoint,
-    resolve,
-    without_fips_marker,
-)
+from sagemaker_async.aws.endpoints.rules import Endpoint, EndpointRules, resolve, without_fips_marker
 from sagemaker_async.config import (
     DEFAULTS_MODES,
     RETRY_MODES,
-    SERVICES,
     Config,
     DefaultSeconds,
     DefaultsMode,
@@ -48,6 +42,7 @@ from sagemaker_async.config import (
 )
 from sagemaker_async.errors import ConfigurationError, NoRegionError
 
+from .custom_endpoints import CustomEndpoints
 from .proxies import Proxies
 from .sources import Found, SharedFiles, Sources, load_shared_files
 from .user_agent import user_agent
@@ -73,8 +68,8 @@ class Settings(NamedTuple):
     profile: str | None
     """The profile that was named, by `Config` or the environment; None when none was, and ``default`` is read. The
     credential chain wants `Config.profile` instead: there, one that only the environment names has another rank."""
-    endpoint_urls: Mapping[str, str | None]
-    """Service to its custom URL, for each of `config.SERVICES`; None where AWS's rules decide."""
+    custom_endpoints: CustomEndpoints
+    """The URLs that replace AWS's own hosts; a service's URL is checked when that service is first called."""
     use_fips_endpoint: bool
     """Whether AWS's FIPS hosts are used; without effect on custom URLs."""
     use_dualstack_endpoint: bool
@@ -104,9 +99,10 @@ class Settings(NamedTuple):
         What the resolver raises itself passes through.
 
         Raises:
-            ConfigurationError: there is no such endpoint, or the resolver returned no `Endpoint`.
+            ConfigurationError: the service's custom URL is wrong, AWS has no such endpoint, or the resolver did not
+                return an `Endpoint`.
         """
-        url = self.endpoint_urls.get(rules.service)
+        url = self.custom_endpoints.url_for(rules.service)
         if url is not None:
             return Endpoint.from_url(url, signing_region=self.region, signing_name=rules.signing_name)
         decide = self.config.endpoint_resolver or resolve
@@ -156,11 +152,11 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         config=config,
         region=region,
         profile=profile_name,
-        endpoint_urls=_endpoint_urls(config, sources, files),
+        custom_endpoints=CustomEndpoints(config, sources, files),
         use_fips_endpoint=is_fips_region
-        or _flag(config.use_fips_endpoint, sources, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-        use_dualstack_endpoint=_flag(
-            config.use_dualstack_endpoint, sources, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"
+        or sources.flag(config.use_fips_endpoint, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        use_dualstack_endpoint=sources.flag(
+            config.use_dualstack_endpoint, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"
         ),
         retry=_retry(config.retry, sources, mode),
         timeouts=_timeouts(config.timeouts, mode),
@@ -221,50 +217,6 @@ def _mode_defaults(mode: DefaultsMode) -> ModeDefaults | None:
     from .defaults_mode import MODE_DEFAULTS
 
     return MODE_DEFAULTS[mode]
-
-
-def _flag(configured: bool | None, sources: Sources, variable: str, key: str) -> bool:
-    if configured is not None:
-        return configured
-    found = sources.find(variable, key)
-    return found is not None and found.flag()
-
-
-def _endpoint_urls(config: Config, sources: Sources, files: SharedFiles) -> dict[str, str | None]:
-    found = {service: _configured_url(config, service) for service in SERVICES}
-    ignored = config.endpoint_resolver is not None or _flag(
-        config.ignore_configured_endpoint_urls,
-        sources,
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "ignore_configured_endpoint_urls",
-    )
-    urls: dict[str, str | None] = {}
-    for service, configured in found.items():
-        url = configured or (None if ignored else _ambient_url(sources, files, service))
-        if url is not None:
-            check_custom_endpoint(
-                url.source,
-                use_fips=config.use_fips_endpoint is True,
-                use_dualstack=config.use_dualstack_endpoint is True,
-            )
-        urls[service] = url.endpoint_url() if url is not None else None
-    return urls
-
-
-def _configured_url(config: Config, service: str) -> Found | None:
-    if config.endpoint_urls is not None and service in config.endpoint_urls:
-        return Found(config.endpoint_urls[service], f"Config.endpoint_urls[{service!r}]")
-    return Found(config.endpoint_url, "Config.endpoint_url") if config.endpoint_url is not None else None
-
-
-def _ambient_url(sources: Sources, files: SharedFiles, service: str) -> Found | None:
-    """What environment and profile say of a service: each its own URL before the one for all."""
-    name = service.replace("-", "_")
-    return (
-        sources.variable(f"AWS_ENDPOINT_URL_{name.upper()}", "AWS_ENDPOINT_URL")
-        or files.service_setting(sources.profile, name, "endpoint_url")
-        or sources.profile.find("endpoint_url")
-    )
 
 
 def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) -> RetryConfig:

@@ -159,6 +159,13 @@ class Sources(NamedTuple):
         """Return a setting from its environment variable, or else from its key in the profile."""
         return self.variable(variable) or self.profile.find(key)
 
+    def flag(self, configured: bool | None, variable: str, key: str) -> bool:
+        """Return `configured`, or where that is None the flag found as by `find`; False when it is set nowhere."""
+        if configured is not None:
+            return configured
+        found = self.find(variable, key)
+        return found is not None and found.flag()
+
 
 def load_shared_files(environ: Mapping[str, str]) -> SharedFiles:
     """Read the shared config and credentials files, as far as they exist. Blocking.
