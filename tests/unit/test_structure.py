@@ -250,7 +250,6 @@ def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_pa
 
 UNWANTED = {
     "csv", "importlib.metadata", "importlib.resources", "zipfile",
-    "sagemaker_async.aws.settings.defaults_mode", "sagemaker_async.aws.settings.tls",
     "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
     "sagemaker_async.predictor.changes", "sagemaker_async.predictor.control", "sagemaker_async.predictor.updates",
     "sagemaker_async.predictor.values",

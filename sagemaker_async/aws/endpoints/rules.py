@@ -1,8 +1,8 @@
 """Where a service is: from a region and two options to scheme, host, and what the signature names.
 
 Pure, and without botocore: a service says how its hosts are called (`EndpointRules`), `resolve` completes that with the
-facts of the region's partition. The answers equal those of botocore's endpoint rule sets in every region. Services
-whose hosts follow from more than that, S3 above all, are resolved by `botocore_rules`, which blocks.
+facts of the region's partition. The answers equal those of botocore's endpoint rule sets in every region. The hosts of
+S3 follow from more than that; they are resolved by `s3`, which blocks.
 
 Anything shaped like `resolve` is an `EndpointResolver`, so a program may put its own in that place.
 
@@ -39,10 +39,6 @@ class Endpoint:
     """The region in the credential scope; mostly, not always, the region asked for."""
     signing_name: str
     """The service in the credential scope."""
-    double_encoding: bool = True
-    """Whether the canonical request encodes the path once more; S3 alone says no."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Header fields that this endpoint asks for on each request; almost always none."""
 
     def __post_init__(self) -> None:
         check_endpoint_url(self.origin, "Endpoint.origin")
@@ -61,26 +57,16 @@ class Endpoint:
             raise ConfigurationError(f"Endpoint.signing_name must be a non-empty str, got {self.signing_name!r}")
 
     @classmethod
-    def from_url(
-        cls,
-        url: str,
-        *,
-        signing_region: str,
-        signing_name: str,
-        double_encoding: bool = True,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> Endpoint:
+    def from_url(cls, url: str, *, signing_region: str, signing_name: str) -> Endpoint:
         """Return the endpoint at `url`, split into `origin` and `base_path`.
 
         Args:
             url: ``http(s)://host[:port][/path]``.
-            signing_region: see the field of this name, as for the rest.
-            signing_name: as above.
-            double_encoding: as above.
-            headers: as above.
+            signing_region: see the field of this name.
+            signing_name: see the field of this name.
 
         Raises:
-            ConfigurationError: the URL is none of that form.
+            ConfigurationError: the URL does not have that form.
         """
         check_endpoint_url(url, "the endpoint's URL")
         scheme, _, rest = url.partition("://")
@@ -90,8 +76,6 @@ class Endpoint:
             base_path=(slash + path).rstrip("/"),
             signing_region=signing_region,
             signing_name=signing_name,
-            double_encoding=double_encoding,
-            headers=headers,
         )
 
 

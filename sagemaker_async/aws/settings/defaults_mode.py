@@ -1,8 +1,8 @@
 """AWS's modes of defaults: what each changes, and which one ``auto`` is.
 
 The numbers are those of botocore's ``sdk-default-configuration.json``, and a test compares them. Of what that file
-lists, two settings concern this package: the time to connect, and the retry mode. (Regional endpoints of STS and S3 are
-the default here in every mode.) ``legacy`` changes nothing.
+lists, only the time limit for connecting differs from this package's own defaults: the retry mode is ``standard`` and
+the endpoints of STS and S3 are regional here in every mode. ``legacy`` changes nothing.
 
 Blocking: ``auto`` may ask the metadata service of EC2. Raises nothing but `ConfigurationError`.
 
@@ -13,33 +13,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from sagemaker_async.config import DefaultsMode, RetryMode
+from sagemaker_async.config import DefaultsMode
 from sagemaker_async.errors import ConfigurationError
 
 from .sources import Sources
 
-__all__ = ["MODE_DEFAULTS", "ModeDefaults", "auto_mode"]
+__all__ = ["CONNECT_SECONDS", "auto_mode"]
 
 logger = logging.getLogger(__name__)
 
-
-class ModeDefaults(NamedTuple):
-    """What a mode puts in the place of this package's own defaults."""
-
-    connect: float
-    """`Timeouts.connect`, in seconds."""
-    retry_mode: RetryMode
-    """`RetryConfig.mode`."""
-
-
-MODE_DEFAULTS: Mapping[DefaultsMode, ModeDefaults] = {
-    "standard": ModeDefaults(connect=3.1, retry_mode="standard"),
-    "in-region": ModeDefaults(connect=1.1, retry_mode="standard"),
-    "cross-region": ModeDefaults(connect=3.1, retry_mode="standard"),
-    "mobile": ModeDefaults(connect=30.0, retry_mode="standard"),
+CONNECT_SECONDS: Mapping[DefaultsMode, float] = {
+    "standard": 3.1,
+    "in-region": 1.1,
+    "cross-region": 3.1,
+    "mobile": 30.0,
 }
+"""What each mode puts in the place of the default of `Timeouts.connect`, in seconds."""
 
 
 def auto_mode(region: str, sources: Sources) -> DefaultsMode:

@@ -26,7 +26,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sagemaker_async.aws.endpoints.rules import Endpoint, EndpointRules, resolve, without_fips_marker
 from sagemaker_async.config import (
@@ -43,12 +43,11 @@ from sagemaker_async.config import (
 from sagemaker_async.errors import ConfigurationError, NoRegionError
 
 from .custom_endpoints import CustomEndpoints
+from .defaults_mode import CONNECT_SECONDS, auto_mode
 from .proxies import Proxies
 from .sources import Found, SharedFiles, Sources, load_shared_files
+from .tls import ssl_context
 from .user_agent import user_agent
-
-if TYPE_CHECKING:
-    from .defaults_mode import ModeDefaults
 
 __all__ = ["Settings", "resolve_settings"]
 
@@ -158,7 +157,7 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         use_dualstack_endpoint=sources.flag(
             config.use_dualstack_endpoint, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"
         ),
-        retry=_retry(config.retry, sources, mode),
+        retry=_retry(config.retry, sources),
         timeouts=_timeouts(config.timeouts, mode),
         defaults_mode=mode,
         ca_bundle=ca_bundle.text if ca_bundle is not None else None,
@@ -205,27 +204,15 @@ def _defaults_mode(config: Config, sources: Sources, region: str) -> DefaultsMod
         found = sources.find("AWS_DEFAULTS_MODE", "defaults_mode")
         mode = found.choice(DEFAULTS_MODES) if found is not None else "legacy"
     if mode == "auto":
-        from .defaults_mode import auto_mode
-
         return auto_mode(region, sources)
     return mode
 
 
-def _mode_defaults(mode: DefaultsMode) -> ModeDefaults | None:
-    if mode == "legacy":
-        return None
-    from .defaults_mode import MODE_DEFAULTS
-
-    return MODE_DEFAULTS[mode]
-
-
-def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) -> RetryConfig:
+def _retry(retry: RetryConfig, sources: Sources) -> RetryConfig:
     mode, max_attempts = retry.mode, retry.max_attempts
     if mode is None:
         found = sources.find("AWS_RETRY_MODE", "retry_mode")
-        defaults = _mode_defaults(defaults_mode)
-        default = defaults.retry_mode if defaults is not None else "standard"
-        mode = found.choice(RETRY_MODES) if found is not None else default
+        mode = found.choice(RETRY_MODES) if found is not None else "standard"
     if max_attempts is None:
         found = sources.find("AWS_MAX_ATTEMPTS", "max_attempts")
         max_attempts = found.count() if found is not None else _MAX_ATTEMPTS[mode]
@@ -233,10 +220,9 @@ def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) ->
 
 
 def _timeouts(timeouts: Timeouts, defaults_mode: DefaultsMode) -> Timeouts:
-    defaults = _mode_defaults(defaults_mode)
-    if defaults is None or not isinstance(timeouts.connect, DefaultSeconds):
+    if defaults_mode not in CONNECT_SECONDS or not isinstance(timeouts.connect, DefaultSeconds):
         return timeouts
-    return replace(timeouts, connect=defaults.connect)
+    return replace(timeouts, connect=CONNECT_SECONDS[defaults_mode])
 
 
 def _ca_bundle(config: Config, sources: Sources) -> Found | None:
@@ -250,8 +236,6 @@ def _ssl_context(config: Config, ca_bundle: Found | None) -> ssl.SSLContext | No
         return config.tls
     if config.tls is None and ca_bundle is None:
         return None
-    from .tls import ssl_context
-
     return ssl_context(config.tls or TLSConfig(), ca_bundle)
 
 

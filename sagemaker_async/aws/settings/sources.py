@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -249,8 +250,6 @@ def _found(section: Section, key: str, source: str) -> Found | None:
 def _nearest(name: str, known: Sequence[str], what: str) -> str:
     if not known:
         return f"there are no {what} at all"
-    from difflib import get_close_matches
-
     nearest = get_close_matches(name, known, n=1)
     question = f"did you mean {nearest[0]!r}? " if nearest else ""
     listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
