@@ -37,6 +37,7 @@ from sagemaker_async.aws.credentials import (
     WebIdentity,
     credential_source,
 )
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import (
     CredentialsConfigurationError,
@@ -916,7 +917,7 @@ async def test_two_thousand_calls_across_an_expiry_ask_the_container_agent_once(
         return 200, given(f"AKID{len(agent.requests)}", expiration.isoformat())
 
     agent.answers["GET /role"] = answer
-    cache = CredentialCache(ContainerCredentials(full_uri=f"{agent.url}/role"), clock=lambda: now[0])
+    cache = CredentialCache(ContainerCredentials(full_uri=f"{agent.url}/role"), timing=Timing(clock=lambda: now[0]))
     await cache.get()
     now[0] += 3601
     found = await asyncio.gather(*(cache.get() for _ in range(2000)))

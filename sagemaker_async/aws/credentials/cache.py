@@ -30,10 +30,9 @@ import datetime
 import inspect
 import logging
 import math
-import time
-from collections.abc import Callable
 from typing import TypeAlias
 
+from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Credentials, CredentialSource
 from sagemaker_async.errors import CredentialsError, CredentialsExpiredError, SageMakerAsyncError, SessionClosedError
 
@@ -55,26 +54,26 @@ class CredentialCache:
 
     Args:
         source: asked when there are no credentials, ahead of their expiration, and after AWS refused them.
-        clock: seconds since the epoch, as `time.time`.
         advisory: length of the advisory phase in seconds.
         mandatory: length of the mandatory phase in seconds, at most `advisory`.
         keep_unexpiring: whether credentials without an expiration are kept.
         name: what errors call the source; None: its class.
+        timing: whose `clock` says when credentials expire.
     """
 
     def __init__(
         self,
         source: CredentialSource,
         *,
-        clock: Callable[[], float] = time.time,
         advisory: float = ADVISORY_SECONDS,
         mandatory: float = MANDATORY_SECONDS,
         keep_unexpiring: bool = True,
         name: str | None = None,
+        timing: Timing = SYSTEM_TIMING,
     ) -> None:
         self._source = source
         self._source_name = name or type(source).__name__
-        self._clock = clock
+        self._clock = timing.clock
         self._advisory = advisory
         self._mandatory = mandatory
         self._keep_unexpiring = keep_unexpiring
