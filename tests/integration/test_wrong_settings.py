@@ -158,8 +158,8 @@ async def test_an_expired_sso_token_asks_for_a_new_sign_in(
 @pytest.mark.parametrize(
     ("program", "says"),
     [
-        (f"print('{SECRET}')", "printed something else than it must"),
-        ("print('{\"Version\": 2}')", "printed something else than it must"),
+        (f"print('{SECRET}')", "printed something wrong; it must print"),
+        ("print('{\"Version\": 2}')", "printed something wrong; it must print"),
         ("print('{\"Version\": 1}')", "it must print a JSON object"),
         ("import sys; sys.exit('locked out')", "locked out"),
     ],

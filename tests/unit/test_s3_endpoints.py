@@ -64,8 +64,8 @@ def test_a_fips_pseudo_region_is_the_region_with_fips(s3: S3Endpoints) -> None:
 @pytest.mark.parametrize(
     ("bucket", "options", "words"),
     [
-        ("arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap", {}, "sigv4a; only sigv4 is made here"),
-        ("mine--use1-az1--x-s3", {}, "sigv4-s3express; only sigv4 is made here"),
+        ("arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap", {}, "sigv4a, and only sigv4 is supported"),
+        ("mine--use1-az1--x-s3", {}, "sigv4-s3express, and only sigv4 is supported"),
         ("arn:aws:s3:us-east-1", {}, "no such endpoint .*not a valid ARN; check the bucket"),
         ("b-1", {"url": "http://127.0.0.1:9000", "use_fips": True}, "custom endpoint .*unset use_fips_endpoint"),
         ("b-1", {"url": "127.0.0.1:9000"}, "^the custom URL of S3 has no http or https scheme"),

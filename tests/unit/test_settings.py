@@ -228,7 +228,7 @@ async def test_an_unknown_profile_names_files_profiles_and_the_nearest(
         await resolved(REGION | environ, "[profile dev]\n[profile prod]\n", "[ci]\n", **options)
 
     said = str(caught.value)
-    assert said.startswith(f"{source} asks for the profile 'prodd'")
+    assert said.startswith(f"{source} names the profile 'prodd'")
     assert str(tmp_path / ".aws" / "config") in said
     assert str(tmp_path / ".aws" / "credentials") in said
     assert "did you mean 'prod'?" in said
@@ -276,7 +276,7 @@ async def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setattr("sagemaker_async.aws.settings.sources.os.access", lambda path, mode: False)
 
-    with pytest.raises(ConfigurationError, match=r"config exists and cannot be read: .*AWS_CONFIG_FILE elsewhere"):
+    with pytest.raises(ConfigurationError, match=r"config exists but cannot be read: .*AWS_CONFIG_FILE elsewhere"):
         await resolved(REGION, "[default]\n")
 
 

@@ -1,6 +1,6 @@
-"""The one cache that a session makes of its credentials option.
+"""The cache that a session makes from its option `credentials`.
 
-The sources are imported when they are wanted: a session with fixed credentials has no need of them.
+The sources are imported when they are needed: a session with fixed credentials does not need them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ def credential_source(
     region: str | None,
     timing: Timing = SYSTEM_TIMING,
 ) -> CredentialCache:
-    """Return the cache that a session asks for credentials. Blocks the first time, unless they are fixed: it imports.
+    """Return the cache that a session gets its credentials from. Imports, which blocks, unless they are fixed.
 
     Args:
-        value: `Config.credentials`. Fixed credentials are used up to their expiration; what a user's own source gives
-            is kept until it expires, and asked for at each call if it carries no expiration; None is `DefaultChain`.
+        value: `Config.credentials`. Fixed credentials are used until they expire; credentials of a user's own source
+            are kept until they expire, and fetched for each call if they have no expiration; None stands for
+            `DefaultChain`.
         profile: `Config.profile`, for the chain.
         region: where the chain calls STS; None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile.
         timing: whose `clock` says when credentials expire.

@@ -1,7 +1,7 @@
-"""The endpoints of Amazon S3, by botocore's own rule set: they follow from more than a table of prefixes can say.
+"""The endpoints of Amazon S3, by botocore's own rule set, because a table of prefixes cannot express S3's rules.
 
 Everything here blocks: the rule set is loaded once and evaluated for each answer, which takes milliseconds. Make one
-`S3Endpoints` and call it in a worker thread. Requests to these endpoints are signed by the rules `aws.signing.S3`.
+`S3Endpoints` and call it in a worker thread. Requests to these endpoints are signed with the rules `aws.signing.S3`.
 
 Raises nothing but `ConfigurationError`.
 """
@@ -54,7 +54,7 @@ class S3Endpoints:
             use_dualstack: the host with IPv6 addresses.
 
         Raises:
-            ConfigurationError: there is no such endpoint, or it wants signatures that this package does not make.
+            ConfigurationError: S3 has no such endpoint, or it wants signatures that this package does not make.
         """
         from botocore.exceptions import BotoCoreError
 
@@ -92,7 +92,7 @@ def _sigv4_scheme(properties: Mapping[str, Any]) -> Mapping[str, Any]:
             return scheme
     names = ", ".join(str(scheme["name"]) for scheme in schemes)
     raise ConfigurationError(
-        f"this endpoint of S3 wants signatures of the kind {names}; only sigv4 is made here. "
+        f"this endpoint of S3 wants signatures of the kind {names}, and only sigv4 is supported. "
         "Use a bucket or access point that takes sigv4, or call it with boto3"
     )
 

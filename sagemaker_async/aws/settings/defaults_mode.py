@@ -33,10 +33,10 @@ CONNECT_SECONDS: Mapping[DefaultsMode, float] = {
 
 
 def auto_mode(region: str, sources: Sources) -> DefaultsMode:
-    """Return ``in-region`` or ``cross-region`` by where the program runs, ``standard`` when that cannot be known.
+    """Return ``in-region`` or ``cross-region`` by where the program runs, ``standard`` when that is unknown.
 
-    Where it runs is what Lambda, ECS and the like say (``AWS_EXECUTION_ENV`` and the region beside it), or else the
-    metadata service of EC2, unless ``AWS_EC2_METADATA_DISABLED`` is true. An unreachable one costs a second.
+    Lambda, ECS and the like say where it runs (``AWS_EXECUTION_ENV`` and the region beside it); otherwise the metadata
+    service of EC2 is asked, unless ``AWS_EC2_METADATA_DISABLED`` is true. One that cannot be reached costs a second.
 
     Args:
         region: the region that is called.
@@ -77,5 +77,5 @@ def _instance_region(sources: Sources) -> str | None:
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - the mode falls back to standard, as AWS prescribes
-        logger.debug("the metadata service of EC2 did not tell the region: %s", type(error).__name__)
+        logger.debug("the metadata service of EC2 did not give the region: %s", type(error).__name__)
         return None

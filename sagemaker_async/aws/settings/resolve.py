@@ -1,17 +1,17 @@
 """What a session runs with: `Config` completed by the environment, the profile and the defaults, in this order.
 
-`resolve_settings` does all of it in a worker thread: every file that is opened, looked for or imported. With a region
-from `Config` or the environment and no shared files, nothing of botocore is imported; what only some settings need is
-imported when they ask for it. What wins is checked, and what loses is not looked at; a wrong value raises
-`ConfigurationError` that names the field, the variable, or the key, profile and file it stands in. Where a service is
-gets checked by `Settings.endpoint_for`, when that service is first called.
+`resolve_settings` works in a thread, because files are looked for, opened and imported. With a region from `Config` or
+the environment and no shared files, nothing of botocore is imported. The value that wins is checked, and those that
+lose are not looked at; a wrong value raises `ConfigurationError`, which names the field, the variable, or the key,
+profile and file it comes from. The endpoint of a service is checked by `Settings.endpoint_for`, when that service is
+first called.
 
 The answers are botocore's for the same files and environment, except that
 
 - ``AWS_REGION`` counts, and wins over ``AWS_DEFAULT_REGION``, and ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``, as
   in every other AWS SDK;
-- a variable set to nothing counts as unset, and values that botocore takes for false (``maybe``) or disregards (the
-  retry mode ``foo``) are errors.
+- an empty variable counts as unset, and values that botocore takes for false (``maybe``) or ignores (the retry mode
+  ``foo``) are errors.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -61,12 +61,13 @@ class Settings(NamedTuple):
     """The resolved values of one session. Fields of `Config` that nothing else can set are read from `config`."""
 
     config: Config
-    """What was asked for."""
+    """What the program asked for."""
     region: str
     """Never a FIPS pseudo-region: as in botocore, ``us-east-1-fips`` is ``us-east-1`` with `use_fips_endpoint`."""
     profile: str | None
-    """The profile that was named, by `Config` or the environment; None when none was, and ``default`` is read. The
-    credential chain wants `Config.profile` instead: there, one that only the environment names has another rank."""
+    """The profile that `Config` or the environment names; None when neither does and ``default`` is read. The
+    credential chain needs `Config.profile` instead, because it ranks a profile that only the environment names
+    lower."""
     custom_endpoints: CustomEndpoints
     """The URLs that replace AWS's own hosts; a service's URL is checked when that service is first called."""
     use_fips_endpoint: bool
@@ -78,15 +79,15 @@ class Settings(NamedTuple):
     timeouts: Timeouts
     """With the `defaults_mode` applied."""
     defaults_mode: DefaultsMode
-    """Never ``auto``, but what that turned out to be."""
+    """``auto`` is already replaced by the mode that it stands for."""
     ca_bundle: str | None
-    """The bundle of ``AWS_CA_BUNDLE`` or the profile; None when there is none, or when `Config.tls` decides."""
+    """The bundle of ``AWS_CA_BUNDLE`` or the profile; None when neither names one, or when `Config.tls` decides."""
     ssl_context: ssl.SSLContext | None
-    """What connections use; None when nothing is configured, so that the transport's own default will do."""
+    """What connections use; None when nothing is configured, and the transport's own default applies."""
     proxies: Proxies
     """Which requests go through which proxy."""
     user_agent_app_id: str | None
-    """The application's name in the user agent."""
+    """The application's name, as sent in the user agent."""
     validate_params: bool
     """Whether requests are checked before they are sent."""
     max_connections: int
@@ -95,7 +96,7 @@ class Settings(NamedTuple):
     def endpoint_for(self, rules: EndpointRules) -> Endpoint:
         """Return where a service is: at its custom URL, or where `Config.endpoint_resolver` or AWS's rules say.
 
-        What the resolver raises itself passes through.
+        Exceptions of the resolver pass through.
 
         Raises:
             ConfigurationError: the service's custom URL is wrong, AWS has no such endpoint, or the resolver did not
@@ -121,20 +122,20 @@ class Settings(NamedTuple):
         """Return the proxy for a request to `url`, None for a direct one; it may hold a password: never log it.
 
         Raises:
-            ConfigurationError: the environment's variable holds no proxy's URL.
+            ConfigurationError: the variable of the environment does not hold the URL of a proxy.
         """
         return self.proxies.proxy_for(url)
 
 
 async def resolve_settings(config: Config, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return what a session runs with. All that may block is done in a worker thread.
+    """Return what a session runs with. Everything that may block runs in a worker thread.
 
     Args:
         config: what the program asks for.
         environ: the environment; None means the process's own.
 
     Raises:
-        NoRegionError: there is no region; the message lists where it was looked for.
+        NoRegionError: no region is set; the message lists where it was looked for.
         ConfigurationError: a value, variable or file is wrong.
     """
     return await asyncio.to_thread(_resolve, config, dict(os.environ if environ is None else environ))
@@ -169,7 +170,7 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
     )
     if config.interceptors:
         import sagemaker_async.aws.interceptors.interceptor  # noqa: F401 - for those that derive from nothing in it
-    # For it to remember: it asks the platform, which may block.
+    # Called here to fill its cache: it asks the platform, which may block.
     user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
     return settings
 
