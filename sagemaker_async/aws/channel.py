@@ -161,8 +161,7 @@ class Channel:
         self.validate_params = settings.validate_params
         agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
         self.common_headers = {"User-Agent": agent}
-        monitoring = (settings.monitoring,) if settings.monitoring is not None else ()
-        interceptors = InterceptorChain((*self.config.interceptors, *monitoring))
+        interceptors = InterceptorChain(self.config.interceptors)
         interceptors.opened(self)
         transport: SigningTransport
         if self.config.transport is not None:

@@ -1,1 +1,1 @@
-"""Bridges to other libraries; each module here is of use only with the extra of its name."""
+"""Bridges to other libraries and tools. A module that needs an optional library needs the extra of its own name."""

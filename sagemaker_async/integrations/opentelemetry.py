@@ -32,15 +32,16 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/, https://openteleme
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sagemaker_async._version import __version__
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
 from sagemaker_async.aws.protocols import request_id
+from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.errors import MissingExtraError, ServiceError, StreamError, TransportError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class OpenTelemetry(Interceptor):
         inject_context: send the trace context to AWS with the global propagator (``traceparent``, and ``baggage`` if
             there is any). Off, because SageMaker does not promise to hand it to the model, and baggage may be private.
             These header fields are not signed, so that a proxy may change them.
+        timing: the clocks of the metrics and of the event at a stream's first event; spans go by OpenTelemetry's own.
 
     Raises:
         MissingExtraError: opentelemetry-api is not installed.
@@ -106,13 +108,13 @@ class OpenTelemetry(Interceptor):
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         inject_context: bool = False,
+        timing: Timing = SYSTEM_TIMING,
     ) -> None:
         try:
             from opentelemetry import metrics, propagate, trace
         except ImportError:
             raise MissingExtraError("opentelemetry", "OpenTelemetry()") from None
-        from sagemaker_async._version import __version__
-
+        self._timing = timing
         self._trace = trace
         self._observation = metrics.Observation
         self._inject = propagate.inject if inject_context else None
@@ -162,7 +164,9 @@ class OpenTelemetry(Interceptor):
         span = self._tracer.start_span(
             f"{call.service_id}.{call.operation}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
         )
-        call.state[self] = _Watched(span, time.monotonic(), time.time_ns(), _measured(call), resource)
+        call.state[self] = _Watched(
+            span, self._timing.monotonic(), int(self._timing.clock() * 1e9), _measured(call), resource
+        )
 
     def before_attempt(self, call: CallContext, request: HTTPRequest) -> HTTPRequest | None:
         """Start the attempt's span, and inject its context if that is wanted."""
@@ -183,7 +187,7 @@ class OpenTelemetry(Interceptor):
             request.method, self._trace.set_span_in_context(watched.span), self._trace.SpanKind.CLIENT, attributes
         )
         measured: Attributes = {"http.request.method": request.method, **server, **watched.resource}
-        watched.attempt = _WatchedAttempt(span, time.monotonic(), measured)
+        watched.attempt = _WatchedAttempt(span, self._timing.monotonic(), measured)
         if self._inject is None:
             return None
         headers = dict(request.headers)
@@ -205,7 +209,7 @@ class OpenTelemetry(Interceptor):
         headers, error = outcome.headers, outcome.error
         _note_request(watched.span, headers, error.request_id if error is not None else None)
         if error is None:
-            self._first_byte.record(time.monotonic() - watched.started, watched.attributes)
+            self._first_byte.record(self._timing.monotonic() - watched.started, watched.attributes)
         if not outcome.streaming:
             self._end_call(outcome.call, watched, error)
 
@@ -258,7 +262,7 @@ class OpenTelemetry(Interceptor):
         if error is not None:
             error_type = str(status) if status is not None and status >= 400 else type(error).__name__
             attributes["error.type"] = error_type
-        self._attempt_duration.record(time.monotonic() - attempt.started, attributes)
+        self._attempt_duration.record(self._timing.monotonic() - attempt.started, attributes)
         self._end(span, error, error_type)
 
     def _end_call(self, call: CallContext, watched: _Watched, error: BaseException | None) -> None:
@@ -271,7 +275,7 @@ class OpenTelemetry(Interceptor):
             code = error.code if isinstance(error, ServiceError) else ""
             error_type = code or type(error).__name__
             attributes = {**attributes, "error.type": error_type}
-        self._call_duration.record(time.monotonic() - watched.started, attributes)
+        self._call_duration.record(self._timing.monotonic() - watched.started, attributes)
         self._end(watched.span, error, error_type)
 
     def _end(self, span: Span, error: BaseException | None, error_type: str | None) -> None:

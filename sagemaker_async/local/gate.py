@@ -24,11 +24,6 @@ class Gate:
         self._open = False
         self._waiting: set[Future[None]] = set()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether `open` was called."""
-        return self._open
-
     def open(self) -> None:
         """Let everybody through, now and later; from any thread; idempotent."""
         with self._lock:

@@ -6,6 +6,7 @@ hosts in two isolated partitions, and refuse there what botocore's own rule sets
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from itertools import product
 from typing import Any
 
 import botocore
+import botocore.auth
 import botocore.session
 import pytest
 from botocore.config import Config
@@ -22,10 +24,13 @@ from botocore.exceptions import EndpointProviderError, EndpointVariantError
 from botocore.loaders import Loader
 
 from sagemaker_async.aws.endpoints import STS, Endpoint, EndpointRules, resolve
-from sagemaker_async.aws.endpoints.botocore_rules import RuleSet
 from sagemaker_async.aws.endpoints.generator.partitions import TABLE, render
 from sagemaker_async.aws.endpoints.partition_table import BOTOCORE_VERSION
 from sagemaker_async.aws.endpoints.partitions import partition_of
+from sagemaker_async.aws.endpoints.s3 import S3Endpoints
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.signing import S3, Signer, encode_path
+from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.hosting.endpoint import HOSTING
 from sagemaker_async.runtime.endpoint import RUNTIME
@@ -197,10 +202,67 @@ def test_the_control_plane_agrees_with_what_clients_send_and_sign(botocore_sends
     check_against_client(botocore_sends, "sagemaker", regions, lambda *a, **k: [resolve(HOSTING, *a, **k)])
 
 
-def test_s3_agrees_with_what_clients_send_and_sign(botocore_sends: Ask) -> None:
-    rules = RuleSet("s3")
+@pytest.fixture(scope="module")
+def s3() -> S3Endpoints:
+    return S3Endpoints()
 
+
+def test_s3_agrees_with_what_clients_send_and_sign(botocore_sends: Ask, s3: S3Endpoints) -> None:
     def ours(region: str, **options: bool) -> list[Endpoint]:
-        return [rules.resolve(region, **options, **arguments) for _, arguments in CALLS["s3"]]
+        return [s3.resolve(region, arguments.get("Bucket"), **options) for _, arguments in CALLS["s3"]]
 
     check_against_client(botocore_sends, "s3", [*REGIONS, *PSEUDO_REGIONS, *NEW_REGIONS], ours)
+
+
+ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "cn-north-1"])
+@pytest.mark.parametrize(
+    ("url", "style", "path_style"),
+    [  # with neither URL nor style, botocore presigns for the global host and relies on a redirect
+        (None, "path", True),
+        (None, "virtual", False),
+        ("http://127.0.0.1:9000", None, None),
+        ("http://127.0.0.1:9000", "path", True),
+        ("https://minio.example/base", "virtual", False),
+    ],
+)
+def test_urls_of_objects_are_presigned_as_botocores_clients_do(
+    s3: S3Endpoints,
+    monkeypatch: pytest.MonkeyPatch,
+    region: str,
+    url: str | None,
+    style: str | None,
+    path_style: bool | None,
+) -> None:
+    now = datetime.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - botocore's own form: naive, in UTC
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now)
+    config = Config(signature_version="s3v4", s3={"addressing_style": style} if style else None)
+    keys = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret", "aws_session_token": "token"}
+    client = botocore.session.Session().create_client("s3", region_name=region, endpoint_url=url, config=config, **keys)
+    credentials = Credentials(*keys.values())
+
+    for bucket, key in product(("my-bucket", "dotted.bucket"), ("a/b.json", "with space+%2F", "é//../ü", "~a=b&c?")):
+        endpoint = s3.resolve(region, bucket, url=url, path_style=path_style)
+        target = f"{endpoint.base_path}/{encode_path(key)}"
+        signer = Signer(endpoint.signing_region, endpoint.signing_name, S3)
+        ours = signer.presign(
+            HTTPRequest("GET", endpoint.origin, target, {}),
+            credentials,
+            now.replace(tzinfo=datetime.UTC).timestamp(),
+            expires=60,
+        )
+        theirs = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": key}, ExpiresIn=60)
+        assert ours == theirs, (bucket, key)
+
+
+@pytest.mark.parametrize("url", [None, "https://minio.example"])
+def test_access_points_are_where_botocores_clients_find_them(s3: S3Endpoints, url: str | None) -> None:
+    client = botocore.session.Session().create_client(
+        "s3", region_name="eu-west-1", endpoint_url=url, aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="secret"
+    )
+
+    theirs = client.generate_presigned_url("get_object", {"Bucket": ACCESS_POINT, "Key": "k"})
+
+    assert theirs.startswith(f"{s3.resolve('eu-west-1', ACCESS_POINT, url=url).origin}/k?")

@@ -37,6 +37,7 @@ from sagemaker_async.aws.credentials import (
     WebIdentity,
     credential_source,
 )
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import (
     CredentialsConfigurationError,
@@ -300,7 +301,7 @@ async def test_a_lone_secret_key_in_the_environment_is_pointed_out(monkeypatch: 
 async def test_variables_that_are_there_and_empty_are_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
-    with pytest.raises(NoCredentialsError, match=r"environment \(AWS_ACCESS_KEY_ID is there, and empty\)"):
+    with pytest.raises(NoCredentialsError, match=r"environment \(AWS_ACCESS_KEY_ID is set but empty\)"):
         await DefaultChain().get()
 
 
@@ -391,7 +392,7 @@ async def test_a_program_that_prints_nonsense_is_told_what_to_print(
     tmp_path: Path, body: str, run_process: Any
 ) -> None:
     with pytest.raises(
-        CredentialsError, match=r'process.*printed something else.*"Version": 1, "AccessKeyId"'
+        CredentialsError, match=r'process.*printed something wrong; it must print .*"Version": 1, "AccessKeyId"'
     ) as caught:
         await run_process(program(tmp_path, body))
     assert_clean(caught.value)
@@ -407,7 +408,7 @@ async def test_a_program_that_fails_is_quoted_from_its_standard_error_alone_and_
     tmp_path: Path, run_process: Any
 ) -> None:
     body = f"import sys; print('{SECRET}'); sys.exit('no network\\n' + 'x' * 100_000)"
-    with pytest.raises(CredentialsError, match=r"process.* exited with a failure.*no network x+\.\.\.$") as caught:
+    with pytest.raises(CredentialsError, match=r"process.* failed; run it by hand to see why;.*no network x+\.\.\.$") as caught:
         await run_process(program(tmp_path, body))
     assert len(str(caught.value)) < 1000
     assert_clean(caught.value)
@@ -510,7 +511,7 @@ async def test_a_profile_that_wants_an_mfa_code_is_refused_with_the_remedy(files
         f"[profile top]\nrole_arn = {ROLE}\nsource_profile = middle\n"
     )
     with pytest.raises(
-        CredentialsConfigurationError, match=r"profile 'middle' wants an MFA code \(mfa_serial\).*export-credentials"
+        CredentialsConfigurationError, match=r"profile 'middle' needs an MFA code \(mfa_serial\).*export-credentials"
     ):
         await ProfileCredentials(asked).get()
 
@@ -613,7 +614,7 @@ async def test_a_rotated_token_file_is_read_again_at_each_refresh(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(None, "No such file"), ("", "it is empty"), ("\xff", "it holds something else than a token")]
+    ("content", "says"), [(None, "No such file"), ("", "it is empty"), ("\xff", "it does not hold a token")]
 )
 async def test_a_token_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, says: str) -> None:
     token = tmp_path / "token"
@@ -790,7 +791,7 @@ async def test_version_1_is_not_fallen_back_to(metadata_service: FakeAgent) -> N
     metadata_service.answers["PUT /latest/api/token"] = (403, "")
     metadata_service.answers[ROLE_LIST] = (200, "my-role")
     metadata_service.answers[f"{ROLE_LIST}my-role"] = (200, given())
-    with pytest.raises(CredentialsError, match=r"EC2 instance metadata service.*IMDSv2.*EC2 instances alone"):
+    with pytest.raises(CredentialsError, match=r"EC2 instance metadata service.*IMDSv2.*only on EC2 instances"):
         await InstanceMetadata().get()
     assert {route for route, _ in metadata_service.requests} == {"PUT /latest/api/token"}
 
@@ -916,7 +917,7 @@ async def test_two_thousand_calls_across_an_expiry_ask_the_container_agent_once(
         return 200, given(f"AKID{len(agent.requests)}", expiration.isoformat())
 
     agent.answers["GET /role"] = answer
-    cache = CredentialCache(ContainerCredentials(full_uri=f"{agent.url}/role"), clock=lambda: now[0])
+    cache = CredentialCache(ContainerCredentials(full_uri=f"{agent.url}/role"), timing=Timing(clock=lambda: now[0]))
     await cache.get()
     now[0] += 3601
     found = await asyncio.gather(*(cache.get() for _ in range(2000)))

@@ -27,7 +27,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sagemaker_async import Config, Predictor, Session
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
-from sagemaker_async.aws.monitoring import ClientSideMonitoring
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     AccessDeniedError,
@@ -59,6 +58,7 @@ from sagemaker_async.errors import (
     UnmodeledStreamError,
     ValidationError,
 )
+from sagemaker_async.integrations.client_side_monitoring import ClientSideMonitoring
 from sagemaker_async.integrations.opentelemetry import OpenTelemetry
 from sagemaker_async.local import (
     CutFrame,
@@ -145,12 +145,9 @@ class Evidence:
         self.meters = MeterProvider([self._metrics])
         self.interceptors = (
             OpenTelemetry(tracer_provider=self.tracers, meter_provider=self.meters, inject_context=True),
+            ClientSideMonitoring(publisher=self._datagrams.append),
             Onlooker(self.show),
         )
-        self.monitoring = ClientSideMonitoring(publisher=self)
-
-    def publish(self, datagram: bytes) -> None:
-        self._datagrams.append(datagram)
 
     def show(self, *objects: object) -> None:
         """Take what a program would print of some objects."""
@@ -196,7 +193,7 @@ class Evidence:
             assert "sagemaker_async.calls INFO" in self.logs
             assert ("sagemaker_async.wire DEBUG" in self.logs) is sent
             assert "SageMaker Runtime." in self.telemetry
-            assert "ApiCallAttempt" in datagrams
+            assert '"Type":"ApiCall' in datagrams
 
 
 @pytest.fixture
@@ -235,7 +232,6 @@ def open_session(guarded: LocalSageMaker, evidence: Evidence) -> Callable[..., S
         defaults: dict[str, Any] = {
             **guarded.client_options,
             "interceptors": evidence.interceptors,
-            "client_side_monitoring": evidence.monitoring,
             "retry": RetryConfig(max_attempts=2, base_delay=0),
         }
         return Session(**{**defaults, **options})

@@ -19,7 +19,7 @@ import botocore.credentials
 import botocore.tokens
 import pytest
 
-from sagemaker_async import Config, Credentials, RetryConfig, Session, Timeouts, TLSConfig
+from sagemaker_async import Config, Credentials, Predictor, RetryConfig, Session, Timeouts, TLSConfig
 from sagemaker_async.errors import (
     ConfigurationError,
     CredentialsError,
@@ -28,6 +28,7 @@ from sagemaker_async.errors import (
     SageMakerAsyncError,
 )
 from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.stub import StubResponse, StubTransport
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-SECRET"
 
@@ -157,8 +158,8 @@ async def test_an_expired_sso_token_asks_for_a_new_sign_in(
 @pytest.mark.parametrize(
     ("program", "says"),
     [
-        (f"print('{SECRET}')", "printed something else than it must"),
-        ("print('{\"Version\": 2}')", "printed something else than it must"),
+        (f"print('{SECRET}')", "printed something wrong; it must print"),
+        ("print('{\"Version\": 2}')", "printed something wrong; it must print"),
         ("print('{\"Version\": 1}')", "it must print a JSON object"),
         ("import sys; sys.exit('locked out')", "locked out"),
     ],
@@ -214,7 +215,6 @@ async def test_a_source_that_returns_nonsense_is_named(first_call: FirstCall) ->
         ("AWS_DEFAULTS_MODE", "quick", "in-region"),
         ("AWS_USE_FIPS_ENDPOINT", "perhaps", "true or false"),
         ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "gateway", "must look like https://host"),
-        ("AWS_CSM_ENABLED", "perhaps", "true or false"),
     ],
 )
 async def test_a_wrong_variable_is_named(
@@ -222,6 +222,25 @@ async def test_a_wrong_variable_is_named(
 ) -> None:
     monkeypatch.setenv(variable, value)
     check(await first_call("endpoint_url"), ConfigurationError, variable, says)
+
+
+@pytest.mark.parametrize("url", ["no URL", "http://minio:9000"])
+@pytest.mark.parametrize("place", ["variable", "services section", "key of the services section"])
+@pytest.mark.parametrize("fips", [True, False])
+async def test_an_endpoint_of_another_service_does_not_fail_a_prediction(
+    aws: Path, monkeypatch: pytest.MonkeyPatch, url: str, place: str, fips: bool
+) -> None:
+    if place == "variable":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+    else:
+        s3 = f"s3 = {url}" if place == "services section" else f"s3 =\n  endpoint_url = {url}"
+        (aws / "config").write_text(f"[default]\nservices = mine\n[services mine]\n{s3}\n")
+    transport = StubTransport(StubResponse(200, b"hello"))
+    transport.stubbed = False  # the surroundings count
+    options: dict[str, Any] = {"region": "us-east-1", "credentials": Credentials("AKIDEXAMPLE", SECRET)}
+    async with Session(transport=transport, use_fips_endpoint=fips, **options) as session:
+        assert await Predictor("echo", session).predict(b"hello") == b"hello"
+    assert transport.requests[0].origin == f"https://runtime{'-fips' if fips else ''}.sagemaker.us-east-1.amazonaws.com"
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "5", True])

@@ -204,10 +204,11 @@ ROWS = (
     Row(
         "client_side_monitoring client_side_monitoring_client_id client_side_monitoring_host "
         "client_side_monitoring_port client_side_monitoring_publisher",
-        "client_side_monitoring",
+        "",  # an interceptor
         (
-            "unit/test_monitoring.py::test_the_agent_receives_datagrams",
-            "unit/test_monitoring.py::test_a_session_follows_the_environment",
+            "unit/test_client_side_monitoring.py::test_the_agent_receives_datagrams",
+            "unit/test_client_side_monitoring.py::test_a_publisher_takes_the_datagrams_instead",
+            "unit/test_client_side_monitoring.py::test_no_setting_of_environment_or_profile_turns_it_on",
         ),
     ),
     Row(

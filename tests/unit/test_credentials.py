@@ -18,6 +18,7 @@ import pytest
 
 from sagemaker_async.aws import credentials as creds
 from sagemaker_async.aws.credentials import CredentialCache, EnvironmentCredentials, credential_source
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import Credentials, CredentialSource
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -97,7 +98,7 @@ def no_aws_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_an_empty_cache_has_nothing_fresh_and_asks_its_source_once(clock: Clock) -> None:
     source = ScriptedSource(given("A"))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     assert cache.fresh(clock.now) is None
     first = await cache.get()
     assert first.access_key_id == "A"
@@ -108,7 +109,7 @@ async def test_an_empty_cache_has_nothing_fresh_and_asks_its_source_once(clock: 
 
 async def test_fresh_credentials_start_no_refresh_until_fifteen_minutes_before_they_expire(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 15 * MINUTE - 1
     await cache.get()
@@ -118,7 +119,7 @@ async def test_fresh_credentials_start_no_refresh_until_fifteen_minutes_before_t
 
 async def test_in_the_advisory_phase_calls_are_served_at_once_while_one_refresh_runs(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     old = await cache.get()
     clock.now = START + HOUR - 15 * MINUTE
     source.gate.clear()
@@ -136,7 +137,7 @@ async def test_a_failed_advisory_refresh_keeps_the_old_ones_warns_and_tries_agai
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = ScriptedSource(given("A"), CredentialsError("STS is down"), given("C", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     old = await cache.get()
     clock.now = START + HOUR - 15 * MINUTE
     with caplog.at_level(logging.WARNING, logger="sagemaker_async"):
@@ -155,7 +156,7 @@ async def test_a_failed_advisory_refresh_keeps_the_old_ones_warns_and_tries_agai
 
 async def test_in_the_mandatory_phase_calls_wait_for_the_refresh(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 10 * MINUTE
     assert cache.fresh(clock.now) is None
@@ -164,7 +165,7 @@ async def test_in_the_mandatory_phase_calls_wait_for_the_refresh(clock: Clock) -
 
 async def test_in_the_mandatory_phase_a_failure_is_raised_and_the_next_call_tries_again(clock: Clock) -> None:
     source = ScriptedSource(given("A"), CredentialsError("STS is down"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 10 * MINUTE
     with pytest.raises(CredentialsError, match="STS is down"):
@@ -174,7 +175,7 @@ async def test_in_the_mandatory_phase_a_failure_is_raised_and_the_next_call_trie
 
 async def test_a_pause_after_a_failed_advisory_refresh_never_reaches_into_the_mandatory_phase(clock: Clock) -> None:
     source = ScriptedSource(given("A"), CredentialsError("STS is down"))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 10 * MINUTE - 1
     await cache.get()
@@ -185,7 +186,7 @@ async def test_a_pause_after_a_failed_advisory_refresh_never_reaches_into_the_ma
 
 async def test_expired_credentials_that_cannot_be_renewed_say_when_they_expired_and_why(clock: Clock) -> None:
     reason = CredentialsError("STS is down")
-    cache = CredentialCache(ScriptedSource(given("A"), reason), clock=clock)
+    cache = CredentialCache(ScriptedSource(given("A"), reason), timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR
     with pytest.raises(CredentialsExpiredError, match=r"expired at 2027-01-15T09:00:00\+00:00.*STS is down") as caught:
@@ -194,7 +195,7 @@ async def test_expired_credentials_that_cannot_be_renewed_say_when_they_expired_
 
 
 async def test_a_source_that_gives_expired_credentials_is_named_with_both_times(clock: Clock) -> None:
-    cache = CredentialCache(ScriptedSource(given("A", -1)), clock=clock)
+    cache = CredentialCache(ScriptedSource(given("A", -1)), timing=Timing(clock=clock))
     with pytest.raises(
         CredentialsExpiredError, match=r"ScriptedSource gave credentials that expired at .*clock"
     ) as caught:
@@ -205,7 +206,7 @@ async def test_a_source_that_gives_expired_credentials_is_named_with_both_times(
 @pytest.mark.parametrize("life", [30.0, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE])
 async def test_short_lived_credentials_have_phases_in_proportion(clock: Clock, life: float) -> None:
     source = ScriptedSource(given("A", life), given("B", HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     old = await cache.get()
     clock.now = START + life * 0.74
     assert cache.fresh(clock.now) is old
@@ -218,12 +219,47 @@ async def test_short_lived_credentials_have_phases_in_proportion(clock: Clock, l
     assert (await cache.get()).access_key_id == "B"
 
 
+@pytest.mark.parametrize(
+    ("life", "advisory", "mandatory"),
+    [
+        (60.0, 15.0, 10.0),
+        (30 * MINUTE, 7.5 * MINUTE, 5 * MINUTE),
+        (HOUR, 15 * MINUTE, 10 * MINUTE),
+        (12 * HOUR, 15 * MINUTE, 10 * MINUTE),
+    ],
+)
+async def test_each_phase_begins_at_its_distance_from_the_expiration(
+    clock: Clock, life: float, advisory: float, mandatory: float
+) -> None:
+    """A quarter and a sixth of the life, and at most 15 and 10 minutes."""
+    source = ScriptedSource(given("A", life), given("B", 24 * HOUR))
+    cache = CredentialCache(source, timing=Timing(clock=clock))
+    old = await cache.get()
+    source.gate.clear()
+
+    clock.now = START + life - advisory - 0.001
+    assert cache.fresh(clock.now) is old
+    await settle()
+    assert source.calls == 1
+    clock.now = START + life - advisory
+    assert cache.fresh(clock.now) is old
+    await settle()
+    assert source.calls == 2
+    clock.now = START + life - mandatory - 0.001
+    assert cache.fresh(clock.now) is old
+    clock.now = START + life - mandatory
+    assert cache.fresh(clock.now) is None
+
+    source.gate.set()
+    assert (await cache.get()).access_key_id == "B"
+
+
 async def test_the_same_credentials_given_again_late_in_their_life_are_used_and_not_asked_for_at_each_call(
     clock: Clock,
 ) -> None:
     only = given("A")
     source = ScriptedSource(only)
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 5 * MINUTE
     assert await cache.get() is only
@@ -231,9 +267,17 @@ async def test_the_same_credentials_given_again_late_in_their_life_are_used_and_
     assert source.calls == 2
 
 
+async def test_the_given_clock_says_whether_fixed_credentials_have_expired(clock: Clock) -> None:
+    cache = credential_source(given("A"), profile=None, region=None, timing=Timing(clock=clock))
+    assert (await cache.get()).access_key_id == "A"
+    clock.now = START + HOUR
+    with pytest.raises(CredentialsExpiredError, match=r"^Config\.credentials gave credentials that expired"):
+        await cache.get()
+
+
 async def test_credentials_without_an_expiration_are_kept(clock: Clock) -> None:
     source = ScriptedSource(given("A", None))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + 1e9
     assert cache.fresh(clock.now) is not None
@@ -245,7 +289,7 @@ async def test_credentials_without_an_expiration_are_kept(clock: Clock) -> None:
 
 async def test_two_thousand_calls_across_an_expiry_make_one_refresh(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR + 1
     source.gate.clear()
@@ -261,7 +305,7 @@ async def test_every_waiter_gets_an_error_of_its_own(clock: Clock) -> None:
     cause = OSError("no route")
     failure = NoCredentialsError("nothing anywhere")
     failure.__cause__ = cause
-    cache = CredentialCache(ScriptedSource(failure), clock=clock)
+    cache = CredentialCache(ScriptedSource(failure), timing=Timing(clock=clock))
     outcomes = await asyncio.gather(*(cache.get() for _ in range(3)), return_exceptions=True)
     assert [(type(e), str(e), e.__cause__) for e in outcomes if isinstance(e, Exception)] == [
         (NoCredentialsError, "nothing anywhere", cause)
@@ -272,7 +316,7 @@ async def test_every_waiter_gets_an_error_of_its_own(clock: Clock) -> None:
 async def test_cancelling_one_waiter_leaves_the_refresh_and_the_others_alone(clock: Clock) -> None:
     source = ScriptedSource(given("A"))
     source.gate.clear()
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     first, second = (asyncio.create_task(cache.get()) for _ in range(2))
     await settle()
     first.cancel()
@@ -288,7 +332,7 @@ async def test_a_refresh_that_fails_after_all_waiters_left_disturbs_nobody(clock
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     source = ScriptedSource(CredentialsError("too late"), given("B"))
     source.gate.clear()
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await cache.get()
@@ -300,7 +344,7 @@ async def test_a_refresh_that_fails_after_all_waiters_left_disturbs_nobody(clock
 
 async def test_a_mandatory_call_joins_the_refresh_that_an_advisory_one_began(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B", 2 * HOUR))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 15 * MINUTE
     source.gate.clear()
@@ -318,7 +362,7 @@ async def test_a_mandatory_call_joins_the_refresh_that_an_advisory_one_began(clo
 
 async def test_refused_credentials_are_renewed_once_for_all_who_were_refused(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B"))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     refused = await cache.get()
     renewed = await asyncio.gather(*(cache.refresh(refused) for _ in range(50)))
     assert {c.access_key_id for c in renewed} == {"B"}
@@ -328,7 +372,7 @@ async def test_refused_credentials_are_renewed_once_for_all_who_were_refused(clo
 
 async def test_refused_credentials_are_not_served_while_others_are_fetched(clock: Clock) -> None:
     source = ScriptedSource(given("A", None), given("B"))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     refused = await cache.get()
     source.gate.clear()
     renewal = asyncio.create_task(cache.refresh(refused))
@@ -339,13 +383,13 @@ async def test_refused_credentials_are_not_served_while_others_are_fetched(clock
 
 
 async def test_a_source_without_others_gives_the_refused_ones_again(clock: Clock) -> None:
-    cache = CredentialCache(ScriptedSource(given("A")), clock=clock)
+    cache = CredentialCache(ScriptedSource(given("A")), timing=Timing(clock=clock))
     refused = await cache.get()
     assert await cache.refresh(refused) == refused
 
 
 async def test_a_failed_renewal_of_refused_credentials_is_raised(clock: Clock) -> None:
-    cache = CredentialCache(ScriptedSource(given("A"), CredentialsError("STS is down")), clock=clock)
+    cache = CredentialCache(ScriptedSource(given("A"), CredentialsError("STS is down")), timing=Timing(clock=clock))
     refused = await cache.get()
     with pytest.raises(CredentialsError, match="STS is down"):
         await cache.refresh(refused)
@@ -356,7 +400,7 @@ async def test_a_failed_renewal_of_refused_credentials_is_raised(clock: Clock) -
 
 async def test_closing_cancels_a_background_refresh_and_leaves_no_task(clock: Clock) -> None:
     source = ScriptedSource(given("A"), given("B"))
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
     clock.now = START + HOUR - 15 * MINUTE
     source.gate.clear()
@@ -371,7 +415,7 @@ async def test_closing_cancels_a_background_refresh_and_leaves_no_task(clock: Cl
 async def test_closing_fails_the_waiters_and_later_calls(clock: Clock) -> None:
     source = ScriptedSource(given("A"))
     source.gate.clear()
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     waiter = asyncio.create_task(cache.get())
     await settle()
     await cache.close()
@@ -385,7 +429,7 @@ async def test_closing_fails_the_waiters_and_later_calls(clock: Clock) -> None:
 async def test_a_refresh_cancelled_from_outside_is_an_error_and_not_a_cancellation_of_the_caller(clock: Clock) -> None:
     source = ScriptedSource(given("A"))
     source.gate.clear()
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     waiter = asyncio.create_task(cache.get())
     await settle()
     (flight,) = asyncio.all_tasks() - {asyncio.current_task(), waiter}
@@ -405,7 +449,7 @@ def test_a_refresh_that_another_loop_left_behind_is_forgotten(clock: Clock) -> N
             return given("A")
 
     source = Source()
-    cache = CredentialCache(source, clock=clock)
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     abandoned = asyncio.new_event_loop()
     waiter = abandoned.create_task(cache.get())
     abandoned.call_soon(abandoned.call_soon, abandoned.call_soon, abandoned.stop)
@@ -467,14 +511,14 @@ def test_a_forked_child_keeps_the_credentials_and_refreshes_on_its_own_loop() ->
 
 async def test_what_a_users_source_raises_becomes_ours_and_stays_the_cause(clock: Clock) -> None:
     cause = KeyError("vault")
-    cache = CredentialCache(ScriptedSource(cause), clock=clock)
+    cache = CredentialCache(ScriptedSource(cause), timing=Timing(clock=clock))
     with pytest.raises(CredentialsError, match="source ScriptedSource raised KeyError") as caught:
         await cache.get()
     assert caught.value.__cause__ is cause
 
 
 async def test_a_source_that_returns_something_else_is_told_what_to_return(clock: Clock) -> None:
-    cache = CredentialCache(ScriptedSource(("AKID", SECRET)), clock=clock)
+    cache = CredentialCache(ScriptedSource(("AKID", SECRET)), timing=Timing(clock=clock))
     with pytest.raises(CredentialsError, match="returned tuple; its get\\(\\) must return") as caught:
         await cache.get()
     assert SECRET not in str(caught.value)
@@ -486,7 +530,7 @@ async def test_a_source_whose_get_is_plain_is_told_to_make_it_asynchronous() -> 
             return Credentials("AKID", SECRET)
 
     source: Any = Plain()
-    with pytest.raises(CredentialsError, match="source Plain has a get\\(\\) that is not asynchronous: write 'async"):
+    with pytest.raises(CredentialsError, match="get\\(\\) of the credential source Plain is not asynchronous: write 'async"):
         await CredentialCache(source).get()
 
 

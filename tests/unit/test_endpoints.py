@@ -242,7 +242,7 @@ def test_resolving_loads_neither_botocore_nor_json_nor_the_network() -> None:
     program = (
         "import sys\n"
         "from sagemaker_async.aws.endpoints import STS, resolve\n"
-        "import sagemaker_async.aws.endpoints.botocore_rules\n"
+        "import sagemaker_async.aws.endpoints.s3\n"
         "resolve(STS, 'us-east-1', use_fips=True)\n"
         "print(sorted({'botocore', 'json', 'socket', 'aiohttp'} & set(sys.modules)))\n"
     )

@@ -14,8 +14,9 @@ async def test_an_open_gate_lets_through_at_once() -> None:
     gate = Gate()
     gate.open()
     gate.open()
-    assert gate.is_open
-    await gate.wait()
+    waiting = asyncio.create_task(gate.wait())
+    await asyncio.sleep(0)
+    assert waiting.done()
 
 
 async def test_a_gate_opened_in_another_thread_frees_all_who_wait() -> None:

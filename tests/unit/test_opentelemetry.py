@@ -23,9 +23,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.interceptors import CallContext
+from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, StreamSummary
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import RetryConfig, Timeouts
 from sagemaker_async.errors import (
+    Attempt,
     CallError,
     ConnectError,
     ConnectionLostError,
@@ -327,6 +329,30 @@ async def test_durations_follow_the_conventions(telemetry: Telemetry) -> None:
         {**common, "http.response.status_code": 200},
     ]
     assert sum(point.sum for point in attempts) <= call.sum
+
+
+def test_durations_go_by_the_clocks_that_were_given(context: CallContext) -> None:
+    seconds = [10.0]
+    telemetry = Telemetry(timing=Timing(clock=lambda: 1_700_000_000.5, monotonic=lambda: seconds[0]))
+    otel = telemetry.interceptor
+    attempt = Attempt(1, 1.0, 2.0, "200")
+
+    otel.before_call(context, REQUEST)
+    seconds[0] += 1
+    otel.before_attempt(context, REQUEST)
+    seconds[0] += 2
+    otel.after_attempt(AttemptOutcome(context, attempt, 200, {}, None, streaming=True))
+    otel.after_call(AttemptOutcome(context, attempt, 200, {}, None, streaming=True))
+    seconds[0] += 4
+    otel.after_stream(StreamSummary(context, 3, 30, time_to_first_event=3.25, duration=7.0, error=None))
+
+    assert telemetry.point(http_metrics.HTTP_CLIENT_REQUEST_DURATION).sum == 2
+    assert telemetry.point("sagemaker_async.client.time_to_first_byte").sum == 3
+    assert telemetry.point(rpc_metrics.RPC_CLIENT_CALL_DURATION).sum == 7
+    (event,) = telemetry.span("STS.GetCallerIdentity").events
+    assert event.timestamp == 1_700_000_003_750_000_000
+    telemetry.meters.shutdown()
+    telemetry.tracers.shutdown()
 
 
 async def test_attempts_and_the_time_to_the_first_byte_are_measured(telemetry: Telemetry) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from sagemaker_async.aws.endpoints import STS, Endpoint, EndpointRules, resolve
 from sagemaker_async.aws.settings import Settings, resolve_settings
-from sagemaker_async.config import Config, RetryConfig, Timeouts, TLSConfig
+from sagemaker_async.config import SERVICES, Config, RetryConfig, Timeouts, TLSConfig
 from sagemaker_async.errors import ConfigurationError, NoRegionError
 
 REGION = {"AWS_REGION": "us-east-1"}
@@ -49,7 +49,7 @@ async def test_with_a_region_alone_everything_else_is_the_default(resolved: Reso
         config=Config(),
         region="us-east-1",
         profile=None,
-        endpoint_urls=dict.fromkeys(("sagemaker-runtime", "sagemaker", "s3", "sts")),
+        custom_endpoints=settings.custom_endpoints,
         use_fips_endpoint=False,
         use_dualstack_endpoint=False,
         retry=RetryConfig(mode="standard", max_attempts=3),
@@ -63,6 +63,7 @@ async def test_with_a_region_alone_everything_else_is_the_default(resolved: Reso
         max_connections=128,
     )
     assert settings.proxy_for("https://sts.us-east-1.amazonaws.com/") is None
+    assert [settings.custom_endpoints.url_for(service) for service in SERVICES] == [None] * len(SERVICES)
 
 
 EVERYWHERE = [
@@ -91,8 +92,10 @@ def options_for(field: str, value: Any) -> dict[str, Any]:
 
 def value_of(settings: Settings, field: str) -> Any:
     head, _, rest = field.partition(".")
+    if head == "endpoint_urls":
+        return settings.custom_endpoints.url_for(rest)
     value = getattr(settings, head)
-    return value[rest] if head == "endpoint_urls" else getattr(value, rest) if rest else value
+    return getattr(value, rest) if rest else value
 
 
 def converted(text: Any, like: Any) -> Any:
@@ -157,9 +160,6 @@ async def test_what_loses_is_not_looked_at(
         ("AWS_RETRY_MODE", "foo", r"^AWS_RETRY_MODE must be one of standard, adaptive, legacy; got 'foo'"),
         ("AWS_USE_FIPS_ENDPOINT", "maybe", r"^AWS_USE_FIPS_ENDPOINT must be true or false, got 'maybe'"),
         ("AWS_USE_DUALSTACK_ENDPOINT", "1", r"^AWS_USE_DUALSTACK_ENDPOINT must be true or false, got '1'"),
-        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "x", r"^AWS_IGNORE_CONFIGURED_ENDPOINT_URLS must be true or false"),
-        ("AWS_ENDPOINT_URL", "ftp://host", r"^AWS_ENDPOINT_URL has no http or https scheme; it must look like"),
-        ("AWS_ENDPOINT_URL_S3", "host:80", r"^AWS_ENDPOINT_URL_S3 has no http or https scheme"),
         ("AWS_DEFAULTS_MODE", "fast", r"^AWS_DEFAULTS_MODE must be one of legacy, standard, .*; got 'fast'"),
         ("AWS_SDK_UA_APP_ID", "a\nb", r"^AWS_SDK_UA_APP_ID must consist of printable ASCII"),
         ("AWS_CA_BUNDLE", "/nowhere/ca.pem", r"^AWS_CA_BUNDLE: '/nowhere/ca.pem' cannot be used .*No such file.*PEM"),
@@ -179,7 +179,6 @@ async def test_a_wrong_variable_is_named_with_the_rule(
         ("max_attempts = many", "must be a whole number"),
         ("retry_mode = foo", "must be one of standard, adaptive, legacy; got 'foo'"),
         ("use_fips_endpoint = on", "must be true or false, got 'on'"),
-        ("endpoint_url = localhost:8080", "has no http or https scheme"),
         ("defaults_mode = fast", "must be one of legacy"),
         ("parameter_validation = nope", "must be true or false"),
         ("sdk_ua_app_id =\n  a = b", "must be one value on the same line, got an indented block"),
@@ -229,7 +228,7 @@ async def test_an_unknown_profile_names_files_profiles_and_the_nearest(
         await resolved(REGION | environ, "[profile dev]\n[profile prod]\n", "[ci]\n", **options)
 
     said = str(caught.value)
-    assert said.startswith(f"{source} asks for the profile 'prodd'")
+    assert said.startswith(f"{source} names the profile 'prodd'")
     assert str(tmp_path / ".aws" / "config") in said
     assert str(tmp_path / ".aws" / "credentials") in said
     assert "did you mean 'prod'?" in said
@@ -277,7 +276,7 @@ async def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setattr("sagemaker_async.aws.settings.sources.os.access", lambda path, mode: False)
 
-    with pytest.raises(ConfigurationError, match=r"config exists and cannot be read: .*AWS_CONFIG_FILE elsewhere"):
+    with pytest.raises(ConfigurationError, match=r"config exists but cannot be read: .*AWS_CONFIG_FILE elsewhere"):
         await resolved(REGION, "[default]\n")
 
 
@@ -324,8 +323,8 @@ async def test_each_endpoint_url_wins_over_those_that_are_weaker(resolved: Resol
     options: dict[str, Any] = {}
 
     async def urls() -> list[str | None]:
-        found = (await resolved(environ, SERVICES_FILE, **options)).endpoint_urls
-        return [found[name] for name in ("sagemaker-runtime", "sagemaker", "s3", "sts")]
+        settings = await resolved(environ, SERVICES_FILE, **options)
+        return [settings.custom_endpoints.url_for(name) for name in ("sagemaker-runtime", "sagemaker", "s3", "sts")]
 
     assert await urls() == ["http://services-runtime", "http://profile", "http://services-s3", "http://profile"]
     environ["AWS_ENDPOINT_URL"] = "http://all"
@@ -345,18 +344,93 @@ async def test_each_endpoint_url_wins_over_those_that_are_weaker(resolved: Resol
     assert await urls() == ["http://all", "http://one", "http://all", "http://config-sts"]
 
 
+async def refusal(settings: Awaitable[Settings], rules: EndpointRules = STS) -> str:
+    """Return why a service cannot be called; the settings themselves must be fine."""
+    resolved = await settings
+    with pytest.raises(ConfigurationError) as caught:
+        resolved.endpoint_for(rules)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("AWS_ENDPOINT_URL", "ftp://host", "AWS_ENDPOINT_URL has no http or https scheme; it must look like"),
+        ("AWS_ENDPOINT_URL_STS", "host:80", "AWS_ENDPOINT_URL_STS has no http or https scheme"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "x", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS must be true or false"),
+    ],
+)
+async def test_a_wrong_variable_for_endpoints_is_named_with_the_rule(
+    resolved: Resolve, variable: str, value: str, message: str
+) -> None:
+    assert (await refusal(resolved(REGION | {variable: value}))).startswith(message)
+
+
+@pytest.mark.parametrize("file", ["config", "credentials"])
+async def test_a_wrong_url_in_a_profile_is_named_with_key_profile_and_file(
+    resolved: Resolve, tmp_path: Path, file: str
+) -> None:
+    text = "[default]\nendpoint_url = localhost:8080\n"
+
+    message = await refusal(resolved(REGION, **{file: text}))
+
+    assert message.startswith(f"endpoint_url of profile 'default' in {tmp_path / '.aws' / file} has no http or https")
+
+
 async def test_a_services_section_that_does_not_exist_is_named(resolved: Resolve) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"services of profile 'default' in .* is 'locl', but .*did you mean 'l"
-    ):
-        await resolved(REGION, SERVICES_FILE.replace("services = local", "services = locl"))
-    with pytest.raises(ConfigurationError, match=r"there are no services sections at all"):
-        await resolved(REGION, "[default]\nservices = local\n")
+    misspelt = SERVICES_FILE.replace("services = local", "services = locl")
+
+    message = await refusal(resolved(REGION, misspelt))
+    without_any = await refusal(resolved(REGION, "[default]\nservices = local\n"))
+
+    assert message.startswith("services of profile 'default' in ")
+    assert " is 'locl', but " in message
+    assert "did you mean 'local'?" in message
+    assert "there are no services sections at all" in without_any
 
 
 async def test_a_services_section_without_indentation_is_explained(resolved: Resolve) -> None:
-    with pytest.raises(ConfigurationError, match=r"^s3 in \[services local\] of .* must be followed by indented lines"):
-        await resolved(REGION, "[default]\nservices = local\n[services local]\ns3 = http://s3\n")
+    message = await refusal(resolved(REGION, "[default]\nservices = local\n[services local]\nsts = http://sts\n"))
+
+    assert message.startswith("sts in [services local] of ")
+    assert " must be followed by indented lines" in message
+
+
+PREDICTIONS = EndpointRules(service="sagemaker-runtime", signing_name="sagemaker", prefix="r", fips_prefix="r-fips")
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "options"),
+    [
+        ({"AWS_ENDPOINT_URL_STS": "no URL"}, "", {}),
+        ({"AWS_ENDPOINT_URL_STS": "http://sts"}, "", {"use_fips_endpoint": True}),
+        ({"AWS_ENDPOINT_URL_STS": "http://sts"}, "", {"use_dualstack_endpoint": True}),
+        ({}, "[services local]\nsts =\n  endpoint_url = no URL\n", {}),
+        ({}, "[services local]\nsts =\n  endpoint_url = http://sts\n", {"use_fips_endpoint": True}),
+        ({}, "[services local]\nsts = http://sts\n", {}),
+        ({}, "[services local]\n", {"endpoint_urls": {"sts": "http://sts"}, "use_fips_endpoint": True}),
+    ],
+)
+async def test_a_wrong_endpoint_of_one_service_does_not_matter_to_another(
+    resolved: Resolve, environ: dict[str, str], config: str, options: dict[str, Any]
+) -> None:
+    profile = f"[default]\nservices = local\n{config}" if config else None
+    settings = await resolved(REGION | environ, profile, **options)
+
+    assert settings.endpoint_for(PREDICTIONS).signing_region == "us-east-1"
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            settings.endpoint_for(STS)
+
+
+async def test_settings_do_not_show_what_else_the_files_and_the_environment_hold(resolved: Resolve) -> None:
+    keys = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = hidden-in-file\n"
+
+    settings = await resolved(
+        REGION | {"AWS_SECRET_ACCESS_KEY": "hidden-in-environment"}, credentials=f"[default]\n{keys}"
+    )
+
+    assert "hidden" not in repr(settings) + repr(settings.custom_endpoints)
 
 
 @pytest.mark.parametrize(
@@ -367,24 +441,25 @@ async def test_a_services_section_without_indentation_is_explained(resolved: Res
     ("environ", "configured", "source"),
     [
         ({}, {"endpoint_url": "http://host"}, "Config.endpoint_url"),
-        ({}, {"endpoint_urls": {"s3": "http://host"}}, r"Config.endpoint_urls\['s3'\]"),
+        ({}, {"endpoint_urls": {"sts": "http://host"}}, "Config.endpoint_urls['sts']"),
         ({"AWS_ENDPOINT_URL_STS": "http://host"}, {}, "AWS_ENDPOINT_URL_STS"),
     ],
 )
 async def test_fips_and_dualstack_asked_for_in_code_do_not_go_with_a_custom_url(
     resolved: Resolve, options: dict[str, Any], remedy: str, environ: dict[str, str], configured: Any, source: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{source} is a custom endpoint, which cannot .* unset {remedy}"):
-        await resolved(REGION | environ, **options, **configured)
+    message = await refusal(resolved(REGION | environ, **options, **configured))
+
+    assert message.startswith(f"{source} is a custom endpoint, which cannot ")
+    assert f" unset {remedy} " in message
 
 
 async def test_fips_from_the_environment_gives_way_to_a_custom_url(resolved: Resolve) -> None:
     settings = await resolved(
         REGION | {"AWS_USE_FIPS_ENDPOINT": "true"}, endpoint_urls={"sagemaker-runtime": "http://host:8080/base/"}
     )
-    runtime = EndpointRules(service="sagemaker-runtime", signing_name="sagemaker", prefix="r", fips_prefix="r-fips")
 
-    custom = settings.endpoint_for(runtime)
+    custom = settings.endpoint_for(PREDICTIONS)
 
     assert (custom.origin, custom.base_path) == ("http://host:8080", "/base")
     assert (custom.signing_region, custom.signing_name) == ("us-east-1", "sagemaker")

@@ -23,7 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("records", "codecs"),
     (
         "aws.endpoints", "aws.eventstream", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
-        "aws.signing",
+        "aws.signing", "aws.timing",
     ),
     ("aws.transport",),
     ("aws",),
@@ -250,7 +250,6 @@ def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_pa
 
 UNWANTED = {
     "csv", "importlib.metadata", "importlib.resources", "zipfile",
-    "sagemaker_async.aws.settings.defaults_mode", "sagemaker_async.aws.monitoring", "sagemaker_async.aws.settings.tls",
     "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
     "sagemaker_async.predictor.changes", "sagemaker_async.predictor.control", "sagemaker_async.predictor.updates",
     "sagemaker_async.predictor.values",

@@ -60,7 +60,6 @@ async def test_environment_and_files_are_not_asked(monkeypatch: pytest.MonkeyPat
         "AWS_CONFIG_FILE": "/",
         "AWS_ENDPOINT_URL": "ftp://nowhere",
         "AWS_CA_BUNDLE": "/no/such/file",
-        "AWS_CSM_ENABLED": "perhaps",
     }.items():
         monkeypatch.setenv(name, value)
     stub = StubTransport(StubResponse(200, b"hello"))

@@ -1,13 +1,13 @@
 """AWS credentials: where they come from, and how they are kept fresh.
 
-A *source* is any object with ``async def get() -> Credentials`` (`sagemaker_async.config.CredentialSource`). The ones
-here ask anew at each `get` and keep nothing (a Cognito pool: the guest's identity), so that one may serve several
-sessions, event loops and forked processes, and each may be another's `source`:
+A *source* is any object with ``async def get() -> Credentials`` (`sagemaker_async.config.CredentialSource`). The
+sources here fetch anew at each `get` and keep nothing (except that a Cognito pool keeps the guest's identity), so one
+source can serve several sessions, event loops and forked processes, and can be the `source` of another:
 
     AssumeRole("arn:aws:iam::123456789012:role/caller", source=Process("/opt/bin/credentials --json"))
 
 =========================  =============================================================================
-`DefaultChain`             environment, profile, container, instance metadata: what an unset option means
+`DefaultChain`             environment, profile, container, instance metadata: the default of a session
 `EnvironmentCredentials`   ``AWS_ACCESS_KEY_ID`` and its companions
 `ProfileCredentials`       one profile of the shared files, whatever it is made of
 `Process`                  a program that prints credentials
@@ -19,13 +19,13 @@ sessions, event loops and forked processes, and each may be another's `source`:
 `CognitoIdentityProvider`  a Cognito identity pool, in exchange for logins (or for nothing)
 =========================  =============================================================================
 
-`CredentialCache` keeps what a source gave and renews it; its module's docstring is the refresh policy. A session makes
-one with `credential_source`. Fixed and environment credentials never import botocore; everything else runs botocore's
-own providers in a thread, never on the event loop.
+`CredentialCache` keeps the credentials that a source gave and renews them; its module's docstring is the refresh
+policy. A session makes one with `credential_source`. Fixed and environment credentials never import botocore; all other
+sources run botocore's own providers in a thread, never on the event loop.
 
-Endpoints. `Config.endpoint_url` and `Config.endpoint_urls` say where *requests* go and do not reach the sources.
-``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL_SSO`` and their like in the profile are AWS's own
-settings for every SDK, so the calls that fetch credentials obey them, as botocore does.
+Endpoints. `Config.endpoint_url` and `Config.endpoint_urls` say where *requests* go and do not affect the sources.
+``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL_SSO`` and the same settings of the profile are meant
+for every SDK, so the calls that fetch credentials obey them, as botocore's do.
 """
 
 from __future__ import annotations

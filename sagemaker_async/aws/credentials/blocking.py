@@ -50,8 +50,8 @@ _CONNECT_SECONDS, _READ_SECONDS = 5, 20
 async def run_in_thread(function: Callable[[], T]) -> T:
     """Run blocking code in a new daemon thread and return its result.
 
-    Not the loop's executor: that one may be full of the user's own work, and a program that hangs in there would keep
-    the interpreter from exiting. Cancelling the caller leaves the thread to finish unheard.
+    The loop's executor is not used: it may be full of the user's own work, and a program that hangs in it would keep
+    the interpreter from exiting. When the caller is cancelled, the thread finishes and its result is dropped.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
@@ -86,15 +86,15 @@ class ThreadedSource(ABC):
 
 
 def selected_profile() -> str | None:
-    """The profile that the environment names; unlike in botocore, ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``."""
+    """Return the profile of the environment; unlike in botocore, ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``."""
     return os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def new_session(profile: str | None = None, region: str | None = None) -> Session:
-    """A botocore session that shares nothing and reads the shared files anew.
+    """Return a new botocore session, which shares nothing and reads the shared files anew.
 
-    `profile` makes botocore pass over the credentials in the environment, a profile that only the environment names
-    does not. Without a `region`, ``AWS_REGION`` counts before botocore's own places.
+    `profile` makes botocore ignore the credentials in the environment; a profile that only the environment names does
+    not. Without a `region`, ``AWS_REGION`` is looked at before the places that botocore knows.
     """
     import botocore.config
     import botocore.session
@@ -121,7 +121,7 @@ def new_credentials(
     expiration: str | datetime.datetime | None,
     account_id: str | None = None,
 ) -> Credentials:
-    """Make credentials of what was found at `where`; raises `CredentialsConfigurationError` when they cannot be any."""
+    """Return the credentials found at `where`; raises `CredentialsConfigurationError` when they are malformed."""
     if isinstance(expiration, str):
         try:
             expiration = datetime.datetime.fromisoformat(expiration)
@@ -145,10 +145,10 @@ def new_credentials(
 
 
 def credentials_from_botocore(loaded: Any, where: str) -> Credentials:
-    """Take a plain value out of botocore's self-refreshing object, so that the refresh policy is ours alone.
+    """Return a plain value from botocore's self-refreshing object, so that only our refresh policy applies.
 
-    Its private names are read because every public one refreshes by botocore's policy (twice the calls, and a failure
-    with credentials that live for less than its own windows); where they are missing, the public ones serve.
+    Private names are read because every public one refreshes by botocore's policy (twice the calls, and a failure with
+    credentials that live for less time than botocore's windows); if they are missing, the public ones are used.
     """
     frozen = getattr(loaded, "_frozen_credentials", None) or loaded.get_frozen_credentials()
     return new_credentials(
@@ -162,7 +162,7 @@ def credentials_from_botocore(loaded: Any, where: str) -> Credentials:
 
 
 def credentials_from_metadata(metadata: Mapping[str, Any], where: str) -> Credentials:
-    """Make credentials of the mapping that botocore's fetchers return."""
+    """Return the credentials in the mapping that botocore's fetchers return."""
     return new_credentials(
         where,
         metadata["access_key"],
@@ -177,9 +177,9 @@ def credentials_from_metadata(metadata: Mapping[str, Any], where: str) -> Creden
 
 
 def translated(function: Callable[[], T], explain: Callable[[Exception], CredentialsError]) -> T:
-    """Return what `function` returns; what it raises becomes the error that `explain` makes of it.
+    """Return what `function` returns; raise the error that `explain` makes of an exception of `function`.
 
-    Our own `CredentialsError` passes as it is.
+    Our own `CredentialsError` passes unchanged.
     """
     try:
         return function()
@@ -192,7 +192,7 @@ def translated(function: Callable[[], T], explain: Callable[[Exception], Credent
 
 
 def class_names(error: Exception) -> set[str]:
-    """The names of the error's classes: botocore's exceptions are told apart without importing it."""
+    """Return the names of the error's classes, by which botocore's exceptions are recognised without importing it."""
     return {kind.__name__ for kind in type(error).__mro__}
 
 
@@ -207,16 +207,16 @@ _REMEDIES = {
     "ConnectionError": _REACH,
     "HTTPClientError": _REACH,
 }
-"""What to do, by the name of botocore's exception; the source's own remedy where none is listed."""
+"""What to do, by the name of botocore's exception; for the others, the source has a remedy of its own."""
 
 _WRONG_SETTINGS = {"InvalidConfigError", "PartialCredentialsError", "InfiniteLoopConfigError", "ProfileNotFound"}
 
 
 def explained(error: Exception, where: str, remedy: str) -> CredentialsError:
-    """The `CredentialsError` that says what failed at `where` and what to do about it.
+    """Return a `CredentialsError` that says what failed at `where` and what to do about it.
 
-    Only botocore's messages and those of `OSError` are repeated, at most 300 characters of them; of others the class
-    is named, since their text may hold what they choked on.
+    Only messages of botocore and of `OSError` are repeated, up to 300 characters. Of other exceptions only the class is
+    named, because their text may contain the data that they failed on.
     """
     names = class_names(error)
     if "ConfigParseError" in names:
@@ -236,7 +236,7 @@ _SSO_TOKEN_ERRORS = {"UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRet
 
 
 def explained_sso(error: Exception, where: str, sign_in: str, remedy: str) -> CredentialsError:
-    """As `explained`; what is wrong with the cached token (or its file) asks for the command `sign_in`."""
+    """As `explained`; if the cached token (or its file) is the problem, the remedy is the command `sign_in`."""
     names = class_names(error)
     if names & _SSO_TOKEN_ERRORS or not names & {"BotoCoreError", "ClientError"}:
         remedy = f"sign in again: {sign_in}"
@@ -255,6 +255,6 @@ def _bad_file(error: Exception) -> CredentialsConfigurationError:
 
 
 def bounded(text: str, limit: int = 300) -> str:
-    """The text on one line, cut to `limit` characters."""
+    """Return the text on one line, cut to `limit` characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * limit]).split())
     return line if len(line) <= limit else f"{line[:limit]}..."

@@ -4,22 +4,22 @@ Refresh policy
 --------------
 Credentials pass through three phases, counted back from their expiration:
 
-* *fresh*: served at once, nothing else happens.
-* *advisory*, the last 15 minutes: still served at once; the first call starts a refresh in the background. If it fails,
-  the present credentials stay in use, a warning is logged, and the next try comes a tenth of the phase (30 s) later.
+* *fresh*: calls get them at once.
+* *advisory*, the last 15 minutes: calls still get them at once; the first call starts a refresh in the background. If
+  it fails, the credentials stay in use, a warning is logged, and the next try comes a tenth of the phase (30 s) later.
 * *mandatory*, the last 10 minutes: calls wait for a refresh and raise if it fails. (These are botocore's numbers.)
 
-Credentials that live for less than an hour have shorter phases in proportion: a quarter and a sixth of the life they
-had left when they were fetched, so that even those of one minute are not asked for at every call.
+Credentials that live for less than an hour have shorter phases in proportion: a quarter and a sixth of the life that
+was left when they were fetched, so that even credentials that live for one minute are not fetched for every call.
 
-There is never more than one refresh under way: everyone who needs its outcome waits for the same one. A waiter that is
-cancelled leaves the others and the refresh alone.
+At most one refresh is under way at any time, and every call that needs its outcome waits for it. Cancelling one waiting
+call affects neither the others nor the refresh.
 
-Credentials without an expiration are kept until AWS refuses them (`refresh`), or, when `keep_unexpiring` is false,
-asked for at each call. Fixed credentials with an expiration are used up to it.
+Credentials without an expiration are kept until AWS refuses them (`refresh`); when `keep_unexpiring` is false, they are
+fetched for each call. Fixed credentials with an expiration are used until then.
 
-A cache belongs to the event loop it runs on. A refresh that another loop left behind (a forked child, a second
-``asyncio.run``) is forgotten and a new one started; the credentials themselves are kept.
+A cache belongs to the event loop it runs on. A refresh that another loop left behind (in a forked child, or a second
+``asyncio.run``) is abandoned and a new one started; the credentials themselves are kept.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ import datetime
 import inspect
 import logging
 import math
-import time
-from collections.abc import Callable
 from typing import TypeAlias
 
+from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Credentials, CredentialSource
 from sagemaker_async.errors import CredentialsError, CredentialsExpiredError, SageMakerAsyncError, SessionClosedError
 
@@ -45,36 +44,36 @@ MANDATORY_SECONDS = 10 * 60.0
 """How long before their expiration calls wait for fresh ones."""
 
 _Flight: TypeAlias = "asyncio.Task[Credentials | SageMakerAsyncError]"
-"""A refresh under way; it returns its error, so that one nobody waits for any more is not reported as lost."""
+"""A refresh under way; it returns its error, so that asyncio does not report one that nobody waits for any more."""
 
 _logger = logging.getLogger(__name__)
 
 
 class CredentialCache:
-    """What a source gave, kept and renewed by the module's policy; itself a `CredentialSource`.
+    """Keeps the credentials of a source and renews them by the module's policy; itself a `CredentialSource`.
 
     Args:
-        source: asked when there are no credentials, ahead of their expiration, and after AWS refused them.
-        clock: seconds since the epoch, as `time.time`.
+        source: called when the cache is empty, before its credentials expire, and after AWS refused them.
         advisory: length of the advisory phase in seconds.
         mandatory: length of the mandatory phase in seconds, at most `advisory`.
         keep_unexpiring: whether credentials without an expiration are kept.
         name: what errors call the source; None: its class.
+        timing: whose `clock` says when credentials expire.
     """
 
     def __init__(
         self,
         source: CredentialSource,
         *,
-        clock: Callable[[], float] = time.time,
         advisory: float = ADVISORY_SECONDS,
         mandatory: float = MANDATORY_SECONDS,
         keep_unexpiring: bool = True,
         name: str | None = None,
+        timing: Timing = SYSTEM_TIMING,
     ) -> None:
         self._source = source
         self._source_name = name or type(source).__name__
-        self._clock = clock
+        self._clock = timing.clock
         self._advisory = advisory
         self._mandatory = mandatory
         self._keep_unexpiring = keep_unexpiring
@@ -106,18 +105,18 @@ class CredentialCache:
         """Return credentials that are valid now.
 
         Raises:
-            CredentialsExpiredError: the ones at hand have expired and no others could be had.
-            CredentialsError: there are none, or they are about to expire and could not be renewed.
-            SessionClosedError: the cache was closed, before or meanwhile.
+            CredentialsExpiredError: the credentials have expired and could not be renewed.
+            CredentialsError: none were found, or they are about to expire and could not be renewed.
+            SessionClosedError: the cache was closed before or meanwhile.
         """
         credentials = self.fresh(self._clock())
         return credentials if credentials is not None else await self._landed()
 
     async def refresh(self, rejected: Credentials) -> Credentials:
-        """Return other credentials than those that AWS refused, if the source has others by now.
+        """Return credentials other than those that AWS refused, if the source has others by now.
 
-        Returns at once when the cache holds others already. The answer may equal `rejected` when the source gives the
-        same again. Raises as `get` does.
+        Returns at once when the cache already holds others. The result may equal `rejected`, when the source gives the
+        same credentials again. Raises the same errors as `get`.
         """
         if self._credentials == rejected:
             self._refresh_at = self._required_at = -math.inf
@@ -125,7 +124,7 @@ class CredentialCache:
         return await self.get()
 
     async def close(self) -> None:
-        """Forget the credentials and cancel a refresh under way, whose waiters get `SessionClosedError`; idempotent."""
+        """Forget the credentials and cancel a refresh; calls waiting for it get `SessionClosedError`. Idempotent."""
         self._closed = True
         self._credentials = None
         self._refresh_at = self._required_at = -math.inf
@@ -135,9 +134,9 @@ class CredentialCache:
 
     async def _landed(self) -> Credentials:
         if self._closed:
-            raise SessionClosedError("the session was closed; its credentials are gone with it")
+            raise SessionClosedError("the session was closed, and its credentials were dropped")
         flight = self._flight_under_way() or self._started_flight()
-        # Not awaited directly: cancelling one waiter must not cancel the refresh of the others.
+        # Not awaited directly: cancelling one waiting call must not cancel the refresh of the others.
         await asyncio.wait((flight,))
         if flight.cancelled():
             if self._closed:
@@ -163,7 +162,7 @@ class CredentialCache:
             coming: object = self._source.get()
             if not inspect.isawaitable(coming):
                 raise CredentialsError(
-                    f"the credential source {self._source_name} has a get() that is not asynchronous: "
+                    f"the get() of the credential source {self._source_name} is not asynchronous: "
                     "write 'async def get(self)'"
                 )
             credentials: Credentials = await coming
@@ -203,7 +202,7 @@ class CredentialCache:
         self._pause = (required_at - refresh_at) / 10 if math.isfinite(refresh_at) else 0.0
 
     def _failure(self, error: SageMakerAsyncError) -> SageMakerAsyncError:
-        """The error for one waiter: each gets its own, because raising writes to the exception."""
+        """Return the error for one waiting call: each gets a copy, because raising writes to the exception."""
         held = self._credentials
         if (
             held is not None
@@ -222,7 +221,7 @@ class CredentialCache:
 
     def _log_failure(self, flight: _Flight) -> None:
         if not flight.cancelled() and isinstance(failure := flight.result(), SageMakerAsyncError):
-            _logger.warning("credentials could not be renewed ahead of time, the present ones stay in use: %s", failure)
+            _logger.warning("credentials could not be renewed early; the current ones stay in use: %s", failure)
 
 
 def _utc(seconds: float) -> str:

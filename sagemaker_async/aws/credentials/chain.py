@@ -1,10 +1,10 @@
 """AWS's default chain and single profiles.
 
-The order is botocore's: environment; then of the profile a role, a web identity (its environment variables too), SSO,
+The order is botocore's: environment; then from the profile a role, a web identity (also by environment variables), SSO,
 the credentials file, a login session, a process, the config file; then old boto files, the container agent, the EC2
-instance metadata service. Two differences: a profile that wants an MFA code is refused, since nobody is there to type
-one, and ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``. A profile that is passed (not only named in the
-environment) makes the chain pass over credentials in the environment.
+instance metadata service. It differs in two points: a profile that needs an MFA code is refused, because nobody can
+type one, and ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``. A profile that the program passes (unlike one that only
+the environment names) makes the chain skip the credentials in the environment.
 
 Each `get` walks the chain anew, so that changed files and variables take effect at the next refresh.
 """
@@ -58,7 +58,7 @@ class DefaultChain:
     """
 
     profile: str | None = None
-    """Use this profile and pass over credentials in the environment. None: ``AWS_PROFILE`` and so on."""
+    """Use this profile and skip the credentials in the environment. None: ``AWS_PROFILE`` and so on."""
     region: str | None = None
     """Where STS is called. None: ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile."""
 
@@ -70,7 +70,7 @@ class DefaultChain:
         """Return the first credentials found.
 
         Raises:
-            NoCredentialsError: there are none anywhere; the message lists the places.
+            NoCredentialsError: none were found; the message lists the places.
             CredentialsConfigurationError: the profile, a file or a variable is wrong.
             CredentialsError: a provider that is set up failed.
         """
@@ -142,7 +142,7 @@ def _resolved(profile: str | None, region: str | None, *, profile_only: bool) ->
                 partial(_provider_error, method=method, where=place, name=name, profiles=profiles),
             )
         except CredentialsError as error:
-            # Last in the chain and asked on every machine: its failure is one more place without credentials.
+            # It is the last in the chain and asked on every machine: when it fails, it counts as having no credentials.
             if method != "iam-role":
                 raise
             metadata_service = str(error)
@@ -176,9 +176,9 @@ class _Files(NamedTuple):
 
 
 def _role_chain(name: str, profiles: Profiles) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
-    """The profile and those it takes its source credentials from, each with whether it assumes a role.
+    """Yield the profile and those its source credentials come from, each with whether it assumes a role.
 
-    A source profile that has keys of its own uses those, whatever role it names (as botocore).
+    A source profile that has keys of its own uses those, whatever role it names (as in botocore).
     """
     visited: set[str] = set()
     while name in profiles and name not in visited:
@@ -196,8 +196,8 @@ def _refuse_mfa(name: str, profiles: Profiles) -> None:
     for each, profile, assumes in _role_chain(name, profiles):
         if assumes and "mfa_serial" in profile:
             raise CredentialsConfigurationError(
-                f"profile {each!r} wants an MFA code (mfa_serial), and a service cannot be asked for one: set what "
-                f"'aws configure export-credentials --profile {each} --format env' prints as environment variables, "
+                f"profile {each!r} needs an MFA code (mfa_serial), and a program cannot ask for one: set the "
+                f"environment variables that 'aws configure export-credentials --profile {each} --format env' prints, "
                 "or use a profile without mfa_serial, such as one with SSO or credential_process"
             )
 
@@ -218,7 +218,7 @@ _CORRECT_FILES = "correct the AWS config file or the variable"
 
 
 def _place(method: str, name: str, files: _Files) -> str:
-    """Where a provider of botocore's chain looks, in words."""
+    """Return in words where a provider of botocore's chain looks."""
     if method == "shared-credentials-file":
         return f"profile {name!r} in {files.credentials}"
     if method in _PROFILE_METHODS:
@@ -232,7 +232,7 @@ def _place(method: str, name: str, files: _Files) -> str:
 
 
 def _provider_error(error: Exception, *, method: str, where: str, name: str, profiles: Profiles) -> CredentialsError:
-    """What went wrong in a provider; a role's source profile may be to blame."""
+    """Return the error for a failed provider; the cause may lie in the source profile of a role."""
     names = class_names(error)
     source, settings, _ = list(_role_chain(name, profiles))[-1] if name in profiles else (name, {}, False)
     if source != name:
@@ -252,8 +252,8 @@ def _provider_error(error: Exception, *, method: str, where: str, name: str, pro
         "and the caller's sts:AssumeRole permission",
         "assume-role-with-web-identity": "check AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN or the profile's "
         "web_identity_token_file and role_arn, and the role's trust policy",
-        "container-role": "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI and, if it wants one, "
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE",
+        "container-role": "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI and, if the service needs a "
+        "token, AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE",
         "iam-role": "attach a role to the instance",
     }.get(method, _CORRECT_FILES)
     return explained(error, where, remedy)
@@ -264,11 +264,11 @@ def _nothing_found(
 ) -> NoCredentialsError:
     environ = os.environ
     if profile is not None:
-        variables = "passed over, because a profile was passed"
+        variables = "skipped, because a profile was passed"
     elif environ.get("AWS_SECRET_ACCESS_KEY"):
         variables = "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"
     elif "AWS_ACCESS_KEY_ID" in environ:
-        variables = "AWS_ACCESS_KEY_ID is there, and empty"
+        variables = "AWS_ACCESS_KEY_ID is set but empty"
     else:
         variables = "AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
@@ -289,4 +289,4 @@ def _nothing_found(
 def _state_of(path: str, otherwise: str) -> str:
     if not Path(path).is_file():
         return "there is no such file"
-    return otherwise if os.access(path, os.R_OK) else "it may not be read: check its permissions"
+    return otherwise if os.access(path, os.R_OK) else "it cannot be read: check its permissions"

@@ -1,8 +1,8 @@
-"""Credentials got in exchange for something else: other credentials, a token, a login.
+"""Credentials in exchange for something else: other credentials, a token, a login.
 
-The calls are botocore's (STS, IAM Identity Center, Cognito), made in a thread with short time limits. `region` and
-`endpoint_url` say where; left out, botocore's own rules do (environment, profile, partition). Constructing a source
-reads nothing; token files and caches are read at every `get`.
+botocore makes the calls (to STS, IAM Identity Center, Cognito), in a thread and with short time limits. `region` and
+`endpoint_url` say where they go; without them, botocore's own rules do (environment, profile, partition). Constructing
+a source reads nothing; token files and caches are read at every `get`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _check_role(owner: str, role_arn: str | None, session_name: str | None, dura
             f"{owner}.role_arn must look like arn:aws:iam::123456789012:role/name, got {bounded(repr(role_arn), 100)}"
         )
     if session_name is not None and (not isinstance(session_name, str) or not _SESSION_NAME.fullmatch(session_name)):
-        raise ConfigurationError(f"{owner}.session_name must have 2 to 64 characters out of A-Z a-z 0-9 _+=,.@-")
+        raise ConfigurationError(f"{owner}.session_name must have 2 to 64 characters of A-Z a-z 0-9 _+=,.@-")
     if isinstance(duration, bool) or not isinstance(duration, int) or not 900 <= duration <= 43_200:
         raise ConfigurationError(f"{owner}.duration must be 900 to 43200 whole seconds, got {duration!r}")
 
@@ -74,7 +74,7 @@ def _client_creator(region: str | None, endpoint_url: str | None) -> Callable[..
 
 @dataclass(frozen=True, slots=True)
 class AssumeRole:
-    """Temporary credentials of a role, by STS AssumeRole with the credentials of another source.
+    """Temporary credentials of a role, from STS AssumeRole called with the credentials of another source.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
@@ -82,11 +82,11 @@ class AssumeRole:
     role_arn: str
     """``arn:aws:iam::123456789012:role/name``."""
     source: Credentials | CredentialSource | None = None
-    """Whose credentials ask for the role. None: `DefaultChain`."""
+    """Where the credentials that assume the role come from. None: `DefaultChain`."""
     session_name: str | None = None
-    """Shown in CloudTrail and in the role's ARN. None: one that botocore makes up."""
+    """Appears in CloudTrail and in the role's ARN. None: botocore generates one."""
     external_id: str | None = field(default=None, repr=False)
-    """What the role's trust policy wants to hear, for roles in others' accounts."""
+    """The external id that the role's trust policy requires, for roles in other accounts."""
     duration: int = 3600
     """Seconds that the credentials live: 900 up to the role's own limit, or 3600 when a role assumes a role."""
     region: str | None = field(default=None, kw_only=True)
@@ -103,12 +103,10 @@ class AssumeRole:
                 f"got {type(self.source).__name__}"
             )
         if self.external_id is not None and not _EXTERNAL_ID.fullmatch(self.external_id):
-            raise ConfigurationError(
-                "AssumeRole.external_id must have 2 to 1224 characters out of A-Z a-z 0-9 _+=,.@:/\\-"
-            )
+            raise ConfigurationError("AssumeRole.external_id must have 2 to 1224 characters of A-Z a-z 0-9 _+=,.@:/\\-")
 
     async def get(self) -> Credentials:
-        """Ask the source, then STS; raises `CredentialsError`, also that of the source."""
+        """Return credentials of the role, fetched anew; raises `CredentialsError`, also that of the source."""
         if isinstance(self.source, Credentials):
             caller = self.source
         elif self.source is not None:
@@ -154,7 +152,7 @@ class WebIdentity(ThreadedSource):
     token_file: str | None = None
     """A file with the OpenID Connect token, read again at each refresh. None: ``AWS_WEB_IDENTITY_TOKEN_FILE``."""
     session_name: str | None = None
-    """None: ``AWS_ROLE_SESSION_NAME``, then one that botocore makes up."""
+    """None: ``AWS_ROLE_SESSION_NAME``; if that is unset, botocore generates one."""
     duration: int = 3600
     """Seconds that the credentials live: 900 up to the role's own limit."""
     region: str | None = field(default=None, kw_only=True)
@@ -201,14 +199,14 @@ def _token_in(path: str) -> str:
     except OSError as error:
         reason = error.strerror or type(error).__name__
     except UnicodeDecodeError:
-        reason = "it holds something else than a token"
+        reason = "it does not hold a token"
     else:
         if token:
             return token
         reason = "it is empty"
     raise CredentialsConfigurationError(
         f"the web identity token file {path} cannot be used: {reason}; check WebIdentity.token_file or "
-        "AWS_WEB_IDENTITY_TOKEN_FILE and who may read the file"
+        "AWS_WEB_IDENTITY_TOKEN_FILE and the permissions of the file"
     )
 
 
@@ -216,7 +214,7 @@ def _token_in(path: str) -> str:
 class SSO(ThreadedSource):
     """A permission set of IAM Identity Center, in exchange for the token that ``aws sso login`` left in its cache.
 
-    With `session_name` a token that is about to expire is renewed, without one a new sign-in is needed.
+    With `session_name`, a token that is about to expire is renewed; without one, a new sign-in is needed.
 
     https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
     """
@@ -230,7 +228,7 @@ class SSO(ThreadedSource):
     role_name: str
     """The permission set; ``sso_role_name`` in a profile."""
     session_name: str | None = None
-    """The ``[sso-session name]`` one signed in with, if any; it names the cached token."""
+    """The ``[sso-session name]`` that was used to sign in, if any; the cached token is stored under it."""
 
     def __post_init__(self) -> None:
         for name in ("start_url", "region", "account_id", "role_name"):
@@ -246,7 +244,7 @@ class SSO(ThreadedSource):
         return translated(
             lambda: self._fetch(where),
             lambda error: explained_sso(
-                error, where, sign_in, "check that the account and the permission set are assigned to who signed in"
+                error, where, sign_in, "check that the account and permission set are assigned to the signed-in user"
             ),
         )
 
@@ -260,7 +258,7 @@ class SSO(ThreadedSource):
             profile["sso_session"] = self.session_name
         settings = {"profiles": {"sso": profile}, "sso_sessions": {self.session_name: place}}
         create_client = _client_creator(self.region, None)
-        # All that the token provider wants of a botocore session are the settings and a client.
+        # The token provider uses nothing of a botocore session but its settings and a client.
         session: Any = SimpleNamespace(full_config=settings, create_client=create_client)
         provider = SSOProvider(
             load_config=lambda: settings,
@@ -272,18 +270,18 @@ class SSO(ThreadedSource):
 
 
 Logins = Mapping[str, str] | Callable[[], Awaitable[Mapping[str, str]]]
-"""Login providers and their tokens, or what fetches current ones."""
+"""Login providers and their tokens, or a function that fetches current ones."""
 
 
 class CognitoIdentityProvider:
     """Credentials of a Cognito identity pool: GetId once, then GetCredentialsForIdentity, both unsigned.
 
-    The identity is remembered, so that a guest keeps its identity from refresh to refresh.
+    The identity id is kept, so that a guest stays the same guest from refresh to refresh.
 
     Args:
-        identity_pool_id: ``us-east-1:01234567-...``; its region is the one that is called.
-        logins: tokens by provider (``{"accounts.google.com": "eyJ..."}``), or an async function that returns them, as
-            they expire; None for a guest.
+        identity_pool_id: ``us-east-1:01234567-...``; the region in it is the one that is called.
+        logins: tokens by provider (``{"accounts.google.com": "eyJ..."}``), or an async function that returns them, for
+            tokens that expire; None for a guest.
         endpoint_url: where Cognito is; None: AWS.
 
     https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html

@@ -1,7 +1,7 @@
-"""Credentials that the machine gives: its environment, a program, the container agent, the instance metadata service.
+"""Credentials that the machine provides: environment, a program, the container agent, the instance metadata service.
 
-Each asks anew at every `get`: variables, rotated token files and configuration are read again. Constructing one reads
-nothing.
+Each fetches anew at every `get`: variables, rotated token files and configuration are read again. Constructing one
+reads nothing.
 """
 
 from __future__ import annotations
@@ -48,24 +48,24 @@ class EnvironmentCredentials:
     """
 
     async def get(self) -> Credentials:
-        """Return what the environment holds now.
+        """Return the credentials that the environment holds now.
 
         Raises:
             NoCredentialsError: ``AWS_ACCESS_KEY_ID`` is not set.
-            CredentialsConfigurationError: ``AWS_SECRET_ACCESS_KEY`` is not, or a variable's value cannot be right.
+            CredentialsConfigurationError: ``AWS_SECRET_ACCESS_KEY`` is not set, or a variable's value is malformed.
         """
         if (found := self.find()) is None:
             raise NoCredentialsError("AWS_ACCESS_KEY_ID is not set: set it and AWS_SECRET_ACCESS_KEY")
         return found
 
     def find(self) -> Credentials | None:
-        """Return what the environment holds, None without ``AWS_ACCESS_KEY_ID``; raises as `get`."""
+        """Return what `get` returns, or None when ``AWS_ACCESS_KEY_ID`` is not set; raises as `get`."""
         environ = os.environ
         if not (access_key_id := environ.get("AWS_ACCESS_KEY_ID")):
             return None
         if not (secret_access_key := environ.get("AWS_SECRET_ACCESS_KEY")):
             raise CredentialsConfigurationError(
-                "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not: set both or neither"
+                "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not: set both or neither"
             )
         return new_credentials(
             "the AWS_* environment variables",
@@ -85,13 +85,13 @@ _PROCESS_OUTPUT = (
 
 @dataclass(frozen=True, slots=True)
 class Process(ThreadedSource):
-    """A program that prints credentials on its standard output, as a profile's ``credential_process``.
+    """A program that prints credentials on its standard output, like the ``credential_process`` of a profile.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
     """
 
     command: str = field(repr=False)
-    """The program and its arguments, split as a POSIX shell would (no shell runs); arguments may hold secrets."""
+    """The program and its arguments, split as by a POSIX shell (no shell runs them); arguments may hold secrets."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.command, str) or not self.command.strip():
@@ -109,32 +109,32 @@ class Process(ThreadedSource):
 
 
 def explained_process(error: Exception, where: str) -> CredentialsError:
-    """The error of a credential process, for `Process` and for profiles; its standard output is never repeated."""
+    """Return the error of a credential process, of `Process` or a profile; it never repeats the standard output."""
     if isinstance(error, OSError):
         return CredentialsConfigurationError(
             f"{where} could not be run: {error.strerror or type(error).__name__}; check the path and its permissions"
         )
     said = str(getattr(error, "kwargs", {}).get("error_msg", ""))
     if "CredentialRetrievalError" not in class_names(error) or said.startswith("Unsupported version"):
-        return CredentialsError(f"{where} printed something else than it must: {_PROCESS_OUTPUT}")
+        return CredentialsError(f"{where} printed something wrong; it must print {_PROCESS_OUTPUT}")
     if said.startswith("Missing required key"):
         return CredentialsError(f"{where}: {bounded(said)}; it must print {_PROCESS_OUTPUT}")
     stderr = f"its standard error: {bounded(said, 500)}" if said.strip() else "it wrote nothing to its standard error"
-    return CredentialsError(f"{where} exited with a failure; run it by hand to see why; {stderr}")
+    return CredentialsError(f"{where} failed; run it by hand to see why; {stderr}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceMetadata(ThreadedSource):
-    """The role of the EC2 instance, by version 2 of the instance metadata service (IMDSv2) only.
+    """The role of the EC2 instance, from version 2 of the instance metadata service (IMDSv2) only.
 
-    ``AWS_EC2_METADATA_DISABLED``, ``AWS_EC2_METADATA_SERVICE_ENDPOINT`` and ``..._ENDPOINT_MODE`` are obeyed.
-    When the service cannot renew them, botocore extends the credentials it still gives out (static stability).
+    ``AWS_EC2_METADATA_DISABLED``, ``AWS_EC2_METADATA_SERVICE_ENDPOINT`` and ``..._ENDPOINT_MODE`` are obeyed. When the
+    service returns expired credentials because it cannot renew them, botocore extends their life (static stability).
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
     """
 
     timeout: float = 1.0
-    """Seconds for each exchange. Raise it where the hop limit or a proxy makes the service slow."""
+    """Time limit of each exchange, in seconds. Raise it where a proxy or a container network makes the service slow."""
     attempts: int = 3
     """How often each exchange is tried."""
     endpoint: str | None = None
@@ -150,12 +150,12 @@ class InstanceMetadata(ThreadedSource):
 
     def _load(self) -> Credentials:
         where = "the EC2 instance metadata service"
-        remedy = "it answers on EC2 instances alone (and, from a container, only within the instance's hop limit)"
+        remedy = "it answers only on EC2 instances (from a container, only within the instance's hop limit)"
         metadata = translated(self._fetch, lambda error: explained(error, where, remedy))
         if metadata:
             return credentials_from_metadata(metadata, where)
         if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
-            raise NoCredentialsError(f"{where} is switched off: unset AWS_EC2_METADATA_DISABLED")
+            raise NoCredentialsError(f"{where} is disabled: unset AWS_EC2_METADATA_DISABLED")
         raise NoCredentialsError(f"{where} gave no credentials: attach a role to the instance; {remedy}")
 
     def _fetch(self) -> dict[str, Any]:
@@ -180,8 +180,8 @@ class InstanceMetadata(ThreadedSource):
 class ContainerCredentials(ThreadedSource):
     """The role of the ECS task or of the EKS pod (pod identity), from the agent beside the container.
 
-    Every field left out comes from its environment variable, when no URI is given. The token file is read at each
-    refresh. Hosts other than loopback and the agents' own addresses need https.
+    When no URI is given, all fields come from their environment variables. The token file is read at each refresh.
+    Hosts other than loopback and the agents' own addresses need https.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
     """
@@ -193,7 +193,7 @@ class ContainerCredentials(ThreadedSource):
     authorization_token: str | None = field(default=None, repr=False)
     """Sent as the Authorization header; ``AWS_CONTAINER_AUTHORIZATION_TOKEN``."""
     authorization_token_file: str | None = None
-    """A file that holds it, and that may be rotated; ``AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE``."""
+    """A file that holds the token and may be rotated; ``AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE``."""
 
     def __post_init__(self) -> None:
         if self.relative_uri and self.full_uri:
@@ -220,7 +220,7 @@ class ContainerCredentials(ThreadedSource):
             settings = {name: value for name in names if (value := os.environ.get(name))}
         where = "the container credential service"
         remedy = (
-            "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI and, if it wants one, "
+            "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI and, if the service needs a token, "
             "AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE"
         )
         provider = ContainerProvider(environ=settings)

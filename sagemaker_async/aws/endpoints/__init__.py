@@ -1,4 +1,4 @@
-"""Where a service is: hosts, what signatures name, and AWS's partitions."""
+"""Where a service is: its hosts, the names in its signatures' scope, and AWS's partitions."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Where a service is: from a region and two options to scheme, host, and what the signature names.
+"""Where a service is: from a region and two options to scheme, host, and the names in the signature's scope.
 
-Pure, and without botocore: a service says how its hosts are called (`EndpointRules`), `resolve` completes that with the
-facts of the region's partition. The answers equal those of botocore's endpoint rule sets in every region. Services
-whose hosts follow from more than that, S3 above all, are resolved by `botocore_rules`, which blocks.
+Pure, and without botocore: a service says how its hosts are named (`EndpointRules`), and `resolve` adds the facts of
+the region's partition. The answers equal those of botocore's endpoint rule sets in every region. The hosts of
+S3 follow from more than that; they are resolved by `s3`, which blocks.
 
-Anything shaped like `resolve` is an `EndpointResolver`, so a program may put its own in that place.
+Any callable with the signature of `resolve` is an `EndpointResolver`, so a program may use one of its own.
 
 Raises nothing but `ConfigurationError`.
 """
@@ -29,58 +29,44 @@ DUAL_STACK_REMEDY = "unset use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT)"
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A resolved endpoint: where requests go and what their signature's credential scope names."""
+    """A resolved endpoint: where requests go, and which region and service their signatures name."""
 
     origin: str
     """Scheme, host and, unless it is the scheme's own, port: ``https://sts.eu-west-1.amazonaws.com``."""
     base_path: str = ""
-    """Percent-encoded path that comes before each request's own; empty, or with a leading and no trailing slash."""
+    """Percent-encoded path before that of each request; empty, or with a leading slash and no trailing one."""
     signing_region: str
-    """The region in the credential scope; mostly, not always, the region asked for."""
+    """The region in the credential scope; usually, but not always, the region that was asked for."""
     signing_name: str
     """The service in the credential scope."""
-    double_encoding: bool = True
-    """Whether the canonical request encodes the path once more; S3 alone says no."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Header fields that this endpoint asks for on each request; almost always none."""
 
     def __post_init__(self) -> None:
         check_endpoint_url(self.origin, "Endpoint.origin")
         if self.origin.count("/") != 2:
             raise ConfigurationError(
-                f"Endpoint.origin is scheme, host and port alone, got {self.origin!r}; a path goes into base_path"
+                f"Endpoint.origin must be scheme, host and port only, got {self.origin!r}; a path goes into base_path"
             )
         if self.base_path:
             check_endpoint_url(self.origin + self.base_path, "Endpoint.base_path")
             if self.base_path[0] != "/" or self.base_path[-1] == "/":
                 raise ConfigurationError(
-                    f"Endpoint.base_path starts with a slash and ends without one, got {self.base_path!r}"
+                    f"Endpoint.base_path must start with a slash and end without one, got {self.base_path!r}"
                 )
         check_region(self.signing_region, "Endpoint.signing_region")
         if not isinstance(self.signing_name, str) or not self.signing_name:
             raise ConfigurationError(f"Endpoint.signing_name must be a non-empty str, got {self.signing_name!r}")
 
     @classmethod
-    def from_url(
-        cls,
-        url: str,
-        *,
-        signing_region: str,
-        signing_name: str,
-        double_encoding: bool = True,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> Endpoint:
+    def from_url(cls, url: str, *, signing_region: str, signing_name: str) -> Endpoint:
         """Return the endpoint at `url`, split into `origin` and `base_path`.
 
         Args:
             url: ``http(s)://host[:port][/path]``.
-            signing_region: see the field of this name, as for the rest.
-            signing_name: as above.
-            double_encoding: as above.
-            headers: as above.
+            signing_region: see the field of this name.
+            signing_name: see the field of this name.
 
         Raises:
-            ConfigurationError: the URL is none of that form.
+            ConfigurationError: the URL does not have that form.
         """
         check_endpoint_url(url, "the endpoint's URL")
         scheme, _, rest = url.partition("://")
@@ -90,13 +76,11 @@ class Endpoint:
             base_path=(slash + path).rstrip("/"),
             signing_region=signing_region,
             signing_name=signing_name,
-            double_encoding=double_encoding,
-            headers=headers,
         )
 
 
 class EndpointRules(NamedTuple):
-    """How a service's hosts are called. Each is ``<prefix>.<region>.<suffix of the partition>``."""
+    """How a service's hosts are named. Each is ``<prefix>.<region>.<suffix of the partition>``."""
 
     service: str
     """botocore's name of the service, such as ``sts``."""
@@ -107,15 +91,15 @@ class EndpointRules(NamedTuple):
     fips_prefix: str
     """The same with FIPS, such as ``sts-fips``."""
     fips_prefixes: Mapping[str, str] = MappingProxyType({})
-    """Partition id to the prefix used there with FIPS instead, unless dual-stack is asked for as well."""
+    """Maps a partition's id to the prefix used there instead with FIPS, unless dual-stack is asked for as well."""
     global_hosts: Mapping[str, str] = MappingProxyType({})
-    """Pseudo-region to its whole host, used when neither option is on; the partition's global region signs."""
+    """Maps a pseudo-region to its whole host, used without FIPS and dual-stack; the partition's global region signs."""
 
 
 class EndpointResolver(Protocol):
-    """Decides where a service is. Called once per client and region, on the event loop, so it must not block.
+    """Decides where a service is. Called once per service and session, on the event loop, so it must not block.
 
-    `rules.service` names the service; `resolve` is the default and can be fallen back on::
+    `rules.service` names the service; `resolve`, the default, can serve the services that it does not decide about::
 
         def through_gateway(rules, region, *, use_fips=False, use_dualstack=False):
             if rules.service == "sts":
@@ -128,7 +112,7 @@ class EndpointResolver(Protocol):
     def __call__(
         self, rules: EndpointRules, region: str, *, use_fips: bool = False, use_dualstack: bool = False
     ) -> Endpoint:
-        """Return the endpoint; raise `ConfigurationError` when there is none."""
+        """Return the endpoint; raise `ConfigurationError` when the service has no endpoint there."""
         ...
 
 
@@ -148,7 +132,7 @@ def resolve(rules: EndpointRules, region: str, *, use_fips: bool = False, use_du
     """Return the endpoint of a service in a region.
 
     Args:
-        rules: how the service's hosts are called.
+        rules: how the service's hosts are named.
         region: such as ``us-east-1``. It need not be known. The old FIPS pseudo-regions (``us-east-1-fips``,
             ``fips-us-east-1``) mean the region with `use_fips`, as in botocore.
         use_fips: the host with FIPS 140 validated TLS.
@@ -180,8 +164,8 @@ def resolve(rules: EndpointRules, region: str, *, use_fips: bool = False, use_du
 def check_custom_endpoint(source: str, *, use_fips: bool, use_dualstack: bool) -> None:
     """Raise `ConfigurationError` when a custom endpoint is combined with FIPS or dual-stack.
 
-    The two options choose among AWS's own hosts and cannot change one that was given, so AWS's rule sets refuse the
-    combination. (botocore's clients drop the options instead, and the request leaves without what was asked for.)
+    The two options choose among AWS's own hosts and cannot change a given one, so AWS's rule sets refuse the
+    combination. (botocore's clients drop the options instead, and send the request without FIPS or IPv6.)
 
     Args:
         source: where the custom endpoint was set, such as ``Config.endpoint_url``, for the message.
@@ -200,7 +184,7 @@ def check_custom_endpoint(source: str, *, use_fips: bool, use_dualstack: bool) -
 
 
 def without_fips_marker(region: str) -> tuple[str, bool]:
-    """Return the region behind a FIPS pseudo-region, and whether it was one."""
+    """Return the region that a FIPS pseudo-region stands for, and whether `region` was a pseudo-region."""
     plain = region.replace("fips-", "").replace("-fips", "")
     return plain, plain != region
 

@@ -1,8 +1,8 @@
 """AWS's modes of defaults: what each changes, and which one ``auto`` is.
 
 The numbers are those of botocore's ``sdk-default-configuration.json``, and a test compares them. Of what that file
-lists, two settings concern this package: the time to connect, and the retry mode. (Regional endpoints of STS and S3 are
-the default here in every mode.) ``legacy`` changes nothing.
+lists, only the time limit for connecting differs from this package's own defaults: the retry mode is ``standard`` and
+the endpoints of STS and S3 are regional here in every mode. ``legacy`` changes nothing.
 
 Blocking: ``auto`` may ask the metadata service of EC2. Raises nothing but `ConfigurationError`.
 
@@ -13,40 +13,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from sagemaker_async.config import DefaultsMode, RetryMode
+from sagemaker_async.config import DefaultsMode
 from sagemaker_async.errors import ConfigurationError
 
 from .sources import Sources
 
-__all__ = ["MODE_DEFAULTS", "ModeDefaults", "auto_mode"]
+__all__ = ["CONNECT_SECONDS", "auto_mode"]
 
 logger = logging.getLogger(__name__)
 
-
-class ModeDefaults(NamedTuple):
-    """What a mode puts in the place of this package's own defaults."""
-
-    connect: float
-    """`Timeouts.connect`, in seconds."""
-    retry_mode: RetryMode
-    """`RetryConfig.mode`."""
-
-
-MODE_DEFAULTS: Mapping[DefaultsMode, ModeDefaults] = {
-    "standard": ModeDefaults(connect=3.1, retry_mode="standard"),
-    "in-region": ModeDefaults(connect=1.1, retry_mode="standard"),
-    "cross-region": ModeDefaults(connect=3.1, retry_mode="standard"),
-    "mobile": ModeDefaults(connect=30.0, retry_mode="standard"),
+CONNECT_SECONDS: Mapping[DefaultsMode, float] = {
+    "standard": 3.1,
+    "in-region": 1.1,
+    "cross-region": 3.1,
+    "mobile": 30.0,
 }
+"""What each mode puts in the place of the default of `Timeouts.connect`, in seconds."""
 
 
 def auto_mode(region: str, sources: Sources) -> DefaultsMode:
-    """Return ``in-region`` or ``cross-region`` by where the program runs, ``standard`` when that cannot be known.
+    """Return ``in-region`` or ``cross-region`` by where the program runs, ``standard`` when that is unknown.
 
-    Where it runs is what Lambda, ECS and the like say (``AWS_EXECUTION_ENV`` and the region beside it), or else the
-    metadata service of EC2, unless ``AWS_EC2_METADATA_DISABLED`` is true. An unreachable one costs a second.
+    Lambda, ECS and the like say where it runs (``AWS_EXECUTION_ENV`` and the region beside it); otherwise the metadata
+    service of EC2 is asked, unless ``AWS_EC2_METADATA_DISABLED`` is true. One that cannot be reached costs a second.
 
     Args:
         region: the region that is called.
@@ -87,5 +77,5 @@ def _instance_region(sources: Sources) -> str | None:
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - the mode falls back to standard, as AWS prescribes
-        logger.debug("the metadata service of EC2 did not tell the region: %s", type(error).__name__)
+        logger.debug("the metadata service of EC2 did not give the region: %s", type(error).__name__)
         return None

@@ -1,11 +1,11 @@
 """Which proxy a request goes through: pure decisions, the same as botocore's on Linux.
 
-``https_proxy`` and ``http_proxy`` count for the URLs of their scheme, in small letters before capitals, and
-``no_proxy`` lists the hosts (and their subdomains) that are reached without, or ``*``. ``all_proxy`` is not asked, nor
-are the settings of the desktop. A proxy without a scheme is an ``http://`` one. In a CGI program ``HTTP_PROXY`` is set
-by whoever sends the header ``Proxy:``, and is disregarded (CVE-2016-1000110).
+``https_proxy`` and ``http_proxy`` apply to the URLs of their scheme; lower-case names win over upper-case ones.
+``no_proxy`` lists the hosts (and with them their subdomains) that are reached without a proxy, or is ``*``.
+``all_proxy`` and the settings of the desktop are not read. A proxy without a scheme is an ``http://`` one. In a CGI
+program the sender of the header ``Proxy:`` sets ``HTTP_PROXY``, so it is ignored there (CVE-2016-1000110).
 
-Proxies' URLs may hold a password: it is masked in `repr` and in messages.
+The URL of a proxy may hold a password, which is masked in `repr` and in messages.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Proxies(NamedTuple):
     """The proxies of a session."""
 
     for_all: str | None = None
-    """The proxy for every request; nothing else counts then."""
+    """The proxy for every request; the other fields are then ignored."""
     by_scheme: Mapping[str, tuple[str, str]] = MappingProxyType({})
-    """Scheme to proxy and the variable that names it."""
+    """Maps a scheme to its proxy and the variable that names the proxy."""
     exceptions: str = ""
-    """The hosts that are reached without, as ``no_proxy`` lists them."""
+    """The hosts that are reached without a proxy, as ``no_proxy`` lists them."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Proxies:
-        """Return what the environment says. Nothing is checked yet: a wrong proxy that is never used does no harm."""
+        """Return the proxies of the environment. They are checked when they are used: an unused one does no harm."""
         found: dict[str, tuple[str, str]] = {}
         names = [name for name in environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
         for name in sorted(names, key=str.islower):
@@ -50,7 +50,7 @@ class Proxies(NamedTuple):
         """Return the URL of the proxy that a request to `url` goes through, None for a direct one.
 
         Raises:
-            ConfigurationError: the environment's variable holds no proxy's URL.
+            ConfigurationError: the variable of the environment does not hold the URL of a proxy.
         """
         if self.for_all is not None:
             return self.for_all
@@ -77,8 +77,8 @@ class Proxies(NamedTuple):
         return any(f".{place}".endswith(f".{name}") for name in names if name for place in (host, authority))
 
     def __repr__(self) -> str:
-        shown = [f"for_all={without_password(self.for_all)!r}"] if self.for_all is not None else []
-        shown += [f"{scheme}={without_password(proxy)!r}" for scheme, (proxy, _) in self.by_scheme.items()]
+        fields = [f"for_all={without_password(self.for_all)!r}"] if self.for_all is not None else []
+        fields += [f"{scheme}={without_password(proxy)!r}" for scheme, (proxy, _) in self.by_scheme.items()]
         if self.exceptions:
-            shown.append(f"exceptions={self.exceptions!r}")
-        return f"Proxies({', '.join(shown)})"
+            fields.append(f"exceptions={self.exceptions!r}")
+        return f"Proxies({', '.join(fields)})"

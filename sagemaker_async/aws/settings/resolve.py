@@ -1,16 +1,17 @@
 """What a session runs with: `Config` completed by the environment, the profile and the defaults, in this order.
 
-`resolve_settings` does all of it in a worker thread: every file that is opened, looked for or imported. With a region
-from `Config` or the environment and no shared files, nothing of botocore is imported; what only some settings need is
-imported when they ask for it. What wins is checked, and what loses is not looked at; a wrong value raises
-`ConfigurationError` that names the field, the variable, or the key, profile and file it stands in.
+`resolve_settings` works in a thread, because files are looked for, opened and imported. With a region from `Config` or
+the environment and no shared files, nothing of botocore is imported. The value that wins is checked, and those that
+lose are not looked at; a wrong value raises `ConfigurationError`, which names the field, the variable, or the key,
+profile and file it comes from. The endpoint of a service is checked by `Settings.endpoint_for`, when that service is
+first called.
 
 The answers are botocore's for the same files and environment, except that
 
 - ``AWS_REGION`` counts, and wins over ``AWS_DEFAULT_REGION``, and ``AWS_PROFILE`` wins over ``AWS_DEFAULT_PROFILE``, as
   in every other AWS SDK;
-- a variable set to nothing counts as unset, and values that botocore takes for false (``maybe``) or disregards (the
-  retry mode ``foo``) are errors.
+- an empty variable counts as unset, and values that botocore takes for false (``maybe``) or ignores (the retry mode
+  ``foo``) are errors.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -25,19 +26,12 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from sagemaker_async.aws.endpoints.rules import (
-    Endpoint,
-    EndpointRules,
-    check_custom_endpoint,
-    resolve,
-    without_fips_marker,
-)
+from sagemaker_async.aws.endpoints.rules import Endpoint, EndpointRules, resolve, without_fips_marker
 from sagemaker_async.config import (
     DEFAULTS_MODES,
     RETRY_MODES,
-    SERVICES,
     Config,
     DefaultSeconds,
     DefaultsMode,
@@ -48,14 +42,12 @@ from sagemaker_async.config import (
 )
 from sagemaker_async.errors import ConfigurationError, NoRegionError
 
+from .custom_endpoints import CustomEndpoints
+from .defaults_mode import CONNECT_SECONDS, auto_mode
 from .proxies import Proxies
 from .sources import Found, SharedFiles, Sources, load_shared_files
+from .tls import ssl_context
 from .user_agent import user_agent
-
-if TYPE_CHECKING:
-    from sagemaker_async.aws.monitoring import ClientSideMonitoring
-
-    from .defaults_mode import ModeDefaults
 
 __all__ = ["Settings", "resolve_settings"]
 
@@ -69,14 +61,15 @@ class Settings(NamedTuple):
     """The resolved values of one session. Fields of `Config` that nothing else can set are read from `config`."""
 
     config: Config
-    """What was asked for."""
+    """What the program asked for."""
     region: str
     """Never a FIPS pseudo-region: as in botocore, ``us-east-1-fips`` is ``us-east-1`` with `use_fips_endpoint`."""
     profile: str | None
-    """The profile that was named, by `Config` or the environment; None when none was, and ``default`` is read. The
-    credential chain wants `Config.profile` instead: there, one that only the environment names has another rank."""
-    endpoint_urls: Mapping[str, str | None]
-    """Service to its custom URL, for each of `config.SERVICES`; None where AWS's rules decide."""
+    """The profile that `Config` or the environment names; None when neither does and ``default`` is read. The
+    credential chain needs `Config.profile` instead, because it ranks a profile that only the environment names
+    lower."""
+    custom_endpoints: CustomEndpoints
+    """The URLs that replace AWS's own hosts; a service's URL is checked when that service is first called."""
     use_fips_endpoint: bool
     """Whether AWS's FIPS hosts are used; without effect on custom URLs."""
     use_dualstack_endpoint: bool
@@ -86,31 +79,30 @@ class Settings(NamedTuple):
     timeouts: Timeouts
     """With the `defaults_mode` applied."""
     defaults_mode: DefaultsMode
-    """Never ``auto``, but what that turned out to be."""
+    """``auto`` is already replaced by the mode that it stands for."""
     ca_bundle: str | None
-    """The bundle of ``AWS_CA_BUNDLE`` or the profile; None when there is none, or when `Config.tls` decides."""
+    """The bundle of ``AWS_CA_BUNDLE`` or the profile; None when neither names one, or when `Config.tls` decides."""
     ssl_context: ssl.SSLContext | None
-    """What connections use; None when nothing is configured, so that the transport's own default will do."""
+    """What connections use; None when nothing is configured, and the transport's own default applies."""
     proxies: Proxies
     """Which requests go through which proxy."""
     user_agent_app_id: str | None
-    """The application's name in the user agent."""
+    """The application's name, as sent in the user agent."""
     validate_params: bool
     """Whether requests are checked before they are sent."""
     max_connections: int
     """Size of the connection pool."""
-    monitoring: ClientSideMonitoring | None = None
-    """What sends the datagrams of client-side monitoring; None when that is off."""
 
     def endpoint_for(self, rules: EndpointRules) -> Endpoint:
         """Return where a service is: at its custom URL, or where `Config.endpoint_resolver` or AWS's rules say.
 
-        What the resolver raises itself passes through.
+        Exceptions of the resolver pass through.
 
         Raises:
-            ConfigurationError: there is no such endpoint, or the resolver returned no `Endpoint`.
+            ConfigurationError: the service's custom URL is wrong, AWS has no such endpoint, or the resolver did not
+                return an `Endpoint`.
         """
-        url = self.endpoint_urls.get(rules.service)
+        url = self.custom_endpoints.url_for(rules.service)
         if url is not None:
             return Endpoint.from_url(url, signing_region=self.region, signing_name=rules.signing_name)
         decide = self.config.endpoint_resolver or resolve
@@ -130,20 +122,20 @@ class Settings(NamedTuple):
         """Return the proxy for a request to `url`, None for a direct one; it may hold a password: never log it.
 
         Raises:
-            ConfigurationError: the environment's variable holds no proxy's URL.
+            ConfigurationError: the variable of the environment does not hold the URL of a proxy.
         """
         return self.proxies.proxy_for(url)
 
 
 async def resolve_settings(config: Config, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return what a session runs with. All that may block is done in a worker thread.
+    """Return what a session runs with. Everything that may block runs in a worker thread.
 
     Args:
         config: what the program asks for.
         environ: the environment; None means the process's own.
 
     Raises:
-        NoRegionError: there is no region; the message lists where it was looked for.
+        NoRegionError: no region is set; the message lists where it was looked for.
         ConfigurationError: a value, variable or file is wrong.
     """
     return await asyncio.to_thread(_resolve, config, dict(os.environ if environ is None else environ))
@@ -160,13 +152,13 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         config=config,
         region=region,
         profile=profile_name,
-        endpoint_urls=_endpoint_urls(config, sources, files),
+        custom_endpoints=CustomEndpoints(config, sources, files),
         use_fips_endpoint=is_fips_region
-        or _flag(config.use_fips_endpoint, sources, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-        use_dualstack_endpoint=_flag(
-            config.use_dualstack_endpoint, sources, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"
+        or sources.flag(config.use_fips_endpoint, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        use_dualstack_endpoint=sources.flag(
+            config.use_dualstack_endpoint, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"
         ),
-        retry=_retry(config.retry, sources, mode),
+        retry=_retry(config.retry, sources),
         timeouts=_timeouts(config.timeouts, mode),
         defaults_mode=mode,
         ca_bundle=ca_bundle.text if ca_bundle is not None else None,
@@ -175,11 +167,10 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         user_agent_app_id=_app_id(config, sources),
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
-        monitoring=_monitoring(config, sources),
     )
     if config.interceptors:
         import sagemaker_async.aws.interceptors.interceptor  # noqa: F401 - for those that derive from nothing in it
-    # For it to remember: it asks the platform, which may block.
+    # Called here to fill its cache: it asks the platform, which may block.
     user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
     return settings
 
@@ -214,71 +205,15 @@ def _defaults_mode(config: Config, sources: Sources, region: str) -> DefaultsMod
         found = sources.find("AWS_DEFAULTS_MODE", "defaults_mode")
         mode = found.choice(DEFAULTS_MODES) if found is not None else "legacy"
     if mode == "auto":
-        from .defaults_mode import auto_mode
-
         return auto_mode(region, sources)
     return mode
 
 
-def _mode_defaults(mode: DefaultsMode) -> ModeDefaults | None:
-    if mode == "legacy":
-        return None
-    from .defaults_mode import MODE_DEFAULTS
-
-    return MODE_DEFAULTS[mode]
-
-
-def _flag(configured: bool | None, sources: Sources, variable: str, key: str) -> bool:
-    if configured is not None:
-        return configured
-    found = sources.find(variable, key)
-    return found is not None and found.flag()
-
-
-def _endpoint_urls(config: Config, sources: Sources, files: SharedFiles) -> dict[str, str | None]:
-    found = {service: _configured_url(config, service) for service in SERVICES}
-    ignored = config.endpoint_resolver is not None or _flag(
-        config.ignore_configured_endpoint_urls,
-        sources,
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "ignore_configured_endpoint_urls",
-    )
-    urls: dict[str, str | None] = {}
-    for service, configured in found.items():
-        url = configured or (None if ignored else _ambient_url(sources, files, service))
-        if url is not None:
-            check_custom_endpoint(
-                url.source,
-                use_fips=config.use_fips_endpoint is True,
-                use_dualstack=config.use_dualstack_endpoint is True,
-            )
-        urls[service] = url.endpoint_url() if url is not None else None
-    return urls
-
-
-def _configured_url(config: Config, service: str) -> Found | None:
-    if config.endpoint_urls is not None and service in config.endpoint_urls:
-        return Found(config.endpoint_urls[service], f"Config.endpoint_urls[{service!r}]")
-    return Found(config.endpoint_url, "Config.endpoint_url") if config.endpoint_url is not None else None
-
-
-def _ambient_url(sources: Sources, files: SharedFiles, service: str) -> Found | None:
-    """What environment and profile say of a service: each its own URL before the one for all."""
-    name = service.replace("-", "_")
-    return (
-        sources.variable(f"AWS_ENDPOINT_URL_{name.upper()}", "AWS_ENDPOINT_URL")
-        or files.service_setting(sources.profile, name, "endpoint_url")
-        or sources.profile.find("endpoint_url")
-    )
-
-
-def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) -> RetryConfig:
+def _retry(retry: RetryConfig, sources: Sources) -> RetryConfig:
     mode, max_attempts = retry.mode, retry.max_attempts
     if mode is None:
         found = sources.find("AWS_RETRY_MODE", "retry_mode")
-        defaults = _mode_defaults(defaults_mode)
-        default = defaults.retry_mode if defaults is not None else "standard"
-        mode = found.choice(RETRY_MODES) if found is not None else default
+        mode = found.choice(RETRY_MODES) if found is not None else "standard"
     if max_attempts is None:
         found = sources.find("AWS_MAX_ATTEMPTS", "max_attempts")
         max_attempts = found.count() if found is not None else _MAX_ATTEMPTS[mode]
@@ -286,10 +221,9 @@ def _retry(retry: RetryConfig, sources: Sources, defaults_mode: DefaultsMode) ->
 
 
 def _timeouts(timeouts: Timeouts, defaults_mode: DefaultsMode) -> Timeouts:
-    defaults = _mode_defaults(defaults_mode)
-    if defaults is None or not isinstance(timeouts.connect, DefaultSeconds):
+    if defaults_mode not in CONNECT_SECONDS or not isinstance(timeouts.connect, DefaultSeconds):
         return timeouts
-    return replace(timeouts, connect=defaults.connect)
+    return replace(timeouts, connect=CONNECT_SECONDS[defaults_mode])
 
 
 def _ca_bundle(config: Config, sources: Sources) -> Found | None:
@@ -303,18 +237,7 @@ def _ssl_context(config: Config, ca_bundle: Found | None) -> ssl.SSLContext | No
         return config.tls
     if config.tls is None and ca_bundle is None:
         return None
-    from .tls import ssl_context
-
     return ssl_context(config.tls or TLSConfig(), ca_bundle)
-
-
-def _monitoring(config: Config, sources: Sources) -> ClientSideMonitoring | None:
-    asked = config.client_side_monitoring
-    if asked is False or (asked is None and sources.find("AWS_CSM_ENABLED", "csm_enabled") is None):
-        return None
-    from sagemaker_async.aws.monitoring import monitoring_from
-
-    return monitoring_from(sources, asked)
 
 
 def _app_id(config: Config, sources: Sources) -> str | None:

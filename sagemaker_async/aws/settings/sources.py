@@ -2,11 +2,11 @@
 
 `load_shared_files` reads the files, which blocks: call it in a thread. botocore parses them, and is imported only when
 there is one. As in botocore, a profile's keys in the credentials file win over those in the config file, and a missing
-file is an empty one. Unlike there, a variable that is set to nothing counts as unset, and a file that exists and cannot
-be read is an error.
+file counts as empty. Unlike in botocore, an empty variable counts as unset, and a file that exists but cannot be read
+is an error.
 
-A setting that was found remembers its source, and every `ConfigurationError` raised here names it: the variable, or the
-key, profile and file. Text of the files is never repeated but for such values, since those files hold secrets.
+Each setting remembers where it was found, and every `ConfigurationError` raised here says so: the variable, or the key,
+profile and file. Messages repeat the value of a wrong setting and no other text of the files, which hold secrets.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,13 +33,13 @@ Section = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """A setting's text and where it was found, with the conversions to what it has to be."""
+    """A setting's text and where it was found, with its conversions to other types."""
 
     text: str
     source: str
 
     def flag(self) -> bool:
-        """Return ``true`` or ``false``, in any case, as a bool."""
+        """Return ``true`` or ``false`` (upper or lower case) as a bool."""
         text = self.text.strip().lower()
         if text not in ("true", "false"):
             raise ConfigurationError(f"{self.source} must be true or false, got {self.text!r}")
@@ -55,7 +56,7 @@ class Found:
         return number
 
     def choice(self, choices: Sequence[Choice]) -> Choice:
-        """Return the one of `choices` that is meant, whatever the case."""
+        """Return the one of `choices` that the text names, in upper or lower case."""
         for choice in choices:
             if self.text.strip().lower() == choice:
                 return choice
@@ -68,14 +69,14 @@ class Found:
 
 
 class Profile(NamedTuple):
-    """One profile of the shared files; without sections when none was asked for and there is no ``default``."""
+    """One profile of the shared files; it has no sections when no profile is named and ``default`` does not exist."""
 
     name: str
     sections: tuple[tuple[Path, Section], ...] = ()
     """The profile's sections with their files, the stronger first."""
 
     def find(self, key: str) -> Found | None:
-        """Return a key's text; None when it is absent or empty."""
+        """Return the setting of a key; None when the key is absent or empty."""
         for path, section in self.sections:
             source = f"{key} of profile {self.name!r} in {path}"
             if (found := _found(section, key, source)) is not None:
@@ -94,10 +95,10 @@ class SharedFiles(NamedTuple):
     """The sections ``[services name]`` of the config file."""
 
     def profile(self, name: str | None, source: str) -> Profile:
-        """Return a profile; None asks for ``default``, which need not exist then.
+        """Return a profile.
 
         Args:
-            name: the profile's name.
+            name: the profile's name; None stands for ``default``, which need not exist then.
             source: where the name comes from, for the message.
 
         Raises:
@@ -109,14 +110,14 @@ class SharedFiles(NamedTuple):
         if not sections and name is not None:
             known = sorted({*self.config_profiles, *self.credentials_profiles})
             raise ConfigurationError(
-                f"{source} asks for the profile {name!r}, which is neither in {self.config_path} nor in "
+                f"{source} names the profile {name!r}, which is neither in {self.config_path} nor in "
                 f"{self.credentials_path}; {_nearest(name, known, 'profiles')}. Correct the name, add the profile, or "
-                "point AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to the file that has it"
+                "point AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to the file that contains it"
             )
         return Profile(wanted, sections)
 
     def service_setting(self, profile: Profile, service: str, key: str) -> Found | None:
-        """Return a setting of one service from the ``services`` section that the profile names, if it names one.
+        """Return a setting of one service from the ``services`` section that the profile names; None without one.
 
         Args:
             profile: the profile.
@@ -138,7 +139,7 @@ class SharedFiles(NamedTuple):
         settings = section.get(service, {})
         source = f"{service} in [services {named.text}] of {self.config_path}"
         if not isinstance(settings, Mapping):
-            raise ConfigurationError(f"{source} must be followed by indented lines such as {key} = ..., got one value")
+            raise ConfigurationError(f"{source} must be followed by indented lines such as {key} = ..., got a value")
         return _found(settings, key, f"{key} of {source}")
 
 
@@ -159,13 +160,19 @@ class Sources(NamedTuple):
         """Return a setting from its environment variable, or else from its key in the profile."""
         return self.variable(variable) or self.profile.find(key)
 
+    def flag(self, configured: bool | None, variable: str, key: str) -> bool:
+        """Return `configured`, or where that is None the flag found as by `find`; False when it is set nowhere."""
+        if configured is not None:
+            return configured
+        found = self.find(variable, key)
+        return found is not None and found.flag()
+
 
 def load_shared_files(environ: Mapping[str, str]) -> SharedFiles:
-    """Read the shared config and credentials files, as far as they exist. Blocking.
+    """Read the shared config and credentials files, where they exist. Blocking.
 
     Args:
-        environ: the environment; ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` say where they are, if not in
-            ``~/.aws``.
+        environ: the environment; ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` replace ``~/.aws/...``.
 
     Raises:
         ConfigurationError: a file cannot be read or is malformed.
@@ -202,12 +209,12 @@ def _is_there(path: Path, variable: str) -> bool:
     try:
         if not path.is_file():
             return False
-    except OSError:  # such as a home directory of somebody else: as good as no file
+    except OSError:  # such as somebody else's home directory: the same as no file
         return False
     if not os.access(path, os.R_OK):
         raise ConfigurationError(
-            f"{path} exists and cannot be read: allow this process to, or point {variable} elsewhere "
-            "(to /dev/null for none)"
+            f"{path} exists but cannot be read: allow this process to read it, or point {variable} elsewhere "
+            "(to /dev/null for no file)"
         )
     return True
 
@@ -242,8 +249,6 @@ def _found(section: Section, key: str, source: str) -> Found | None:
 def _nearest(name: str, known: Sequence[str], what: str) -> str:
     if not known:
         return f"there are no {what} at all"
-    from difflib import get_close_matches
-
     nearest = get_close_matches(name, known, n=1)
     question = f"did you mean {nearest[0]!r}? " if nearest else ""
     listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")

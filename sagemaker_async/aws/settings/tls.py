@@ -22,20 +22,20 @@ logger = logging.getLogger(__name__)
 def ssl_context(tls: TLSConfig, ca_bundle: Found | None) -> ssl.SSLContext:
     """Return the context for a configuration. Blocking.
 
-    Authorities are those of `tls`, or else of `ca_bundle`, or else the system's; the first replaces the others.
+    Certificate authorities come from `tls`, else from `ca_bundle`, else from the system.
 
     Args:
-        tls: what `Config.tls` says.
-        ca_bundle: what the environment or the profile says.
+        tls: the value of `Config.tls`.
+        ca_bundle: the setting of the environment or the profile.
 
     Raises:
-        ConfigurationError: a file is missing, unreadable, or not what it should be.
+        ConfigurationError: a file is missing or unreadable, or its content is wrong.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(("http/1.1",))
     if not tls.verify:
         logger.warning(
-            "TLSConfig.verify is False: any certificate is accepted; anyone on the way can read and change everything"
+            "TLSConfig.verify is False: any certificate is accepted, and anyone on the way can read and change all data"
         )
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -49,7 +49,7 @@ def ssl_context(tls: TLSConfig, ca_bundle: Found | None) -> ssl.SSLContext:
         if tls.ca_directory is not None:
             _trust_directory(context, os.fspath(tls.ca_directory))
     if tls.client_cert is not None:
-        _show(context, tls)
+        _add_client_certificate(context, tls)
     return context
 
 
@@ -75,7 +75,7 @@ def _trust_directory(context: ssl.SSLContext, path: str) -> None:
         ) from None
 
 
-def _show(context: ssl.SSLContext, tls: TLSConfig) -> None:
+def _add_client_certificate(context: ssl.SSLContext, tls: TLSConfig) -> None:
     assert tls.client_cert is not None
     names = "TLSConfig.client_cert" if tls.client_key is None else "TLSConfig.client_cert and client_key"
     try:
@@ -90,5 +90,5 @@ def _show(context: ssl.SSLContext, tls: TLSConfig) -> None:
 
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "no PEM").replace("_", " ").lower()
+        return (error.reason or "not PEM").replace("_", " ").lower()
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else "malformed path"

@@ -1,10 +1,10 @@
 """The User-Agent header in the 2.x grammar of the AWS SDKs: words of ``category/name#value``.
 
 Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html and the grammar of the SDKs' shared
-specification; words may hold only HTTP token characters, everything else becomes a hyphen.
+specification; words may hold only HTTP token characters, and every other character becomes a hyphen.
 
-Nothing is read from the packages' metadata: the versions are those of the modules that are loaded, and aiohttp is none
-that this module may import.
+The versions are those of the loaded modules, because reading the packages' metadata would cost file access; aiohttp is
+looked up among them, because only the transport may import it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Generates `partition_table.py` from the installed botocore.
 
-Run by whoever moves the project to a newer botocore (``python -m sagemaker_async.aws.endpoints.generator.partitions``);
-nothing of it runs in a user's program. Only facts are taken: ids, region patterns, DNS suffixes, flags and region
-names, as botocore's ``partitions.json`` has them.
+Run it when the project moves to a newer botocore (``python -m sagemaker_async.aws.endpoints.generator.partitions``); no
+part of it runs in a user's program. It takes facts only: ids, region patterns, DNS suffixes, flags and region names,
+from botocore's ``partitions.json``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ PARTITION_ROWS: tuple[tuple[str, str, str, str, bool, bool, str, tuple[str, ...]
 
 
 def render(partitions: Mapping[str, Any], version: str) -> str:
-    """Return the text of `partition_table.py` for the content of botocore's ``partitions.json``.
+    """Return the text of `partition_table.py`.
 
     Args:
-        partitions: the parsed file.
+        partitions: the content of botocore's ``partitions.json``.
         version: the version of the botocore it came from.
     """
     rows = "".join(line + "\n" for partition in partitions["partitions"] for line in _row(partition))
