@@ -46,6 +46,7 @@ PURE = [
     "config",
     "records",
     "codecs",
+    "local.admission",
     "aws.endpoints.partition_table",
     "aws.endpoints.partitions",
     "aws.endpoints.rules",
