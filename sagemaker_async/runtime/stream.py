@@ -20,6 +20,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.errors import (
     CallError,
     ChunkTimeoutError,
@@ -266,6 +267,7 @@ class EventStream:
 
     def _noted(self, error: BaseException) -> bool:
         """Note how reading failed, and return True; close the stream when it is the reader's own affair."""
+        forget_frames(error)
         if not self._reading:  # `_received` was reached: this is what a callback or an interceptor raised
             self.close()
             return False

@@ -22,7 +22,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("_version", "config", "errors"),
     ("records", "codecs"),
     (
-        "aws.endpoints", "aws.eventstream", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
+        "aws.endpoints", "aws.eventstream", "aws.frames", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
         "aws.signing",
     ),
     ("aws.transport",),
@@ -51,6 +51,7 @@ PURE = [
     "aws.endpoints.partitions",
     "aws.endpoints.rules",
     "aws.eventstream",
+    "aws.frames",
     "aws.http",
     "aws.protocols",
     "aws.retries",
