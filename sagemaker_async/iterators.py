@@ -259,8 +259,10 @@ class TokenIterator(SplitterIterator[Token]):
         error.partial = self.text
 
     async def aclose(self) -> None:
-        self._report_count()
-        await super().aclose()
+        try:
+            await super().aclose()
+        finally:
+            self._report_count()
 
     def _fail(self, error: Exception) -> None:
         super()._fail(error)

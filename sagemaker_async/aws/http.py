@@ -16,7 +16,11 @@ ChunkCallback = Callable[[int, int | None], object]
 
 
 class Progress(NamedTuple):
-    """Who wants to know how far the bytes of a call have got; called on the event loop, so it must not block."""
+    """Who wants to know how far the bytes of a call have got; called on the event loop, so it must not block.
+
+    What a callback raises ends the call and reaches the caller as it is, with the connection closed. In a stream, its
+    StopAsyncIteration becomes the cause of a RuntimeError, because it would look like the stream's end.
+    """
 
     on_chunk_sent: ChunkCallback | None = None
     """After each slice of the request's body was handed to the socket; again from the start at each attempt."""

@@ -214,6 +214,14 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="an endpoint and its model; may be repeated (default: text=text and echo=echo)",
     )
     parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
+    parser.add_argument(
+        "--allow-host",
+        dest="allowed_hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further host name that clients call it by, such as its name in Docker Compose; may be repeated",
+    )
     _add_token_delay(parser)
 
 

@@ -10,8 +10,10 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_async.config import MAX_RESPONSE_BYTES, check_count
 from sagemaker_async.errors import DeserializationError, SerializationError
 
+from .array_sizes import NPY_MAGIC, ZIP_MAGIC, check_archive, check_array, check_size
 from .bases import (
     BodyStream,
     SimpleBaseDeserializer,
@@ -27,10 +29,6 @@ from .recordio import Record, decode_records, encode_dense, encode_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
-
-
-_NPY_MAGIC = b"\x93NUMPY"
-_ZIP_MAGIC = b"PK"
 
 
 class NumpySerializer(SimpleBaseSerializer):
@@ -194,6 +192,12 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         accept: the content types to ask for.
         allow_pickle: accept arrays of Python objects, which can run any code while they load; only for models that
             you trust.
+        max_bytes: the most bytes that the arrays of one .npy or .npz body may take. An archive of a megabyte can hold a
+            gigabyte of zeros, and a header can claim anything; what they claim is checked before memory is taken. The
+            default is that of `Config.max_response_bytes`, 1 GiB. Pickled objects are not counted.
+
+    Raises:
+        ConfigurationError: `max_bytes` is not a whole number of at least 1.
     """
 
     offload = True
@@ -203,9 +207,13 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         dtype: DTypeLike | None = None,
         accept: str | tuple[str, ...] = "application/x-npy",
         allow_pickle: bool = False,
+        *,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         super().__init__(accept)
         require_extra("numpy", "NumpyDeserializer")
+        check_count(max_bytes, "NumpyDeserializer.max_bytes")
+        self.max_bytes = max_bytes
         self.dtype = dtype
         self.allow_pickle = allow_pickle
 
@@ -213,8 +221,9 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         """Return the array, or for .npz the arrays by name, all read.
 
         Raises:
-            DeserializationError: an unknown content type; a body that is empty, truncated, pickled, ragged or of
-                another format; CSV with values that are missing, or that are none of the dtype.
+            DeserializationError: an unknown content type; a body that is empty, truncated, pickled, ragged, of another
+                format, or larger than `max_bytes` when it is unpacked; CSV with values that are missing, or that are
+                none of the dtype.
         """
         what = described(content_type)
         body = read_body(stream)
@@ -238,32 +247,42 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
     def _npy(self, body: bytes, what: str) -> Any:
         import numpy as np
 
-        if not body.startswith(_NPY_MAGIC) and not self.allow_pickle:
-            raise DeserializationError(f"{what} is no .npy file: it does not begin with {_NPY_MAGIC!r}")
+        if not body.startswith(NPY_MAGIC) and not self.allow_pickle:
+            raise DeserializationError(f"{what} is no .npy file: it does not begin with {NPY_MAGIC!r}")
         try:
+            if body.startswith(NPY_MAGIC):
+                check_array(io.BytesIO(body), len(body), self.max_bytes, what, trusted=self.allow_pickle)
             array = np.load(io.BytesIO(body), allow_pickle=self.allow_pickle)
+        except DeserializationError:
+            raise
         except ValueError as error:
             raise self._explained(error, what) from None
-        return array if self.dtype is None else array.astype(self.dtype, copy=False)
+        if self.dtype is None:
+            return array
+        check_size(array.size * np.dtype(self.dtype).itemsize, self.max_bytes, f"{what}, converted to {self.dtype},")
+        return array.astype(self.dtype, copy=False)
 
     def _npz(self, body: bytes, what: str) -> Any:
         import numpy as np
 
-        if not body.startswith(_ZIP_MAGIC):
-            raise DeserializationError(f"{what} is no .npz file: it does not begin with {_ZIP_MAGIC!r}")
+        if not body.startswith(ZIP_MAGIC):
+            raise DeserializationError(f"{what} is no .npz file: it does not begin with {ZIP_MAGIC!r}")
         try:
             with np.load(io.BytesIO(body), allow_pickle=self.allow_pickle) as archive:
+                check_archive(archive.zip, self.max_bytes, what, trusted=self.allow_pickle)
                 return {name: archive[name] for name in archive.files}
+        except DeserializationError:
+            raise
         except ValueError as error:
             raise self._explained(error, what) from None
 
     def _explained(self, error: ValueError, what: str) -> DeserializationError:
-        if "allow_pickle" in str(error):
+        if "allow_pickle=False" in str(error):
             return DeserializationError(
                 f"{what} holds pickled Python objects, which can run any code while they load; have the model send "
                 "numbers, or pass allow_pickle=True if you trust it"
             )
-        return DeserializationError(f"{what} is truncated or damaged: {error}")
+        return DeserializationError(f"{what} is truncated or damaged: {_one_line(error)}")
 
     def _json(self, body: bytes, what: str) -> Any:
         import numpy as np

@@ -19,6 +19,7 @@ from typing import Self
 from sagemaker_async.config import ConfigFields, Credentials, check_region
 from sagemaker_async.errors import ConfigurationError, UsageError
 
+from .admission import Admission
 from .answers import Refusal
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
 from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
@@ -40,6 +41,9 @@ class EmbeddedSageMaker(Seeding):
 
     Args:
         host: the address to listen on; anything but loopback lets others run your models.
+        allowed_hosts: further names that clients call it by, such as the service's name in Docker Compose. Requests
+            for other hosts than these, `host` and loopback ones are refused, and so is what a browser sends for another
+            site; see `sagemaker_async.local.admission`.
         port: the port; 0 takes a free one.
         region: the region that requests must be signed for.
         credentials: who may call; None takes fixed ones that are worth nothing elsewhere (see `client_options`).
@@ -52,13 +56,14 @@ class EmbeddedSageMaker(Seeding):
             then, unless `transition_times` says otherwise. Signatures are judged by `clock` all the same.
 
     Raises:
-        ConfigurationError: the region, port or a time can be none.
+        ConfigurationError: the region, port, an allowed host or a time can be none.
     """
 
     def __init__(
         self,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Sequence[str] = (),
         port: int = 0,
         region: str = "us-east-1",
         credentials: Credentials | None = None,
@@ -92,7 +97,7 @@ class EmbeddedSageMaker(Seeding):
             ControlPlaneService(self._state, self._control_plane),
             IdentityService(self._state),
         ]
-        self._server = LoopbackServer(self._state, services)
+        self._server = LoopbackServer(self._state, services, Admission(host, allowed_hosts))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._url or 'not running'}: {', '.join(self.endpoints) or 'no endpoints'}>"
@@ -271,6 +276,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         cls,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Sequence[str] = (),
         port: int = 0,
         region: str = "us-east-1",
         credentials: Credentials | None = None,
@@ -282,6 +288,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
             host=host,
+            allowed_hosts=allowed_hosts,
             port=port,
             region=region,
             credentials=credentials,

@@ -259,7 +259,10 @@ class PredictionStream(Generic[T]):
         self._reading = self._started = True
         try:
             if self._records is None:
-                await self.open()
+                try:
+                    await self.open()
+                except StopAsyncIteration as error:  # of a callback or an interceptor; it is not the end (PEP 479)
+                    raise RuntimeError("opening the stream raised StopAsyncIteration") from error
             return await cast("AsyncIterator[T]", self._records).__anext__()
         except StopAsyncIteration:
             self._ended = True
@@ -277,12 +280,14 @@ class PredictionStream(Generic[T]):
         """Let go of the connection and drop what was not read; idempotent."""
         if self._opener is not None and not self._closed:
             self._opener.cancel()
-        self._let_go()
-        records = self._records
-        if records is not None and not self._reading:
-            self._records = None
-            if (close := getattr(records, "aclose", None)) is not None:
-                await close()
+        try:
+            self._let_go()
+        finally:
+            records = self._records
+            if records is not None and not self._reading:
+                self._records = None
+                if (close := getattr(records, "aclose", None)) is not None:
+                    await close()
 
     def _let_go(self) -> None:
         self._closed = True

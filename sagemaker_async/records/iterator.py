@@ -115,7 +115,8 @@ class StreamIterator(ABC, Generic[T]):
         """Return the records that the next slice completes.
 
         Called once per payload part, in order. It may be a generator, and it may raise: what it gave before that is
-        delivered first.
+        delivered first. StopIteration and StopAsyncIteration become the cause of a RuntimeError, for they would look
+        like the end of the stream (PEP 479).
         """
 
     def finish(self) -> Iterable[T]:
@@ -138,9 +139,13 @@ class StreamIterator(ABC, Generic[T]):
             try:
                 parts = await self._source.next_parts()
             except CallError as failure:
-                self._fail(failure)
+                self._keep(failure)
             else:
-                self._receive(parts)
+                try:
+                    self._receive(parts)
+                except BaseException:  # an interrupt, which does not wait until the records before it are delivered
+                    await self.aclose()
+                    raise
             if self._failure is not None:
                 await self._close_event_stream()  # which is of no more use
             if ready:
@@ -148,6 +153,8 @@ class StreamIterator(ABC, Generic[T]):
         error, self._failure = self._failure, None
         if error is None:
             raise StopAsyncIteration
+        if isinstance(error, StopIteration | StopAsyncIteration):
+            raise RuntimeError(f"{type(self).__name__} raised {type(error).__name__} as it split the stream") from error
         try:
             raise error
         finally:
@@ -186,8 +193,15 @@ class StreamIterator(ABC, Generic[T]):
             if isinstance(error, StreamError):
                 # It may have to wait here for a while, and its traceback refers to this iterator. It tells nothing new.
                 error.__traceback__ = None
-            self._fail(error)
+            self._keep(error)
         self._ready.reverse()
+
+    def _keep(self, error: Exception) -> None:
+        """Keep the error, or what a subclass raises as it describes it, until the records before it are delivered."""
+        try:
+            self._fail(error)
+        except Exception as worse:  # noqa: BLE001 - it is raised in the other's place
+            self._failure = worse
 
     def _fail(self, error: Exception) -> None:
         """Keep the error until the records before it are delivered."""

@@ -408,7 +408,9 @@ async def test_a_program_that_fails_is_quoted_from_its_standard_error_alone_and_
     tmp_path: Path, run_process: Any
 ) -> None:
     body = f"import sys; print('{SECRET}'); sys.exit('no network\\n' + 'x' * 100_000)"
-    with pytest.raises(CredentialsError, match=r"process.* failed; run it by hand to see why;.*no network x+\.\.\.$") as caught:
+    with pytest.raises(
+        CredentialsError, match=r"process.* failed; run it by hand to see why;.*no network x+\.\.\.$"
+    ) as caught:
         await run_process(program(tmp_path, body))
     assert len(str(caught.value)) < 1000
     assert_clean(caught.value)

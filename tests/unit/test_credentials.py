@@ -530,7 +530,9 @@ async def test_a_source_whose_get_is_plain_is_told_to_make_it_asynchronous() -> 
             return Credentials("AKID", SECRET)
 
     source: Any = Plain()
-    with pytest.raises(CredentialsError, match="get\\(\\) of the credential source Plain is not asynchronous: write 'async"):
+    with pytest.raises(
+        CredentialsError, match="get\\(\\) of the credential source Plain is not asynchronous: write 'async"
+    ):
         await CredentialCache(source).get()
 
 

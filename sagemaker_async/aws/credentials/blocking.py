@@ -3,7 +3,7 @@
 The only module that knows how botocore holds credentials and what it raises. Nothing foreign gets past `translated`:
 the exceptions of botocore, of the standard library's parsers and of sockets may carry a secret in their text or their
 attributes (a JSON error holds the whole document, a parse error the offending line), so ours are raised without them
-as cause or context, and repeat only text that is known to be free of secrets.
+as cause or context and without the frames they came through, and repeat only text that is known to be free of secrets.
 
 botocore is imported inside the functions: a program that never needs it does not pay for it.
 """
@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError, CredentialsConfigurationError, CredentialsError
 
@@ -64,6 +65,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         try:
             deliver = partial(outcome.set_result, function())
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            forget_frames(error)
             deliver = partial(outcome.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(settle, deliver)

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials, check_endpoint_url
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -54,7 +55,12 @@ class EnvironmentCredentials:
             NoCredentialsError: ``AWS_ACCESS_KEY_ID`` is not set.
             CredentialsConfigurationError: ``AWS_SECRET_ACCESS_KEY`` is not set, or a variable's value is malformed.
         """
-        if (found := self.find()) is None:
+        try:
+            found = self.find()
+        except CredentialsError as error:
+            forget_frames(error)
+            raise
+        if found is None:
             raise NoCredentialsError("AWS_ACCESS_KEY_ID is not set: set it and AWS_SECRET_ACCESS_KEY")
         return found
 

@@ -6,7 +6,7 @@ That module is imported by whoever has one: most sessions have none.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,12 +68,20 @@ class InterceptorChain:
     def after_stream(self, summary: StreamSummary) -> None:
         """Tell all of a stream's end."""
         for interceptor in reversed(self._interceptors):
-            interceptor.after_stream(summary)
+            _told(interceptor.after_stream, summary)
 
     def after_tokens(self, call: CallContext, tokens: int) -> None:
         """Tell all how many tokens were made of a stream."""
         for interceptor in reversed(self._interceptors):
-            interceptor.after_tokens(call, tokens)
+            _told(interceptor.after_tokens, call, tokens)
+
+
+def _told(hook: Callable[..., object], *facts: object) -> None:
+    """Call a hook from within a stream, where its StopAsyncIteration would look like the stream's end (PEP 479)."""
+    try:
+        hook(*facts)
+    except StopAsyncIteration as error:
+        raise RuntimeError(f"an interceptor's {hook.__name__} raised StopAsyncIteration") from error
 
 
 async def _settled(result: Any) -> Any:

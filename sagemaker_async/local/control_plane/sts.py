@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sagemaker_async.aws.endpoints.partitions import partition_of
-from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
 from sagemaker_async.local.state import Exchange, LocalState
 
@@ -24,6 +24,7 @@ _NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 _USER_ID: Final = "AIDALOCALSAGEMAKER000"
 _ROLE_ID: Final = "AROALOCALSAGEMAKER000"
 _CODES = {
+    NOT_ADMITTED: "AccessDenied",
     "ExpiredTokenException": "ExpiredToken",
     "IncompleteSignatureException": "IncompleteSignature",
     "InvalidSignatureException": "SignatureDoesNotMatch",
