@@ -242,7 +242,7 @@ class TokenSplitter:
                         delta.id,
                         delta.logprob,
                         delta.special,
-                        delta.finish_reason,
+                        delta.finish_reason or None,
                         record,
                         choice,
                     )
@@ -264,7 +264,7 @@ class TokenSplitter:
             )
         try:
             deltas = list(dialect.deltas(record))
-            well_formed = all(isinstance(delta.text, str) for delta in deltas)
+            well_formed = all(map(_is_well_formed, deltas))
         except (LookupError, TypeError, ValueError, AttributeError):
             well_formed = False
         if not well_formed:
@@ -272,6 +272,16 @@ class TokenSplitter:
                 StreamDecodeError(f"a record has not the form of dialect {dialect.name!r}"), _source_of(record)
             )
         return deltas
+
+
+def _is_well_formed(delta: Delta) -> bool:
+    """Return whether what is reckoned with is absent or has its type; the rest is handed on as the model sent it."""
+    return (
+        isinstance(delta.text, str)
+        and (not delta.choice or isinstance(delta.choice, int))
+        and (not delta.finish_reason or isinstance(delta.finish_reason, str))
+        and (not delta.usage or isinstance(delta.usage, dict))
+    )
 
 
 def _error_event(data: str) -> InBandError:

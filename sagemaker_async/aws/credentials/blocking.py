@@ -124,26 +124,32 @@ def new_credentials(
     account_id: str | None = None,
 ) -> Credentials:
     """Return the credentials found at `where`; raises `CredentialsConfigurationError` when they are malformed."""
-    if isinstance(expiration, str):
-        try:
-            expiration = datetime.datetime.fromisoformat(expiration)
-        except ValueError:
-            raise CredentialsConfigurationError(
-                f"{where}: the expiration must be an ISO 8601 time such as 2030-01-31T12:00:00Z"
-            ) from None
-    if expiration is not None:
-        aware = expiration if expiration.tzinfo is not None else expiration.replace(tzinfo=datetime.UTC)
-        expiration = aware.astimezone(datetime.UTC)
+    moment = _in_utc(expiration) if expiration is not None else None
+    if expiration is not None and moment is None:
+        raise CredentialsConfigurationError(
+            f"{where}: the expiration must be an ISO 8601 time such as 2030-01-31T12:00:00Z"
+        )
     try:
         return Credentials(
             access_key_id,
             secret_access_key,
             session_token or None,
             account_id=account_id or None,
-            expiration=expiration,
+            expiration=moment,
         )
     except ConfigurationError as error:
         raise CredentialsConfigurationError(f"{where}: {error}") from None
+
+
+def _in_utc(moment: str | datetime.datetime) -> datetime.datetime | None:
+    """Return a moment in UTC, which one without a zone is in; None for a malformed text, or one out of range in UTC."""
+    try:
+        if isinstance(moment, str):
+            moment = datetime.datetime.fromisoformat(moment)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+        return aware.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def credentials_from_botocore(loaded: Any, where: str) -> Credentials:

@@ -10,6 +10,7 @@ The model is large (some 3,200 shapes, a fifth of a second to read): load it onc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -97,7 +98,8 @@ class ServiceRules:
         kind: str = shape["type"]
         is_boolean = isinstance(value, bool) and kind != "boolean"
         is_of_type: bool = isinstance(value, _JSON_TYPES[kind])
-        if not is_of_type or is_boolean:
+        is_finite = not isinstance(value, float) or math.isfinite(value)  # Python reads NaN and Infinity as JSON
+        if not is_of_type or is_boolean or not is_finite:
             raise Refusal(400, "SerializationException", f"{_token(value)} can not be converted to {_TYPE_NAMES[kind]}")
         for rule in _broken(shape, value):
             shown = "" if shape.get("sensitive") else f" {_shown(value)}"
