@@ -21,6 +21,7 @@ from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
+from .timing import SYSTEM_TIMING, Timing
 from .transport import SigningBefore, SigningTransport, open_transport
 
 __all__ = ["Channel", "HasChannel"]
@@ -47,7 +48,8 @@ class _Opened(NamedTuple):
 class Channel:
     """The shared way to AWS; see the module's docstring."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
+        self._timing = timing
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -133,6 +135,7 @@ class Channel:
                 interceptors=opened.interceptors,
                 correct_clock_skew=self.config.correct_clock_skew,
                 max_response_bytes=self.config.max_response_bytes,
+                timing=self._timing,
             )
         return pipeline
 
@@ -181,9 +184,9 @@ class Channel:
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         asked, profile = self.config.credentials, self.config.profile
         if isinstance(asked, Credentials):
-            return credential_source(asked, profile=profile, region=region)
+            return credential_source(asked, profile=profile, region=region, timing=self._timing)
         # In a thread, for it imports the sources that it needs.
-        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region)
+        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region, timing=self._timing)
 
     async def close(self) -> None:
         """Close the pool and every stream that is still open; idempotent.
