@@ -70,6 +70,9 @@ class Connector(aiohttp.TCPConnector):
                 if not protocol.readable():
                     break
                 await asyncio.sleep(0)
+            if not protocol.is_connected():
+                protocol.note_unsent()
+                raise aiohttp.ClientConnectionResetError(protocol.refusal or "the peer closed it")
         except BaseException:
             connection.close()
             raise
@@ -111,7 +114,7 @@ class Connector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         transport = protocol.transport
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and _unsent(transport):
             # The peer has not taken the whole request: no other may follow it, and closing would wait until it has.
             transport.abort()
             should_close = True
@@ -122,7 +125,7 @@ class Connector(aiohttp.TCPConnector):
         """End the connections whose peers have not taken what was written: closing them would wait until they have."""
         for protocol in list(self._acquired):
             transport = getattr(protocol, "transport", None)
-            if transport is not None and transport.get_write_buffer_size():
+            if transport is not None and _unsent(transport):
                 transport.abort()
 
     def abandon(self) -> None:
@@ -143,6 +146,14 @@ class Connector(aiohttp.TCPConnector):
         self._acquired.clear()
         self._closed = True
         return protocols
+
+
+def _unsent(transport: asyncio.Transport) -> int:
+    """Return how many bytes the peer has not taken yet."""
+    try:
+        return transport.get_write_buffer_size()
+    except AttributeError:  # asyncio's TLS transport has no buffer any more once it is closed
+        return 0
 
 
 def disconnect(transport: asyncio.BaseTransport) -> None:

@@ -196,7 +196,8 @@ class ConnectionProtocol(ResponseHandler):
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take the head of an answer from the parser."""
-        code = data[0].code
+        message = data[0]
+        code = message.code
         if not self.asked or self._head_came:
             self._should_close = True  # a second answer to one request is nobody's
             return
@@ -207,6 +208,9 @@ class ConnectionProtocol(ResponseHandler):
         else:
             self._head_came = True
             self._limit_at = None
+            if "Transfer-Encoding" in message.headers and not message.chunked:
+                self._refuse("the answer has a transfer coding that was not asked for")
+                return
         super().feed_data(data, size)
 
     def _refuse(self, why: str) -> None:
