@@ -262,7 +262,7 @@ async def test_half_a_pair_of_keys_names_the_profile_and_the_missing_field(files
 async def test_keys_that_cannot_be_keys_name_the_profile_and_the_field(files: Files) -> None:
     files.credentials.write_text(f'[work]\naws_access_key_id = AKID\naws_secret_access_key = "{SECRET} x"\n')
     files.credentials.write_bytes(files.credentials.read_bytes().replace(b" x", b" \xc3\xa9"))
-    with pytest.raises(CredentialsConfigurationError, match=r"profile 'work' .*secret_access_key holds") as caught:
+    with pytest.raises(CredentialsConfigurationError, match=r"profile 'work' .*secret_access_key contains") as caught:
         await ProfileCredentials("work").get()
     assert_clean(caught.value)
 
@@ -408,7 +408,9 @@ async def test_a_program_that_fails_is_quoted_from_its_standard_error_alone_and_
     tmp_path: Path, run_process: Any
 ) -> None:
     body = f"import sys; print('{SECRET}'); sys.exit('no network\\n' + 'x' * 100_000)"
-    with pytest.raises(CredentialsError, match=r"process.* failed; run it by hand to see why;.*no network x+\.\.\.$") as caught:
+    with pytest.raises(
+        CredentialsError, match=r"process.* failed; run it by hand to see why;.*no network x+\.\.\.$"
+    ) as caught:
         await run_process(program(tmp_path, body))
     assert len(str(caught.value)) < 1000
     assert_clean(caught.value)
