@@ -1,15 +1,15 @@
-"""The command line ``sagemaker-async``: invoke an endpoint, stream from one, look at several, serve one here, or demo.
+"""The command line ``sagemaker-async``: call or stream from an endpoint, list endpoints, serve one locally, run a demo.
 
 `main` takes the arguments and returns the exit status:
 
-- 0: it went well;
-- 1: a call was begun and failed, or a check of the demo did;
+- 0: success;
+- 1: a call failed, or a check of the demo did;
 - 2: nothing was sent, because the command line, the configuration or the input is wrong;
 - 130: interrupted (Ctrl-C); connections are closed first;
-- 141: whoever read the output left early, as ``head`` does.
+- 141: the reader of the output left early, as ``head`` does.
 
 Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``,
-imported when it is asked for: ``--help`` and ``--version`` import neither aiohttp nor pydantic.
+imported when the command is called: ``--help`` and ``--version`` import neither aiohttp nor pydantic.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered has nowhere to go; without this the interpreter would complain about it at its end.
+        # The interpreter would fail to flush the rest of the output when it exits, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except OSError as error:  # the disk is full, for instance
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _logging(verbose: int) -> Iterator[None]:
-    """Send the package's log to standard error while a command runs, from INFO (1) or DEBUG (2) on."""
+    """Send the package's log to standard error while a command runs, from level INFO (1) or DEBUG (2) on."""
     if not verbose:
         yield
         return

@@ -1,4 +1,4 @@
-"""``python -m sagemaker_async.cli``: the same as ``sagemaker-async``, where scripts are not on the path."""
+"""``python -m sagemaker_async.cli``: the same as ``sagemaker-async``, for when scripts are not on the path."""
 
 from __future__ import annotations
 

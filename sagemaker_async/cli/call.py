@@ -17,7 +17,7 @@ __all__ = ["content_type_of", "read_body", "request_fields", "session_options"]
 
 
 def session_options(arguments: argparse.Namespace) -> ConfigFields:
-    """Return what a `Session` is made with."""
+    """Return the options of the `Session`."""
     return {
         "region": arguments.region,
         "profile": arguments.profile,
@@ -44,14 +44,14 @@ def content_type_of(body: bytes) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def read_body(given: str | None) -> bytes:
     """Return the body that an argument stands for: text, ``@FILE``, or standard input for ``-`` and None.
 
     Raises:
-        ConfigurationError: there is none, it cannot be read, or it is larger than any endpoint accepts.
+        ConfigurationError: the body is missing, cannot be read, or is larger than any endpoint accepts.
     """
     if given is not None and given.startswith("@"):
         try:
@@ -62,15 +62,19 @@ def read_body(given: str | None) -> bytes:
     if given not in (None, "-"):
         return os.fsencode(given)
     if given is None and sys.stdin.isatty():
-        raise ConfigurationError("there is no body: give text, @FILE, or - to type it and end with Ctrl-D")
+        raise ConfigurationError("the body is missing: give text, @FILE, or - to type it and end with Ctrl-D")
     body = _read(sys.stdin.buffer, "standard input")
     if given is None and not body:
-        raise ConfigurationError("there is no body: none is given and standard input is empty; '' is an empty body")
+        raise ConfigurationError(
+            "the body is missing: no argument gives it and standard input is empty; give '' for an empty body"
+        )
     return body
 
 
 def _read(file: BinaryIO, name: str) -> bytes:
     body = file.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
-        raise ConfigurationError(f"the body from {name} has more than the {MAX_BODY_BYTES} bytes an endpoint accepts")
+        raise ConfigurationError(
+            f"the body from {name} has more than {MAX_BODY_BYTES} bytes, which no endpoint accepts; send a smaller one"
+        )
     return body

@@ -1,7 +1,7 @@
-"""What the demo verifies: `CHECKS`, claims with the code that tries each on a running embedded SageMaker.
+"""What the demo verifies: `CHECKS`, claims with the code that tries each of them on a running embedded SageMaker.
 
-A check returns its evidence in words or raises. Nothing is reported as verified that was not tried in this run, and
-whatever a check raises (`CheckFailed`, or an error of the client's) is a failed check, never the end of the others.
+A check returns its evidence in words or raises. Only what was tried in this run is reported as verified. A check that
+raises (`CheckFailed`, or an error of the client) has failed; the others are tried all the same.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ E = TypeVar("E", bound=SageMakerAsyncError)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What the checks work on: a server, a session that calls it, and what was said before."""
+    """What the checks work on: a server, a session that calls it, and the answers to earlier requests."""
 
     local: LocalSageMaker
     session: Session
     endpoint: str
     """An endpoint with the text model, without delay."""
     echo: str
-    """An endpoint that answers what it is sent."""
+    """An endpoint that returns the body it receives."""
     request: dict[str, object]
     """The request whose answer is `predicted`."""
     predicted: str
@@ -57,18 +57,18 @@ class Check(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a check."""
+    """The result of a check."""
 
     passed: bool
     evidence: str
 
 
 class CheckFailed(Exception):
-    """What was claimed is not so."""
+    """The claim is wrong."""
 
 
 async def tried(check: Check, stage: Stage) -> Outcome:
-    """Run a check and return what became of it."""
+    """Run a check and return its result."""
     try:
         return Outcome(True, await check.run(stage))
     except CheckFailed as failure:
@@ -87,7 +87,7 @@ async def _refusal(call: Awaitable[object], kind: type[E]) -> E:
         await call
     except kind as error:
         return error
-    raise CheckFailed(f"the call succeeded and should have raised {kind.__name__}")
+    raise CheckFailed(f"the call succeeded, but should have raised {kind.__name__}")
 
 
 # --- the checks, in the order they are tried --------------------------------------------------------------------------
@@ -101,10 +101,10 @@ async def _same_text(stage: Stage) -> str:
 async def _all_signed(stage: Stage) -> str:
     key, region = stage.local.credentials.access_key_id, stage.local.client_options["region"]
     requests = stage.local.requests
-    _require(bool(requests), "the server received no request")
+    _require(bool(requests), "the server did not receive a request")
     for request in requests:
         words = request.headers.get("Authorization", "")
-        _require(words.startswith(f"AWS4-HMAC-SHA256 Credential={key}/"), f"{request.target} came without a signature")
+        _require(words.startswith(f"AWS4-HMAC-SHA256 Credential={key}/"), f"{request.target} was not signed")
         _require(f"/{region}/sagemaker/aws4_request," in words, f"{request.target} was signed for another scope")
     return f"AWS4-HMAC-SHA256 for {region}/sagemaker on each of {len(requests)} requests"
 
@@ -117,7 +117,7 @@ async def _wrong_secret(stage: Stage) -> str:
         call = session.runtime.invoke_endpoint(endpoint_name=stage.endpoint, body=json.dumps(stage.request))
         error = await _refusal(call, SignatureError)
     _require(error.code == "InvalidSignatureException", f"it was refused for another reason: {error}")
-    _require(stage.local.endpoints[stage.endpoint].invocations == before, "the model was run all the same")
+    _require(stage.local.endpoints[stage.endpoint].invocations == before, "the model was run nevertheless")
     return f"HTTP {error.status} {error.code}, and the model was not run"
 
 
@@ -136,7 +136,7 @@ async def _throttled(stage: Stage) -> str:
         )
     outcomes = [attempt.outcome for attempt in response.metadata.attempts]
     _require(len(outcomes) == 2, f"there should have been two attempts: {outcomes}")
-    _require(json.loads(response.body)["generated_text"] == stage.predicted, "the answer is another one")
+    _require(json.loads(response.body)["generated_text"] == stage.predicted, "the answer differs from the prediction")
     return f"attempts: {', then '.join(outcomes)}"
 
 
@@ -147,11 +147,11 @@ async def _cut_frame(stage: Stage) -> str:
     async def read() -> None:
         async with stage.stream() as stream:
             async for token in stream:
-                tokens.append(token)  # noqa: PERF401 - what came before the failure counts
+                tokens.append(token)  # noqa: PERF401 - the tokens before the failure are counted
 
     error = await _refusal(read(), TruncatedStreamError)
-    _require(len(tokens) == 3, f"3 tokens came before the cut, {len(tokens)} were delivered")
-    return f"{type(error).__name__} after the 3 tokens that came before it"
+    _require(len(tokens) == 3, f"3 tokens were sent before the cut, but {len(tokens)} were delivered")
+    return f"{type(error).__name__} after the 3 tokens that were sent before the cut"
 
 
 async def _split_characters(stage: Stage) -> str:
@@ -160,7 +160,7 @@ async def _split_characters(stage: Stage) -> str:
     predictor = Predictor(stage.echo, stage.session)
     async with predictor.predict_stream(text.encode(), iterator=TextIterator) as pieces:
         received = "".join([piece async for piece in pieces])
-    _require(received == text, f"{received!r} came, {text!r} was sent")
+    _require(received == text, f"{text!r} was sent, but {received!r} arrived")
     return f"{len(text)} characters from {len(text.encode())} parts of 1 byte"
 
 
@@ -172,7 +172,7 @@ async def _left_early(stage: Stage) -> str:
             break
     _require(stage.session.connections_in_use == 0, f"{stage.session.connections_in_use} connections are in use")
     await endpoint.until(lambda e: e.abandoned_streams == before + 1)
-    return "the connection was let go of at once, and the server saw it"
+    return "the connection was released at once, and the server noticed"
 
 
 async def _nothing_open(stage: Stage) -> str:
@@ -190,8 +190,8 @@ CHECKS = (
     Check("an unknown endpoint is refused", _unknown_endpoint),
     Check("a throttled call is repeated", _throttled),
     Check("a stream that is cut inside a frame is an error, not an end", _cut_frame),
-    Check("a character that is split over parts is still one character", _split_characters),
+    Check("a character that is split across parts arrives whole", _split_characters),
     Check("leaving a stream early closes its connection", _left_early),
     Check("after all that, nothing is left open", _nothing_open),
 )
-"""The last one counts on being the last."""
+"""In the order in which they are tried; the last one must stay the last."""

@@ -1,7 +1,7 @@
-"""What the demo prints on: `console_for` returns the plain form, or the one that `rich` makes pretty on a terminal.
+"""The output of the demo: `console_for` returns a console for plain text, or one that `rich` formats for a terminal.
 
-Plain text is for files, pipes, terminals that were told NO_COLOR (https://no-color.org) or are dumb, ``--plain``, and
-where the extra ``cli`` is not installed. Both forms say the same.
+Plain text is for files, pipes, dumb terminals, the variable NO_COLOR (https://no-color.org), ``--plain``, and
+environments without the extra ``cli``. Both consoles print the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Console", "PlainConsole", "console_for"]
 
 
 class Console(ABC):
-    """Prints the parts a demonstration consists of, each flushed at once."""
+    """Prints the parts of a demonstration, and flushes each at once."""
 
     def __init__(self) -> None:
         self._width = min(shutil.get_terminal_size((100, 24)).columns, 120)
@@ -36,14 +36,14 @@ class Console(ABC):
 
     @abstractmethod
     def check(self, claim: str, passed: bool, evidence: str) -> None:
-        """Print a claim that was verified, or refuted."""
+        """Print a claim, whether it was verified or refuted, and the evidence."""
 
     @abstractmethod
     def write(self, text: str) -> None:
         """Print a piece of a line."""
 
     def token(self, text: str) -> None:
-        """Print a token where the last one ended; the line breaks before one that would cross the margin."""
+        """Print a token after the previous one; a token that would cross the margin begins a new line."""
         if self._column == 0 or self._column + len(text) > self._width - 2:
             self.write("\n  " if self._column else "  ")
             self._column = 2
@@ -58,7 +58,7 @@ class Console(ABC):
 
 
 class PlainConsole(Console):
-    """Text without colours on standard output; characters that it cannot encode are escaped."""
+    """Prints text without colours on standard output; characters that cannot be encoded are escaped."""
 
     def write(self, text: str) -> None:
         encoding = sys.stdout.encoding or "utf-8"
@@ -81,7 +81,7 @@ class PlainConsole(Console):
 
 
 def console_for(*, plain: bool) -> Console:
-    """Return the console for this standard output; `plain` rules colours out."""
+    """Return the console for this standard output; `plain` turns colours off."""
     wanted = not plain and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     if wanted:
         try:

@@ -1,7 +1,8 @@
 """``sagemaker-async demo``: a prediction, a stream and what can be verified, against an embedded SageMaker.
 
-Everything is real but the model: requests are signed, cross a socket, and are checked by a server that knows nothing of
-the client's code. The figures are those of this run; the text model's delay before each token is named beside them.
+Everything except the model is real: requests are signed, cross a socket, and are checked by a server that does not
+share the client's code. The figures are those of this run; the delay of the text model before each token is printed
+beside them.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ _MOST_TOKENS = 4096
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demonstration, or serve the page; returns 0 when all went well, else 1. Raises `SageMakerAsyncError`."""
+    """Run the demonstration, or serve the page; returns 0 for success, else 1. Raises `SageMakerAsyncError`."""
     if arguments.web:
         from . import web
 
         return web.run(arguments)
     for option in ("endpoint_name", "chat", "region", "profile", "endpoint_url"):
         if getattr(arguments, option):
-            raise ConfigurationError(f"--{option.replace('_', '-')} is for the page: add --web")
+            raise ConfigurationError(f"--{option.replace('_', '-')} is an option of the page: add --web")
     if not 1 <= arguments.tokens <= _MOST_TOKENS:
         raise ConfigurationError(f"--tokens must be from 1 to {_MOST_TOKENS}, got {arguments.tokens}")
     return asyncio.run(_demonstrate(arguments, console_for(plain=arguments.plain)))
@@ -59,7 +60,7 @@ async def _demonstrate(arguments: argparse.Namespace, console: Console) -> int:
         local.add_endpoint(_SLOW_ENDPOINT, TextModel(arguments.token_delay))
         local.add_endpoint(_ECHO, lambda body: body)
         console.say(f"A SageMaker listens on {local.url} and checks the signature of every request.")
-        console.say("Its small text model makes little sense, but it makes it token by token.")
+        console.say("Its small text model writes nonsense, but it writes it token by token.")
         async with Session(**local.client_options) as session:
             predicted = await _predict(console, session, request)
             streamed = await _stream(console, session, request, arguments.token_delay)
@@ -73,7 +74,7 @@ async def _demonstrate(arguments: argparse.Namespace, console: Console) -> int:
                 streamed=streamed,
             )
             passed = await _verify(console, stage)
-    console.heading(f"{passed} of {len(CHECKS)} verified, {duration(time.perf_counter() - began)} altogether")
+    console.heading(f"{passed} of {len(CHECKS)} verified, {duration(time.perf_counter() - began)} in total")
     console.say("Next: sagemaker-async serve runs this SageMaker with your own models; see also --help.")
     return 0 if passed == len(CHECKS) else 1
 
@@ -118,7 +119,7 @@ async def _stream(console: Console, session: Session, request: Mapping[str, Any]
                 console.token(token.text)
     console.end_tokens()
     wait = f"the model waits {duration(delay)} before each token" if delay else "the model does not wait"
-    most = f"at most {1 / delay:.1f} with that wait" if delay else ""
+    most = f"at most {1 / delay:.1f} with that delay" if delay else ""
     console.figures(
         [
             ("time to first token", _or_dash(pace.to_first, duration), wait),

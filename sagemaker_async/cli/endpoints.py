@@ -53,7 +53,7 @@ async def _list(session: Session, arguments: argparse.Namespace) -> None:
         async for endpoint in endpoints
     ]
     if not rows:
-        print("there are no such endpoints", file=sys.stderr)
+        print("no endpoints found", file=sys.stderr)
         return
     names, statuses = (max(len(row[column]) for row in rows) for column in (0, 1))
     for name, status, modified in rows:
@@ -67,7 +67,7 @@ async def _describe(session: Session, arguments: argparse.Namespace) -> None:
 
 
 async def _wait(session: Session, arguments: argparse.Namespace) -> None:
-    """Wait until the endpoint is in service, or gone; what is going on is shown on standard error."""
+    """Wait until the endpoint is in service, or deleted, and show its status on standard error."""
     line = StatusLine(arguments.endpoint, sys.stderr)
 
     def show(description: Any) -> None:
@@ -84,7 +84,7 @@ async def _wait(session: Session, arguments: argparse.Namespace) -> None:
 
 @contextlib.asynccontextmanager
 async def _ticking(line: StatusLine) -> AsyncIterator[None]:
-    """Let the time on a live line go on, and end the line however this is left."""
+    """Update the time on a live line, and end the line when the context is left in any way."""
 
     async def tick() -> None:
         while True:

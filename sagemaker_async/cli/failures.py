@@ -1,4 +1,4 @@
-"""What a failed command says and with which status it ends: `description` and `exit_status`."""
+"""The message and the exit status of a failed command: `description` and `exit_status`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["description", "exit_status", "printable"]
 
 
 def exit_status(error: SageMakerAsyncError) -> int:
-    """Return 2 when nothing was sent because something is wrong here, 1 for everything else."""
+    """Return 2 when nothing was sent because the input or the configuration is wrong, otherwise 1."""
     wrong_here = isinstance(error, ConfigurationError | RequestValidationError | NoCredentialsError)
     return 2 if wrong_here else 1
 
 
 def description(error: SageMakerAsyncError) -> str:
-    """Return one paragraph: what failed, where, its request id, what each attempt came to, and where the log is."""
-    # The service's errors say what they are, and what is wrong before a call is said without a name.
+    """Return one paragraph: what failed, where, the request id, how each attempt ended, and where the log is."""
+    # Messages of the service's errors name the error, and errors before a call are clear without a name.
     named = isinstance(error, CallError) and not isinstance(error, ServiceError)
     sentences = [f"{type(error).__name__}: {error}" if named else str(error)]
     if isinstance(error, CallError) and len(error.attempts) > 1:
@@ -35,7 +35,7 @@ def description(error: SageMakerAsyncError) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with control characters escaped: a service's message must not steer the terminal."""
+    """Return the text with control characters escaped: a service's message must not control the terminal."""
     return "".join(
         character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
     )

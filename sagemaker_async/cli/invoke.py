@@ -29,8 +29,8 @@ async def _invoke(arguments: argparse.Namespace, body: bytes, output: Output) ->
         print_metadata(response)
     if output.is_terminal and b"\0" in response.body:
         print(
-            f"sagemaker-async: the answer is {len(response.body)} bytes of {response.content_type} and no text, "
-            "so it is not shown on the terminal; use --output FILE or a pipe",
+            f"sagemaker-async: the answer is {len(response.body)} bytes of {response.content_type}, which is not text, "
+            "so it is not printed on the terminal; use --output FILE or a pipe",
             file=sys.stderr,
         )
         return

@@ -1,4 +1,4 @@
-"""What ``serve --endpoint NAME=SPEC`` may name: `endpoint_model` turns one into a name and a model."""
+"""The models of ``serve --endpoint NAME=SPEC``: `endpoint_model` turns the option into a name and a model."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 def endpoint_model(given: str, token_delay: float) -> tuple[str, ModelLike]:
-    """Return the name and the model of ``NAME=SPEC``; a `token_delay` in seconds is for the built-in text model.
+    """Return the name and the model of ``NAME=SPEC``; `token_delay` (seconds) applies to the built-in text model.
 
-    In this order SPEC is ``text`` or ``echo``, a URL, an existing path, or ``module:callable``, which is looked for in
-    the current directory first.
+    SPEC is, in the order in which it is tried, ``text`` or ``echo``, a URL, an existing path, or ``module:callable``;
+    the module is looked for in the current directory first.
 
     Raises:
-        ConfigurationError: it is none of these, or it cannot be loaded.
+        ConfigurationError: SPEC is not one of these, or the model cannot be loaded.
     """
     name, separator, spec = given.partition("=")
     if not separator or not name or not spec:
@@ -41,7 +41,7 @@ def endpoint_model(given: str, token_delay: float) -> tuple[str, ModelLike]:
     except Exception as error:
         _log.info("the model of --endpoint %s cannot be loaded", given, exc_info=error)
         raise ConfigurationError(
-            f"--endpoint {given}: the model cannot be loaded: {type(error).__name__}: {error} (-v shows where)"
+            f"--endpoint {given}: the model cannot be loaded: {type(error).__name__}: {error} (-v shows the traceback)"
         ) from error
 
 
@@ -58,7 +58,7 @@ def _found(spec: str) -> Any:
     module_name, separator, attributes = spec.partition(":")
     if not separator or not attributes or os.sep in module_name:
         raise ConfigurationError(
-            f"--endpoint ...={spec}: there is no such file or directory, and it is neither text, echo, a URL nor "
+            f"--endpoint ...={spec}: the model must be text, echo, a URL, an existing file or directory, or "
             "module:callable"
         )
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds str

@@ -1,4 +1,4 @@
-"""Where answers go: `Output` takes their bytes, `print_metadata` shows what travels beside them."""
+"""Where answers go: `Output` writes their bytes, `print_metadata` prints their metadata."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ __all__ = ["Output", "print_metadata"]
 
 
 class Output:
-    """Standard output, or a file; every write is flushed, so that a reader sees a token when it comes.
+    """Standard output, or a file; every write is flushed, so that a reader sees each token when it arrives.
 
-    Bytes are written as they are. Only on a terminal a line break is added at the end where the answer has none. The
-    file is made when the context is entered, so that a failed call leaves an older one alone.
+    Bytes are written unchanged. On a terminal, a line break is added at the end if the answer does not end with one.
+    The file is created when the context is entered, so that a failed call does not overwrite an older file.
 
     Args:
         path: the file; None and ``-`` mean standard output.
 
     Raises:
-        ConfigurationError: the path is a directory or in none, or, on entering, the file cannot be written.
+        ConfigurationError: the path is a directory, or its directory does not exist; or, on entering, the file cannot
+            be written.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -34,11 +35,11 @@ class Output:
         self._ends_line = True
         self.bytes_written = 0
         if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
-            raise ConfigurationError(f"--output {path!r} must be a file in a directory that exists")
+            raise ConfigurationError(f"--output {path!r} must be a file in an existing directory")
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person sees the bytes at once."""
+        """Whether the bytes go to a terminal."""
         return self._path is None and sys.stdout.isatty()
 
     def __enter__(self) -> Self:
@@ -52,7 +53,7 @@ class Output:
         return self
 
     def write(self, data: bytes) -> None:
-        """Write and flush; raises `BrokenPipeError` when nobody reads any more."""
+        """Write and flush; raises `BrokenPipeError` when the reader has left."""
         assert self._file is not None
         if data:
             self._file.write(data)
@@ -73,7 +74,7 @@ class Output:
 
 
 def print_metadata(response: InvokeEndpointResponse | InvokeEndpointWithResponseStreamResponse) -> None:
-    """Print request id, variant and their like on standard error, one ``name: value`` a line."""
+    """Print request id, variant and other metadata on standard error, one ``name: value`` per line."""
     metadata = response.metadata
     rows = {
         "status": metadata.status,

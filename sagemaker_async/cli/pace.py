@@ -1,4 +1,4 @@
-"""`Pace`: how fast records come, from marks on a clock that is passed in."""
+"""`Pace`: how fast records arrive, measured with a clock that is passed in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["Pace", "duration"]
 
 
 class Pace:
-    """Notes when each record comes; made when the request is sent.
+    """Records when each record arrives; make it when the request is sent.
 
     Args:
-        clock: returns seconds from any origin, such as `time.perf_counter`.
+        clock: returns seconds since any moment, such as `time.perf_counter`.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -22,7 +22,7 @@ class Pace:
         self.count = 0
 
     def mark(self) -> None:
-        """Note that a record came."""
+        """Note that a record has arrived."""
         self._last = self._clock()
         self.count += 1
         if self._first is None:
@@ -30,7 +30,7 @@ class Pace:
 
     @property
     def to_first(self) -> float | None:
-        """Seconds from the request to the first record; None before it."""
+        """Seconds from the request to the first record; None before the first record."""
         return None if self._first is None else self._first - self._started
 
     @property
@@ -40,7 +40,7 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Records a second after the first; None when they did not come one after the other."""
+        """Records per second after the first; None when they all arrived at once."""
         if self._first is None or self._last <= self._first:
             return None
         return (self.count - 1) / (self._last - self._first)

@@ -1,4 +1,4 @@
-"""The demo's console in colours; the only module that imports `rich`, which the extra ``cli`` installs."""
+"""The demo's console with colours; the only module that imports `rich`, which the extra ``cli`` installs."""
 
 from __future__ import annotations
 

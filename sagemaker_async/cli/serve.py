@@ -1,7 +1,7 @@
 """``sagemaker-async serve``: the embedded SageMaker in a process of its own, until Ctrl-C or SIGTERM.
 
-Its credentials are known to everybody, so an address that other machines can reach is refused unless
-``--allow-remote`` says that this is meant.
+Its credentials are public, so an address that other machines can reach is refused unless ``--allow-remote`` confirms
+it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _STREAM_REQUEST = '{"inputs": "The keeper", "stream": true}'
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop, which is exit status 0; raises `ConfigurationError`."""
+    """Serve until Ctrl-C or SIGTERM and return exit status 0; raises `ConfigurationError`."""
     if not arguments.allow_remote and not is_loopback(arguments.host):
         raise ConfigurationError(
-            f"--host {arguments.host} can be reached from other machines, and whoever reaches it can run your models; "
-            "add --allow-remote if that is meant"
+            f"--host {arguments.host} can be reached from other machines, and anyone who does can run your models; "
+            "add --allow-remote if you intend that"
         )
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(arguments))
@@ -68,7 +68,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _instructions(local: LocalSageMaker, form: str) -> str:
-    """Return what to paste into another terminal to call the first endpoint; `form` is an option of stream."""
+    """Return commands for another terminal that call the first endpoint; `form` is an option of ``stream``."""
     credentials, options = local.credentials, local.boto3_options
     variables = {
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": local.url,
@@ -86,7 +86,7 @@ def _instructions(local: LocalSageMaker, form: str) -> str:
     lines = [
         f"SageMaker listens on {local.url} (region {region}); endpoints: {', '.join(names)}. Ctrl-C stops it.",
         "",
-        "In another terminal, with credentials that are worth nothing elsewhere:",
+        "In another terminal, with credentials that are valid only here:",
         *(f"  {export} {variable}={value}" for variable, value in variables.items()),
         f"  sagemaker-async stream {name} {shlex.quote(_STREAM_REQUEST)} {form}",
         "",

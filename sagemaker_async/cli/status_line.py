@@ -1,4 +1,4 @@
-"""`StatusLine`: what is going on, on one line of a terminal that is written over; elsewhere a line per change."""
+"""`StatusLine`: a status on one line of a terminal, overwritten at each change; elsewhere one line per change."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["StatusLine"]
 _CLEAR = "\r\x1b[K"
 """Back to the beginning of the line, and erase it (ECMA-48 EL)."""
 _COLUMNS = 80
-"""How wide a terminal is taken to be that does not say."""
+"""The assumed width of a terminal that does not report its width."""
 _CUT = "..."
 
 
 class StatusLine:
-    """Shows a name, its status, and how long that has been going on.
+    """Shows a name, its status, and the time since the beginning.
 
     Args:
-        name: what is watched.
-        stream: where to; whether it is a terminal decides on the form.
-        clock: returns seconds from any origin.
+        name: the name of what is watched.
+        stream: where the line goes; the form depends on whether it is a terminal.
+        clock: returns seconds since any moment.
 
-    On a terminal that is too narrow, the beginning of the name gives way: a line that wraps cannot be written over.
+    On a terminal that is too narrow, the beginning of the name is cut off: a line that wraps cannot be overwritten.
     """
 
     def __init__(self, name: str, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class StatusLine:
         self.is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def update(self, status: str) -> None:
-        """Show a status that was just seen."""
+        """Show a status that was just received."""
         changed, self._status = status != self._status, status
         if self.is_live:
             self.refresh()
@@ -46,12 +46,12 @@ class StatusLine:
             self._write(f"{self._text()}\n")
 
     def refresh(self) -> None:
-        """Show the time that has passed since; only on a terminal, and once there is a status."""
+        """Show the time that has passed since the beginning; only on a terminal, and only after the first status."""
         if self.is_live and self._status is not None:
             self._write(f"{_CLEAR}{self._text()}")
 
     def close(self) -> None:
-        """End the line, with what it says last."""
+        """Show the last status and the time again, and end the line."""
         if self.is_live and self._status is not None:
             self.refresh()
             self._write("\n")

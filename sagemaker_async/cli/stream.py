@@ -1,6 +1,7 @@
-"""``sagemaker-async stream``: one call, its answer as it comes.
+"""``sagemaker-async stream``: one call, its answer as it arrives.
 
-The connection is let go of on every way out: at the end, on a failure, on Ctrl-C, and when nobody reads the output.
+The connection is released on every way out: at the end, on a failure, on Ctrl-C, and when the reader of the output
+leaves.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _NOUNS = {"raw": "part", "lines": "line", "tokens": "token"}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the call and print what comes; returns the exit status, raises `SageMakerAsyncError`."""
+    """Make the call and print the answer as it arrives; returns the exit status, raises `SageMakerAsyncError`."""
     if arguments.dialect is not None:
         if arguments.form != "tokens":
-            raise ConfigurationError("--dialect says how tokens are written, so it needs --tokens")
+            raise ConfigurationError("--dialect is the format of tokens, so it needs --tokens")
         dialect_named(arguments.dialect)
     output = Output(arguments.output)
     body = read_body(arguments.body)
@@ -62,7 +63,7 @@ async def _stream(arguments: argparse.Namespace, body: bytes, output: Output) ->
 
 
 async def _records(events: AsyncIterable[object], form: str, dialect: str | None) -> AsyncGenerator[bytes, None]:
-    """Yield what is to be printed, record by record."""
+    """Yield the bytes to print, record by record."""
     if form == "lines":
         async for line in LineIterator(events):
             yield line + b"\n"
@@ -77,7 +78,7 @@ async def _records(events: AsyncIterable[object], form: str, dialect: str | None
 
 def _statistics(pace: Pace, noun: str, size: int) -> str:
     if pace.to_first is None:
-        return f"no {noun} came"
+        return f"no {noun} arrived"
     facts = [
         f"first {noun} after {duration(pace.to_first)} (connecting included)",
         f"{pace.count} {noun}{'s' if pace.count > 1 else ''} and {size} bytes in {duration(pace.total)}",

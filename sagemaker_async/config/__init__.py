@@ -1,9 +1,9 @@
-"""What users may set: `Config` and the option classes it is made of.
+"""What users may set: `Config` and the option classes that it contains.
 
-Every class here is a frozen, keyword-only value (`Credentials` alone takes its first three fields by position). A wrong
+Every class here is a frozen, keyword-only value (only `Credentials` takes its first three fields by position). A wrong
 value or an illegal combination raises `ConfigurationError` in the constructor, with the remedy in the message.
-Constructing them reads no file, no environment and no clock; what the environment and the profile files add is worked
-out by `sagemaker_async.aws.settings` when a session first needs it. No secret shows in a `repr` or a message.
+Constructing them reads no file, no environment and no clock: `sagemaker_async.aws.settings` adds what the environment
+and the profile files say when a session first needs it. No secret appears in a `repr` or a message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The rules that values from code, from the environment and from files have to obey alike.
+"""The rules for values that may come from code, from the environment or from files.
 
-Each check takes the value and its source (a field, a variable, or a file with profile and key), and raises
-`ConfigurationError` that names the source, the rule and the remedy. URLs are never repeated: they may hold a password.
+Each check takes the value and its source (a field, a variable, or a file with profile and key), and raises a
+`ConfigurationError` that names the source, the rule and the remedy. It never repeats URLs: they may hold a password.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = [
 
 
 def check_region(region: str, source: str) -> None:
-    """Raise `ConfigurationError`, naming `source`, unless `region` can stand as one label of a host name."""
+    """Raise `ConfigurationError`, naming `source`, unless `region` can be one label of a host name."""
     label = region.replace("-", "")
     if not (label.isascii() and label.isalnum()) or region[0] == "-" or region[-1] == "-" or len(region) > 63:
-        raise ConfigurationError(f"{source} is no AWS region (such as us-east-1): {region!r}")
+        raise ConfigurationError(f"{source} is not an AWS region (such as us-east-1): {region!r}")
 
 
 def check_flag(value: object, source: str, *, optional: bool = False) -> None:
@@ -54,7 +54,7 @@ def check_seconds(value: object, source: str, *, zero_allowed: bool = False) -> 
             f"{source} must be {least} 0 seconds, got {value!r}; use None for the default or no limit"
         )
     if math.isinf(value):
-        raise ConfigurationError(f"{source} must be a finite number of seconds; use None where no limit is meant")
+        raise ConfigurationError(f"{source} must be a finite number of seconds; use None for no limit")
 
 
 def check_endpoint_url(url: str, source: str) -> None:
@@ -62,7 +62,7 @@ def check_endpoint_url(url: str, source: str) -> None:
     remedy = "it must look like https://host or http://127.0.0.1:8080"
     parts = _split_http_url(url, source, remedy)
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{source} carries a user name or password, which would be sent nowhere; {remedy}")
+        raise ConfigurationError(f"{source} contains a user name or password, which would not be sent; {remedy}")
 
 
 def check_proxy_url(url: str, source: str) -> None:
@@ -70,7 +70,7 @@ def check_proxy_url(url: str, source: str) -> None:
     remedy = "it must look like http://proxy:3128 or http://user:password@proxy:3128"
     parts = _split_http_url(url, source, remedy)
     if parts.path not in ("", "/"):
-        raise ConfigurationError(f"{source} carries a path; {remedy} (percent-encode a / in the password as %2F)")
+        raise ConfigurationError(f"{source} contains a path; {remedy} (percent-encode a / in the password as %2F)")
 
 
 def _split_http_url(url: str, source: str, remedy: str) -> SplitResult:
@@ -80,20 +80,20 @@ def _split_http_url(url: str, source: str, remedy: str) -> SplitResult:
     if not isinstance(url, str) or not url:
         raise refuse("must be a non-empty str")
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise refuse("holds white space, control or non-ASCII characters")
+        raise refuse("contains white space, control or non-ASCII characters")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise refuse("is no URL: its host or port is malformed") from None
+        raise refuse("is not a URL: its host or port is malformed") from None
     if parts.scheme not in ("http", "https"):
         raise refuse("has no http or https scheme")
     if not parts.hostname:
-        raise refuse("names no host")
+        raise refuse("has no host")
     if port == 0:
-        raise refuse("names port 0")
+        raise refuse("has the port 0")
     if parts.query or parts.fragment:
-        raise refuse("carries a query or fragment")
+        raise refuse("contains a query or fragment")
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Who signs: `Credentials` as a value, and `CredentialSource` for whatever produces them."""
+"""Whose credentials sign: `Credentials` as a value, and `CredentialSource` for objects that provide them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["CredentialSource", "Credentials"]
 class Credentials:
     """AWS credentials, as one value.
 
-    The secret parts never show in `repr`. `expiration` must be aware (carry a time zone).
+    The secret parts never appear in `repr`. `expiration` must be aware (have a time zone).
     """
 
     access_key_id: str
@@ -24,7 +24,7 @@ class Credentials:
     account_id: str | None = field(default=None, kw_only=True)
     """The account the credentials belong to, when known: saves a call to STS where the account is needed."""
     expiration: datetime.datetime | None = field(default=None, kw_only=True)
-    """When the credentials cease to work; None for long-lived ones."""
+    """When the credentials expire; None for long-lived ones."""
 
     def __post_init__(self) -> None:
         for name in ("access_key_id", "secret_access_key"):
@@ -33,8 +33,8 @@ class Credentials:
                 raise ConfigurationError(f"Credentials.{name} must be a non-empty str")
             if not value.isascii() or value != value.strip() or not value.isprintable():
                 raise ConfigurationError(
-                    f"Credentials.{name} holds white space or characters that no AWS key has "
-                    f"(its length is {len(value)}); check for a stray newline from where it was read"
+                    f"Credentials.{name} contains white space or characters that no AWS key has "
+                    f"(its length is {len(value)}); check for a stray newline where it was read from"
                 )
         if self.session_token is not None and (
             not isinstance(self.session_token, str)
@@ -44,7 +44,7 @@ class Credentials:
         ):
             raise ConfigurationError(
                 "Credentials.session_token must be a str without white space around it, or None; "
-                "check for a stray newline from where it was read"
+                "check for a stray newline where it was read from"
             )
         if self.account_id is not None and (not isinstance(self.account_id, str) or not self.account_id):
             raise ConfigurationError("Credentials.account_id must be a non-empty str of digits, or None")
@@ -58,8 +58,11 @@ class Credentials:
 
 @runtime_checkable
 class CredentialSource(Protocol):
-    """Whatever can produce credentials: called before each attempt, so it should keep what it has until it expires."""
+    """An object that provides credentials. A session keeps them until they expire, and fetches them anew before.
+
+    Credentials without an expiration are fetched for each call, so a source of such credentials should be quick.
+    """
 
     async def get(self) -> Credentials:
-        """Return credentials that are valid now; raise `CredentialsError` when there are none."""
+        """Return credentials that are valid now; raise `CredentialsError` if that is impossible."""
         ...

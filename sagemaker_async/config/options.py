@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from sagemaker_async.errors import ConfigurationError
@@ -14,8 +16,6 @@ from .timing import RetryConfig, Timeouts
 from .tls import TLSConfig
 
 if TYPE_CHECKING:
-    import ssl
-
     from sagemaker_async.aws.endpoints import EndpointResolver
     from sagemaker_async.aws.interceptors import Interceptor
     from sagemaker_async.aws.transport import Transport
@@ -38,10 +38,10 @@ MAX_RESPONSE_BYTES = 1 << 30
 """1 GiB, far above what a real-time endpoint answers with (25 MB) and below what a peer without end would take."""
 
 SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
-"""The names `Config.endpoint_urls` knows; the same as botocore's."""
+"""The services that `Config.endpoint_urls` accepts, by botocore's names."""
 
 SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker", "s3": "S3", "sts": "STS"}
-"""AWS's id of each of them, as telemetry names services."""
+"""AWS's id of each of them, as used in telemetry."""
 
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
@@ -57,7 +57,8 @@ INTERCEPTOR_HOOKS = (
     "after_stream",
     "after_tokens",
 )
-"""What an interceptor has to have, see `sagemaker_async.aws.interceptors.Interceptor`; a test keeps the two equal."""
+"""The methods that an interceptor must have; a test compares them with
+`sagemaker_async.aws.interceptors.Interceptor`."""
 
 _NAMES_ELSEWHERE = {
     "aws_access_key_id": "credentials=Credentials(...)",
@@ -84,7 +85,7 @@ _NAMES_ELSEWHERE = {
     "plugins": "interceptors",
     "client_side_monitoring": "interceptors=[ClientSideMonitoring(...)]",
 }
-"""What people who come from boto3, aiobotocore or another SDK of AWS's write, and how it is spelled here."""
+"""Options of boto3, aiobotocore and AWS's other SDKs, and what they are called here."""
 
 _TIMEOUTS = Timeouts()
 _RETRY = RetryConfig()
@@ -92,7 +93,7 @@ _RETRY = RetryConfig()
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What a `Session` is made from. Every field is optional; unset ones come from the environment or the profile.
+    """The options of a `Session`. Every field is optional; unset ones come from the environment or the profile.
 
     Precedence of each setting: argument of `Session`, `Config`, environment, profile, default. `repr` shows the fields
     that differ from the defaults, without secrets.
@@ -105,29 +106,29 @@ class Config:
     credentials: Credentials | CredentialSource | None = None
     """Fixed credentials, or any object with ``async def get() -> Credentials``. None: AWS's default chain."""
     endpoint_url: str | None = None
-    """Scheme, host and port for every service, for tests and gateways. The credential chain does not follow it.
+    """Scheme, host and port for every service, for tests and gateways. The credential chain does not use it.
     None: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's ``services`` section and ``endpoint_url``."""
     endpoint_urls: Mapping[str, str] | None = None
     """The same per service (``sagemaker-runtime``, ``sagemaker``, ``s3``, ``sts``); wins over `endpoint_url`."""
     ignore_configured_endpoint_urls: bool | None = None
-    """True disregards the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
+    """True ignores the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
     None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""
     endpoint_resolver: EndpointResolver | None = None
-    """Decides where each service is that has no URL in `endpoint_urls`, in place of environment, profile and AWS's
-    rules: for gateways and partitions that these do not know. Must not block; see
+    """Decides where the services are that have no URL in `endpoint_urls`, instead of environment, profile and AWS's
+    rules: for gateways, and for partitions that AWS's rules do not know. Must not block; see
     `sagemaker_async.aws.endpoints.EndpointResolver`."""
     use_fips_endpoint: bool | None = None
-    """True calls the hosts with FIPS 140 validated TLS, for those who are obliged to.
+    """True calls the hosts with FIPS 140 validated TLS, where regulations require it.
     None: `AWS_USE_FIPS_ENDPOINT`, then the profile."""
     use_dualstack_endpoint: bool | None = None
     """True calls the hosts that have IPv6 addresses, for networks without IPv4.
     None: `AWS_USE_DUALSTACK_ENDPOINT`, then the profile."""
     tls: TLSConfig | ssl.SSLContext | None = None
-    """Who is trusted and which certificate is shown: see `TLSConfig`; or a context of your own, for anything else.
+    """Which certificates are trusted and which one is presented: see `TLSConfig`; or an `ssl.SSLContext` of your own.
     None: `AWS_CA_BUNDLE`, the profile's ``ca_bundle``, the system's authorities."""
     proxy: str | None = None
-    """``http(s)://[user:password@]host[:port]`` that every request goes through, whatever `NO_PROXY` says; masked
-    wherever it is shown. None: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
+    """``http(s)://[user:password@]host[:port]`` that every request goes through, whatever `NO_PROXY` says; `repr` and
+    messages mask the password. None: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
     timeouts: Timeouts = _TIMEOUTS
     """Time limits, see `Timeouts`."""
     retry: RetryConfig = _RETRY
@@ -138,29 +139,29 @@ class Config:
     EC2's metadata service); ``legacy`` keeps 5 s. None: `AWS_DEFAULTS_MODE`, then the profile, then ``legacy``.
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html"""
     correct_clock_skew: bool = True
-    """Sign by the service's clock once it has refused a signature for its time. False leaves such errors as they are,
-    for machines whose clock must be right."""
+    """Sign with the service's clock once the service has refused a signature because of its time. False raises such
+    errors, for machines whose clock must be right."""
     user_agent_app_id: str | None = None
     """A name for your application in the user agent, to find its calls in CloudTrail and access logs; up to 50
     characters. None: `AWS_SDK_UA_APP_ID`, then the profile's ``sdk_ua_app_id``."""
     validate_params: bool = True
-    """Check requests before they are sent. False leaves that to the service, for values that a newer one accepts. The
-    profile's ``parameter_validation = false`` has the same effect."""
+    """Check requests before they are sent. False leaves that to the service, for values that a newer service accepts.
+    The profile's ``parameter_validation = false`` has the same effect."""
     strict_params: bool = True
     """Refuse keywords that an operation does not have. False logs a warning and ignores them, for code that is shared
     with clients of other versions."""
     raise_response_errors: bool = True
-    """Raise what the service answers as an error. False returns a response that carries it as ``error`` instead."""
+    """Raise the errors that the service answers. False returns a response with the error as ``error`` instead."""
     interceptors: Sequence[Interceptor] = ()
     """Objects that see every call and attempt, in this order; see `sagemaker_async.aws.interceptors.Interceptor`."""
     transport: Transport | None = None
-    """What sends requests, in place of aiohttp: a `StubTransport` in tests, or your own. None: aiohttp."""
+    """What sends requests, instead of aiohttp: a `StubTransport` in tests, or your own. None: aiohttp."""
     max_connections: int = 128
     """Size of the session's one connection pool. More calls at once than this are normal: they queue, first come, first
     served, for as long as the queue moves (`Timeouts.pool`)."""
     max_waiting: int | None = None
-    """How many calls may queue for a connection; one more raises `PoolFullError` at once, for services that rather shed
-    load than keep callers waiting. None: any number."""
+    """How many calls may queue for a connection; one more raises `PoolFullError` at once, for services that would
+    rather shed load than keep callers waiting. None: any number."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Larger request bodies are refused before they are sent. The default is what real-time endpoints accept."""
     max_response_bytes: int = MAX_RESPONSE_BYTES
@@ -198,20 +199,17 @@ class Config:
             check_count(self.max_waiting, "Config.max_waiting", " or None (any number may wait)")
         if self.credentials is not None and (
             not isinstance(self.credentials, Credentials | CredentialSource)
-            or isinstance(self.credentials, Mapping)  # a mapping's get() is another
+            or isinstance(self.credentials, Mapping)  # whose get() is something else
         ):
             raise ConfigurationError(
                 "Config.credentials must be Credentials(...) or an object with 'async def get()', "
                 f"got {type(self.credentials).__name__}"
             )
-        if self.tls is not None and not isinstance(self.tls, TLSConfig):
-            import ssl
-
-            if not isinstance(self.tls, ssl.SSLContext):
-                raise ConfigurationError(
-                    f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
-                    "for instance tls=TLSConfig(ca_bundle='ca.pem')"
-                )
+        if not isinstance(self.tls, TLSConfig | ssl.SSLContext | None):
+            raise ConfigurationError(
+                f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
+                "for instance tls=TLSConfig(ca_bundle='ca.pem')"
+            )
         self._check_seams()
         if self.proxy is not None:
             check_proxy_url(self.proxy, "Config.proxy")
@@ -267,12 +265,12 @@ class Config:
             )
         if self.endpoint_resolver is not None and self.endpoint_url is not None:
             raise ConfigurationError(
-                "Config.endpoint_url is for every service and leaves nothing to Config.endpoint_resolver: "
-                "drop one or the other, or give URLs to single services in endpoint_urls"
+                "Config.endpoint_url is for every service, so that Config.endpoint_resolver would never be called: "
+                "remove one or the other, or give URLs to single services in endpoint_urls"
             )
 
     def __repr__(self) -> str:
-        shown = []
+        changed = []
         for f in fields(self):
             value = getattr(self, f.name)
             if value == f.default:
@@ -282,20 +280,18 @@ class Config:
                 text = repr(without_password(value))
             elif f.name == "credentials" and not isinstance(value, Credentials):
                 text = f"<{type(value).__name__}>"
-            shown.append(f"{f.name}={text}")
-        return f"Config({', '.join(shown)})"
+            changed.append(f"{f.name}={text}")
+        return f"Config({', '.join(changed)})"
 
     def with_fields(self, **changes: Any) -> Config:
         """Return a copy with some fields replaced; an unknown name raises `ConfigurationError`."""
         known = [f.name for f in fields(self)]
         for name in changes:
             if name not in known:
-                from difflib import get_close_matches
-
                 nearest = get_close_matches(name, known, n=1)
                 hint = f"did you mean {nearest[0]!r}? " if nearest else ""
                 if name in _NAMES_ELSEWHERE:
-                    hint = f"it is {_NAMES_ELSEWHERE[name]} here. "
+                    hint = f"here it is {_NAMES_ELSEWHERE[name]}. "
                 raise ConfigurationError(f"there is no option {name!r}; {hint}Config has {', '.join(sorted(known))}")
         return replace(self, **changes)
 

@@ -14,7 +14,7 @@ __all__ = ["RETRY_MODES", "DefaultSeconds", "RetryConfig", "RetryMode", "Timeout
 
 
 class DefaultSeconds(float):
-    """A number of seconds that nobody chose: equal to the plain number, but `Config.defaults_mode` may replace it."""
+    """A default number of seconds, which `Config.defaults_mode` may replace; equal to the plain number."""
 
     __slots__ = ()
 
@@ -28,11 +28,12 @@ class Timeouts:
     larger than `Config.max_connections` queues for as long as that takes; streams that nobody closes are noticed."""
     connect: float | None = DefaultSeconds(5.0)
     """DNS, TCP and TLS together. Raise it across continents or through slow proxies. When it is left out,
-    `Config.defaults_mode` may put another number in its place."""
+    `Config.defaults_mode` may replace it by another number."""
     first_byte: float | None = 70.0
-    """From the last byte sent to the first of the answer. SageMaker gives a model 60 s; lower it for quick models."""
+    """From the last byte sent to the first byte of the answer. SageMaker gives a model 60 s; lower it for fast
+    models."""
     between_chunks: float | None = 60.0
-    """Silence within an answer. Raise it for models that think long between tokens."""
+    """Silence within an answer. Raise it for models that pause for long between tokens."""
     keepalive: float = 15.0
     """How long an idle connection is kept. Keep it below the idle limit of any load balancer on the way."""
     total: float | None = None
@@ -51,26 +52,26 @@ RETRY_MODES: tuple[RetryMode, ...] = get_args(RetryMode)
 
 @dataclass(frozen=True, kw_only=True)
 class RetryConfig:
-    """When and how often a failed attempt is repeated (AWS standard mode unless told otherwise)."""
+    """When and how often a failed attempt is repeated; AWS's standard mode by default."""
 
     mode: RetryMode | None = None
     """``standard``, ``adaptive`` (client-side rate limiting) or ``legacy``. None: environment, profile, standard."""
     max_attempts: int | None = None
     """All attempts, the first included; 1 turns retries off. None: environment, profile, then 3 (legacy mode: 5)."""
     base_delay: float | None = None
-    """Seconds that scale the back-off after transient errors (None: 0.05) and after throttling (None: 1)."""
+    """Scale of the back-off, in seconds. None: 0.05 after transient errors, 1 after throttling."""
     max_delay: float = 20.0
     """Upper limit of one back-off delay, in seconds."""
     jitter: Literal["full", "none"] = "full"
-    """``full`` multiplies each delay by a random number in [0, 1); ``none`` keeps it, which makes herds likely."""
+    """``full`` multiplies each delay by a random number in [0, 1); ``none`` does not, so clients may retry in step."""
     backoff: Callable[[int], float] | None = None
-    """Own back-off: takes the number of the retry (0-based) and returns seconds; replaces delay, limit and jitter."""
+    """A back-off of your own: takes the retry's number (from 0), returns seconds; replaces delay, limit and jitter."""
     retry_ambiguous: bool = False
-    """Repeat invocations whose outcome is unknown. Only for models where running twice costs nothing."""
+    """Repeat invocations whose outcome is unknown. Only for models that may run twice without harm or cost."""
     retry_stale: bool = True
-    """Send once more when a pooled connection turns out to have been closed by the peer before it read the request."""
+    """Send once more when the peer has closed a pooled connection before it read the request."""
     adaptive_wait_to_fill: bool = True
-    """In adaptive mode, wait for sending capacity; False raises at once instead."""
+    """In adaptive mode, wait until the rate limit allows an attempt; False raises at once instead."""
 
     def __post_init__(self) -> None:
         if self.mode not in (None, *RETRY_MODES):
@@ -90,4 +91,4 @@ class RetryConfig:
         for name in ("retry_ambiguous", "retry_stale", "adaptive_wait_to_fill"):
             check_flag(getattr(self, name), f"RetryConfig.{name}")
         if self.backoff is not None and self.base_delay is not None:
-            raise ConfigurationError("RetryConfig.backoff takes the place of base_delay: drop one or the other")
+            raise ConfigurationError("RetryConfig.backoff replaces base_delay: remove one or the other")

@@ -1,4 +1,4 @@
-"""How connections are secured: `TLSConfig`. It holds paths; whether they can be read is found out when they are."""
+"""How connections are secured: `TLSConfig`. It holds paths; they are checked when the files are read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["TLSConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class TLSConfig:
-    """How the server's certificate is checked and which one the client shows."""
+    """How the server's certificate is checked, and which certificate the client presents."""
 
     ca_bundle: str | os.PathLike[str] | None = None
     """Path of a PEM file with the certificate authorities to trust, for private authorities and inspecting proxies.
     None: `AWS_CA_BUNDLE`, the profile's ``ca_bundle``, the system's."""
     ca_directory: str | os.PathLike[str] | None = None
-    """Path of a directory of hashed PEM files, as OpenSSL's ``c_rehash`` makes them, where a system keeps those."""
+    """Path of a directory of hashed PEM files, as OpenSSL's ``c_rehash`` makes them, for systems that have one."""
     client_cert: str | os.PathLike[str] | None = None
     """Path of a PEM file with the client's certificate chain, for gateways that ask for one."""
     client_key: str | os.PathLike[str] | None = None
-    """Path of the PEM file with the key of `client_cert`, when it is not in the same file. It must not be encrypted."""
+    """Path of the PEM file with the key of `client_cert`, if it is in another file. It must not be encrypted."""
     verify: bool = True
     """False accepts any certificate, and warns: anyone on the way can then read and change everything."""
 
@@ -38,10 +38,10 @@ class TLSConfig:
             raise ConfigurationError("TLSConfig.client_key needs TLSConfig.client_cert as well")
         if not self.verify and (self.ca_bundle or self.ca_directory):
             raise ConfigurationError(
-                "TLSConfig.verify=False contradicts ca_bundle and ca_directory: drop one or the other"
+                "TLSConfig.verify=False contradicts ca_bundle and ca_directory: remove one or the other"
             )
 
     @property
     def names_authorities(self) -> bool:
-        """Whether this decides who is trusted, so that neither `AWS_CA_BUNDLE` nor the profile has a say."""
+        """Whether this decides which authorities are trusted, so that `AWS_CA_BUNDLE` and the profile are ignored."""
         return not self.verify or self.ca_bundle is not None or self.ca_directory is not None

@@ -155,7 +155,7 @@ def test_an_impossible_output_is_found_before_anything_is_sent(
 ) -> None:
     for path in (tmp_path, tmp_path / "missing" / "file"):
         assert main([command, "echo", "x", "-o", str(path)]) == 2
-        assert "must be a file in a directory that exists" in capsys.readouterr().err
+        assert "must be a file in an existing directory" in capsys.readouterr().err
     assert local.requests == []
 
 
@@ -169,7 +169,7 @@ def test_on_a_terminal_text_ends_its_line_and_other_bytes_are_held_back(
     assert main(["invoke", "binary", "x"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "hello\nhello\n"
-    assert "2 bytes of application/octet-stream and no text" in captured.err
+    assert "2 bytes of application/octet-stream, which is not text" in captured.err
 
 
 @pytest.mark.parametrize("command", ["invoke", "stream"])
@@ -214,7 +214,7 @@ def test_timeout_is_that_of_the_whole_call(local: ThreadedLocalSageMaker, capsys
         (["invoke", "echo", "x", "--endpoint-url", "nowhere"], "endpoint_url"),
         (["invoke", "echo", "x", "--timeout", "0"], "timeout"),
         (["invoke", "echo", "x", "--profile", "no-such-profile"], "no-such-profile"),
-        (["stream", "echo", "x", "--dialect", "tgi"], "--dialect says how tokens are written, so it needs --tokens"),
+        (["stream", "echo", "x", "--dialect", "tgi"], "--dialect is the format of tokens, so it needs --tokens"),
         (["stream", "echo", "x", "--tokens", "--dialect", "klingon"], "unknown dialect 'klingon'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -283,7 +283,7 @@ def test_the_dialect_may_be_given(local: ThreadedLocalSageMaker, capsys: pytest.
 def test_nothing_at_all_is_a_stream_too(local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]) -> None:
     local.add_endpoint("nothing", lambda body: iter(()))
     assert main(["stream", "nothing", "x", "--stats"]) == 0
-    assert capsys.readouterr() == ("", "no part came\n")
+    assert capsys.readouterr() == ("", "no part arrived\n")
 
 
 @pytest.mark.parametrize(
@@ -527,7 +527,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "an unknown endpoint is refused": add_the_unknown_endpoint,
     "a throttled call is repeated": fail_before_the_throttling,
     "a stream that is cut inside a frame is an error, not an end": do_not_cut,
-    "a character that is split over parts is still one character": garble_the_echo,
+    "a character that is split across parts arrives whole": garble_the_echo,
     "leaving a stream early closes its connection": keep_a_stream_open,
     "after all that, nothing is left open": keep_a_stream_open,
 }

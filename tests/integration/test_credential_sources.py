@@ -262,7 +262,7 @@ async def test_half_a_pair_of_keys_names_the_profile_and_the_missing_field(files
 async def test_keys_that_cannot_be_keys_name_the_profile_and_the_field(files: Files) -> None:
     files.credentials.write_text(f'[work]\naws_access_key_id = AKID\naws_secret_access_key = "{SECRET} x"\n')
     files.credentials.write_bytes(files.credentials.read_bytes().replace(b" x", b" \xc3\xa9"))
-    with pytest.raises(CredentialsConfigurationError, match=r"profile 'work' .*secret_access_key holds") as caught:
+    with pytest.raises(CredentialsConfigurationError, match=r"profile 'work' .*secret_access_key contains") as caught:
         await ProfileCredentials("work").get()
     assert_clean(caught.value)
 

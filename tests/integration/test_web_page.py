@@ -227,8 +227,8 @@ def test_stop_closes_the_upstream_while_it_is_silent(page: Page, stage: Stage, w
     else:
         page.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     endpoint.wait_until(lambda e: e.abandoned_streams == 1, timeout=1)
-    page.until(lambda: re.search(r"the upstream was closed within \d+ ms", page["status"]))
-    page.until(lambda: "0 connections in use" in page["upstream"] and "1 left by us" in page["upstream"])
+    page.until(lambda: re.search(r"the upstream connection was closed within \d+ ms", page["status"]))
+    page.until(lambda: "0 connections in use" in page["upstream"] and "1 abandoned" in page["upstream"])
     assert page.state == "stopped"
     page.keep("stopped")
 
@@ -410,7 +410,7 @@ def test_the_command_serves_the_page_until_it_is_told_to_stop(number: signal.Sig
     ("options", "said"),
     [
         (["--endpoint-name", "mine"], "add --web"),
-        (["--web", "--region", "eu-west-1"], "goes with --endpoint-name"),
+        (["--web", "--region", "eu-west-1"], "needs --endpoint-name"),
         (["--web", "--port", "70000"], "--port must be from 0"),
     ],
 )

@@ -76,20 +76,20 @@ def test_standard_input_is_read_when_asked_for_and_when_nothing_is_given(
 def test_empty_standard_input_is_a_body_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     set_stdin(monkeypatch, b"")
     assert read_body("-") == b""
-    with pytest.raises(ConfigurationError, match="there is no body"):
+    with pytest.raises(ConfigurationError, match="the body is missing"):
         read_body(None)
 
 
 def test_nobody_is_kept_waiting_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
-    with pytest.raises(ConfigurationError, match="there is no body"):
+    with pytest.raises(ConfigurationError, match="the body is missing"):
         read_body(None)
 
 
 def test_no_more_is_read_than_an_endpoint_accepts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(call, "MAX_BODY_BYTES", 4)
     set_stdin(monkeypatch, b"12345678")
-    with pytest.raises(ConfigurationError, match="standard input has more than the 4 bytes"):
+    with pytest.raises(ConfigurationError, match="standard input has more than 4 bytes"):
         read_body("-")
     assert sys.stdin.buffer.read() == b"678"
 

@@ -71,7 +71,7 @@ class TestListing:
         assert main(["endpoints", "list", *options]) == 0
         captured = capsys.readouterr()
         assert [line.split()[0] for line in captured.out.splitlines()] == names
-        assert ("no such endpoints" in captured.err) == (not names)
+        assert ("no endpoints found" in captured.err) == (not names)
 
 
 class TestDescribing:

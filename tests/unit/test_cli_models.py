@@ -66,7 +66,7 @@ def test_name_and_model_are_both_needed(given: str) -> None:
 
 @pytest.mark.parametrize("spec", ["missing", "./missing", "./missing:predict", "module:"])
 def test_a_model_that_is_nowhere_is_an_error_that_says_what_was_looked_for(here: Path, spec: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"no such file or directory, and it is neither text, echo"):
+    with pytest.raises(ConfigurationError, match=r"must be text, echo, a URL, an existing file or directory"):
         endpoint_model(f"e={spec}", 0.0)
 
 

@@ -120,7 +120,7 @@ def test_keepalive_has_a_limit() -> None:
         (RetryConfig, {"max_delay": None}, r"RetryConfig\.max_delay must be a number"),
         (RetryConfig, {"jitter": "some"}, r"RetryConfig\.jitter must be 'full' or 'none'"),
         (RetryConfig, {"backoff": 3}, r"RetryConfig\.backoff must be a callable"),
-        (RetryConfig, {"backoff": float, "base_delay": 1}, r"backoff takes the place of base_delay: drop one"),
+        (RetryConfig, {"backoff": float, "base_delay": 1}, r"backoff replaces base_delay: remove one"),
         (RetryConfig, {"retry_ambiguous": "yes"}, r"RetryConfig\.retry_ambiguous must be True or False, got 'yes'"),
         (TLSConfig, {"client_key": "k.pem"}, r"TLSConfig\.client_key needs TLSConfig\.client_cert"),
         (TLSConfig, {"verify": False, "ca_bundle": "ca.pem"}, r"verify=False contradicts ca_bundle"),
@@ -129,8 +129,8 @@ def test_keepalive_has_a_limit() -> None:
         (TLSConfig, {"ca_bundle": ""}, r"TLSConfig\.ca_bundle must be a path"),
         (TLSConfig, {"ca_bundle": True}, r"TLSConfig\.ca_bundle must be a path"),
         (Config, {"region": ""}, r"Config\.region must be a non-empty str"),
-        (Config, {"region": "us east"}, r"Config\.region is no AWS region \(such as us-east-1\): 'us east'"),
-        (Config, {"region": "evil.example.com/"}, r"Config\.region is no AWS region"),
+        (Config, {"region": "us east"}, r"Config\.region is not an AWS region \(such as us-east-1\): 'us east'"),
+        (Config, {"region": "evil.example.com/"}, r"Config\.region is not an AWS region"),
         (Config, {"profile": 3}, r"Config\.profile must be a non-empty str"),
         (Config, {"credentials": ("a", "b")}, r"Config\.credentials must be Credentials"),
         (Config, {"credentials": {"access_key_id": "a"}}, r"Config\.credentials must be Credentials.*got dict"),
@@ -149,14 +149,18 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"endpoint_urls": {"ec2": "http://host"}}, r"unknown service 'ec2'; known are sagemaker-runtime"),
         (Config, {"endpoint_urls": {"s3": "host"}}, r"Config\.endpoint_urls\['s3'\] has no http"),
         (Config, {"endpoint_resolver": "http://host"}, r"Config\.endpoint_resolver must be a callable"),
-        (Config, {"endpoint_resolver": print, "endpoint_url": "http://h"}, r"leaves nothing to Config\.endpoint_res"),
+        (
+            Config,
+            {"endpoint_resolver": print, "endpoint_url": "http://h"},
+            r"so that Config\.endpoint_resolver would never",
+        ),
         (Config, {"use_fips_endpoint": "true"}, r"Config\.use_fips_endpoint must be True, False or None, got 'true'"),
         (Config, {"use_dualstack_endpoint": 1}, r"Config\.use_dualstack_endpoint must be True, False or None"),
         (Config, {"ignore_configured_endpoint_urls": 0}, r"Config\.ignore_configured_endpoint_urls must be True"),
         (Config, {"tls": True}, r"Config\.tls must be a TLSConfig, an ssl\.SSLContext or None, got bool"),
         (Config, {"proxy": "proxy:3128"}, r"Config\.proxy has no http or https scheme; it must look like http://proxy"),
         (Config, {"proxy": "socks5://proxy"}, r"Config\.proxy has no http or https scheme"),
-        (Config, {"proxy": "http://proxy/path"}, r"Config\.proxy carries a path"),
+        (Config, {"proxy": "http://proxy/path"}, r"Config\.proxy contains a path"),
         (Config, {"timeouts": 5}, r"Config\.timeouts must be a Timeouts, got int; for instance timeouts=Timeouts"),
         (Config, {"retry": {"mode": "legacy"}}, r"Config\.retry must be a RetryConfig, got dict; for instance retry="),
         (
@@ -297,7 +301,7 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
     ],
 )
 def test_an_option_of_another_client_is_translated(name: str, here: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"no option '{name}'; it is {here}.* here\. Config has ") as caught:
+    with pytest.raises(ConfigurationError, match=rf"no option '{name}'; here it is {here}.*\. Config has ") as caught:
         Config().with_fields(**{name: "hidden"})
     assert "hidden" not in str(caught.value)
 
@@ -318,7 +322,7 @@ def test_the_hooks_asked_for_are_those_of_an_interceptor() -> None:
     ("fields_", "message"),
     [
         ({"access_key_id": ""}, r"Credentials\.access_key_id must be a non-empty str"),
-        ({"secret_access_key": "hidden\n"}, r"secret_access_key holds white space .*length is 7.*stray newline"),
+        ({"secret_access_key": "hidden\n"}, r"secret_access_key contains white space .*length is 7.*stray newline"),
         ({"session_token": "hidden\n"}, r"session_token must be a str without white space .*stray newline"),
         ({"account_id": 123}, r"Credentials\.account_id must be a non-empty str"),
         ({"expiration": datetime.datetime(2030, 1, 1)}, r"Credentials\.expiration must be a time-zone aware"),  # noqa: DTZ001

@@ -531,7 +531,7 @@ async def test_a_source_whose_get_is_plain_is_told_to_make_it_asynchronous() -> 
 
     source: Any = Plain()
     with pytest.raises(
-        CredentialsError, match="get\\(\\) of the credential source Plain is not asynchronous: write 'async"
+        CredentialsError, match=r"get\(\) of the credential source Plain is not asynchronous: write 'async"
     ):
         await CredentialCache(source).get()
 
@@ -601,7 +601,7 @@ async def test_an_expiration_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPat
         (
             {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": SECRET + "\n"},
             CredentialsConfigurationError,
-            "environment variables: Credentials.secret_access_key holds white space",
+            "environment variables: Credentials.secret_access_key contains white space",
         ),
         (
             {
@@ -678,10 +678,10 @@ def test_explicit_and_environment_credentials_never_import_botocore(option: str)
         (lambda: creds.AssumeRole(ROLE, "profile"), "AssumeRole.source must be .*got str"),  # type: ignore[arg-type]
         (lambda: creds.AssumeRole(ROLE, endpoint_url="sts"), "AssumeRole.endpoint_url has no http"),
         (lambda: creds.WebIdentity(duration=math.inf), "WebIdentity.duration"),  # type: ignore[arg-type]
-        (lambda: creds.WebIdentity(region="no where"), "WebIdentity.region is no AWS region"),
+        (lambda: creds.WebIdentity(region="no where"), "WebIdentity.region is not an AWS region"),
         (lambda: creds.Process("  "), "Process.command must be a non-empty str"),
         (lambda: creds.ProfileCredentials(""), "ProfileCredentials.name must be a non-empty str"),
-        (lambda: creds.DefaultChain(region="-"), "DefaultChain.region is no AWS region"),
+        (lambda: creds.DefaultChain(region="-"), "DefaultChain.region is not an AWS region"),
         (lambda: creds.InstanceMetadata(timeout=0), "InstanceMetadata.timeout must be more than 0"),
         (lambda: creds.InstanceMetadata(attempts=0), "InstanceMetadata.attempts must be at least 1"),
         (lambda: creds.InstanceMetadata(endpoint="imds"), "InstanceMetadata.endpoint has no http"),

@@ -153,7 +153,7 @@ async def test_what_loses_is_not_looked_at(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("AWS_REGION", "us east 1", r"^AWS_REGION is no AWS region \(such as us-east-1\): 'us east 1'"),
+        ("AWS_REGION", "us east 1", r"^AWS_REGION is not an AWS region \(such as us-east-1\): 'us east 1'"),
         ("AWS_MAX_ATTEMPTS", "abc", r"^AWS_MAX_ATTEMPTS must be a whole number of at least 1, got 'abc'"),
         ("AWS_MAX_ATTEMPTS", "0", r"^AWS_MAX_ATTEMPTS must be a whole number of at least 1, got '0'"),
         ("AWS_MAX_ATTEMPTS", "-3", r"^AWS_MAX_ATTEMPTS must be a whole number of at least 1"),
@@ -175,7 +175,7 @@ async def test_a_wrong_variable_is_named_with_the_rule(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("region = us_east_1!", "is no AWS region"),
+        ("region = us_east_1!", "is not an AWS region"),
         ("max_attempts = many", "must be a whole number"),
         ("retry_mode = foo", "must be one of standard, adaptive, legacy; got 'foo'"),
         ("use_fips_endpoint = on", "must be true or false, got 'on'"),

@@ -1,4 +1,4 @@
-"""When a call is repeated: what an attempt came to, whether another follows, and after which delay. Pure."""
+"""When a call is repeated: how an attempt ended, whether another follows, and after which delay. Pure."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""What became of an attempt, and what that means for retries: `classify` turns an `Outcome` into a `Kind`.
+"""How an attempt ended, and what that means for retries: `classify` turns an `Outcome` into a `Kind`.
 
 An `Outcome` holds facts only. The sets of codes and statuses below are AWS's (botocore 1.44.5
-``botocore/retries/standard.py``; the clock-skew codes are those of the Ruby and JavaScript SDKs), and `RetryRules`
-brings what a service adds to them, for this module knows no service's name. What is done about each kind is up to
-`policy`.
+``botocore/retries/standard.py``; the clock-skew codes are those of the Ruby and JavaScript SDKs). This module does not
+know any service: `RetryRules` holds what a service adds to the sets. `policy` decides what follows each kind.
 
 Two rules differ from botocore on purpose. A 502 or 504, or a connection lost after the request was sent, is
-*ambiguous*: the request may have been processed. And clock skew and expired credentials are kinds of their own. A code
-that says throttling goes before the status: the request was refused, even if a gateway passed that on with a 502.
+*ambiguous*: the request may have been processed. And clock skew and expired credentials are kinds of their own. A
+throttling code takes precedence over the status: the request was refused, even if a gateway answers with a 502.
 
-Pure: no I/O, no clock, no randomness; nothing raises, whatever the texts of the headers are.
+Pure: no I/O, no clock, no randomness. Nothing here raises, whatever text the headers hold.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ __all__ = [
 ]
 
 TRANSIENT_STATUSES = frozenset({500, 503})
-"""HTTP statuses of failures that pass by themselves and of which the service itself tells."""
+"""HTTP statuses of temporary failures that the service itself reports."""
 
 AMBIGUOUS_STATUSES = frozenset({502, 504})
-"""HTTP statuses of a gateway's failures, which pass as well; what became of the request behind it is unknown."""
+"""HTTP statuses of temporary failures that a gateway reports; whether the request was processed is unknown."""
 
 TRANSIENT_CODES = frozenset({"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable"})
-"""AWS error codes of failures that pass by themselves, whatever the status."""
+"""AWS error codes of temporary failures, whatever the status."""
 
 THROTTLING_CODES = frozenset(
     {
@@ -61,7 +60,7 @@ THROTTLING_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
-"""AWS error codes that ask to be called less often; a 429 counts without one."""
+"""AWS error codes that ask the client to call less often; a 429 needs no such code."""
 
 CLOCK_SKEW_CODES = frozenset(
     {
@@ -73,10 +72,10 @@ CLOCK_SKEW_CODES = frozenset(
         "SignatureDoesNotMatch",
     }
 )
-"""AWS error codes that a wrong clock causes, among other things: the response's ``Date`` decides."""
+"""AWS error codes that a wrong clock can cause, among other things; the response's ``Date`` decides whether it did."""
 
 EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
-"""AWS error codes of a session token that is past its time."""
+"""AWS error codes of a session token that has expired."""
 
 _MAX_CLOCK_SKEW = 240.0
 
@@ -97,10 +96,10 @@ class RetryRules(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The facts of one failed attempt that decide about the next.
+    """The facts about a failed attempt on which the next one depends.
 
-    With a response: `status`, and of its body and headers what there is. Without: at most one of `not_sent`, `stale`
-    and `ambiguous`; none of them means that repeating cannot help (the total time limit, a full pool).
+    With a response: `status`, and the fields of its body and headers that are present. Without a response: at most one
+    of `not_sent`, `stale` and `ambiguous`; if all are False, repeating cannot help (total time limit, full pool).
     """
 
     status: int | None = None
@@ -112,21 +111,21 @@ class Outcome(NamedTuple):
     retry_after: str | None = None
     """The text of the header ``x-amz-retry-after``."""
     date: str | None = None
-    """The text of the header ``Date``; without it, no clock skew is seen."""
+    """The text of the header ``Date``; without it, clock skew is not detected."""
     wall_clock: float = 0.0
     """The local clock when the response came, in seconds since 1970, uncorrected."""
     applied_offset: float = 0.0
     """The clock offset the attempt was signed with, in seconds."""
     not_sent: bool = False
-    """No connection was made: refused, DNS, TLS, proxy, or the connect time limit."""
+    """The connection could not be made: refused, DNS, TLS, proxy, or the connect time limit."""
     stale: bool = False
-    """A connection from the pool turned out to be closed before the request was read."""
+    """The peer had closed a connection of the pool before it read the request."""
     ambiguous: bool = False
-    """The request was sent, at least in part, and no answer says what became of it."""
+    """The request was sent, at least in part, and no answer says whether it was processed."""
 
     @property
     def clock_skew(self) -> float | None:
-        """What `clock_offset` says of this outcome."""
+        """The `clock_offset` of this outcome."""
         return clock_offset(self.date, self.wall_clock, self.applied_offset)
 
 
@@ -143,7 +142,7 @@ class Kind(enum.Enum):
 
 
 def classify(outcome: Outcome, rules: RetryRules) -> Kind:
-    """Say what `outcome` means for retries, by AWS's rules and those of the service."""
+    """Return what `outcome` means for retries, by AWS's rules and those of the service."""
     if outcome.stale:
         return Kind.STALE
     if outcome.not_sent:
@@ -181,16 +180,16 @@ def retry_after_seconds(header: str | None) -> float | None:
 
 
 def clock_offset(server_date: str | None, wall_clock: float, applied_offset: float = 0.0) -> float | None:
-    """Return the seconds to add to the local clock to have the server's, when they are more than 4 minutes apart.
+    """Return the seconds to add to the local clock to get the server's, if they are more than 4 minutes apart.
 
     Args:
         server_date: the response's ``Date`` header (RFC 9110, section 5.6.7).
         wall_clock: the local clock when the response came, in seconds since 1970.
-        applied_offset: what had been added to the local clock already when the request was signed.
+        applied_offset: the offset that the request was signed with.
 
     Returns:
-        The offset to the uncorrected clock, so that calls that find it at the same time agree. None when the clock that
-        the request was signed by is right, and when the header is missing or malformed.
+        The offset to the uncorrected clock, so that calls that compute it at the same time agree. None when the clock
+        that the request was signed with is right, or the header is missing or malformed.
     """
     if server_date is None:
         return None

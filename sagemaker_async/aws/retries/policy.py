@@ -7,7 +7,7 @@ rate); a `CallState` is what one call carries from attempt to attempt:
     while wait := policy.acquire(now()):        # adaptive mode only; 0.0 otherwise
         await sleep(wait)
     ...                                         # an attempt
-    policy.success(call, now())                 # it came back as 2xx; or:
+    policy.success(call, now())                 # the answer is a 2xx; otherwise:
     match policy.next(call, outcome, repeatable=False, random=random(), now=now()):
         case Retry(delay=delay): ...            # sleep, then the next attempt
         case Stop(): ...                        # raise
@@ -15,28 +15,28 @@ rate); a `CallState` is what one call carries from attempt to attempt:
 Rules common to all modes:
 
 - An *ambiguous* outcome (the request may have been processed: no answer after it was sent, or only a gateway's 502 or
-  504) is repeated when the operation is `repeatable` or `RetryConfig.retry_ambiguous` is set, as a transient one.
-- A *stale* connection is known not to have carried the request: it is sent again at once, once a call, without using
-  up one of `max_attempts` or the quota. `RetryConfig.retry_stale=False`, and a second one, make it ambiguous.
-- Clock skew and expired credentials are corrected and tried again at once, each once a call. That uses up one of
-  `max_attempts` but no quota, for it is no load the service suffers from. When no attempt is left, `Stop` carries the
-  correction, so that the client's next call has it.
-- So a call is attempted `max_attempts` times at most, and once more when a connection was stale.
+  504) is repeated like a transient one if the operation is `repeatable` or `RetryConfig.retry_ambiguous` is set.
+- The peer did not read a request sent on a *stale* connection: it is sent again at once, once in a call, and neither
+  `max_attempts` nor the quota counts that. With `RetryConfig.retry_stale=False`, and the second time, it is ambiguous.
+- Clock skew and expired credentials are corrected and tried again at once, each once in a call. That counts as an
+  attempt but takes nothing from the quota, because it does not burden the service. When no attempt is left, `Stop`
+  carries the correction for the client's next call.
+- So a call is attempted `max_attempts` times at most, and once more after a stale connection.
 
 Modes: ``standard`` makes 3 attempts. Before retry `i`, counted from 0, it waits
 ``random * min(scale * 2**i, max_delay)`` with a scale of 1 s after throttling and 0.05 s otherwise; the header
-``x-amz-retry-after`` raises that, by 5 s at most. A retry takes 5 (throttling) or 14 tokens of a quota of 500; without
-enough of them the call fails at once. A success gives back what its last retry took, or 1. ``adaptive`` adds the send
-rate of `ratelimit`. ``legacy`` makes 5 attempts after ``random * min(2**i, max_delay)``, without quota and without
-regard to the header.
+``x-amz-retry-after`` raises that, by 5 s at most. A retry takes 5 (throttling) or 14 tokens from a quota of 500; if
+there are not enough, the call fails at once. A success gives back what the call's last retry took, or 1. ``adaptive``
+adds the send rate of `ratelimit`. ``legacy`` makes 5 attempts after ``random * min(2**i, max_delay)``, without a quota,
+and ignores the header.
 
-Sources: botocore 1.44.5 ``botocore/retries/``, with which delays and quota agree under the same random numbers, and the
-retry page of the AWS SDKs and Tools Reference Guide. botocore corrects neither clock nor credentials; the Ruby SDK
+Sources: botocore 1.44.5 ``botocore/retries/``, whose delays and quota are the same under the same random numbers, and
+the retry page of the AWS SDKs and Tools Reference Guide. botocore corrects neither clock nor credentials; the Ruby SDK
 does, and counts those attempts as well.
 
-Pure: no I/O, no clock, no randomness, and no name of a particular service (`RetryRules` brings those). `now` is a
-monotonic clock, in seconds. Only `ConfigurationError` is raised, for a wrong `RetryConfig.backoff`; what that callable
-raises itself passes through. Not safe for threads: a client belongs to one event loop.
+Pure: no I/O, no clock, no randomness, no name of a particular service (those are in `RetryRules`). `now` is a monotonic
+clock, in seconds. Only `ConfigurationError` is raised, for a wrong `RetryConfig.backoff`; exceptions of that callable
+pass through. Not thread-safe: a client belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _THROTTLING_COST = 5
 _TRANSIENT_COST = 14
 _UNRETRIED_SUCCESS = 1
 _MAX_EXPONENT = 64
-"""Beyond it, no limit of a delay matters any more, and powers of two would grow without end."""
+"""With larger exponents every delay has long reached its limit, and the powers of two would only overflow."""
 
 
 class StopReason(enum.Enum):
-    """Why there is no further attempt."""
+    """Why the call is not attempted again."""
 
     FINAL = "not retryable"
     AMBIGUOUS = "may have been processed"
@@ -76,11 +76,11 @@ class Retry(NamedTuple):
 
     delay: float
     note: str | None = None
-    """For `Attempt.note`: why, when it is not for the outcome alone."""
+    """For `Attempt.note`: the reason, when the outcome alone does not explain the retry."""
     refresh_credentials: bool = False
-    """Discard the credentials at hand and get new ones first."""
+    """Discard the current credentials and get new ones first."""
     clock_offset: float | None = None
-    """Seconds to add to the local clock from now on, in place of any earlier offset; None leaves that."""
+    """Seconds to add to the local clock from now on, instead of any earlier offset; None keeps the earlier one."""
 
 
 class Stop(NamedTuple):
@@ -94,22 +94,22 @@ class Stop(NamedTuple):
 
 
 class CallState:
-    """What one call carries from attempt to attempt; made afresh for each call."""
+    """What a call keeps from attempt to attempt; each call has its own."""
 
     __slots__ = ("attempts", "clock_corrected", "credentials_refreshed", "quota_taken", "resent")
 
     def __init__(self) -> None:
         self.attempts = 0
-        """Failed attempts so far, without the one lost to a stale connection."""
+        """Failed attempts so far, not counting one lost to a stale connection."""
         self.quota_taken = 0
-        """What the last retry took from the quota."""
+        """The tokens that the last retry took from the quota."""
         self.resent = False
         self.clock_corrected = False
         self.credentials_refreshed = False
 
 
 class RetryQuota:
-    """Tokens that retries take and successes give back, so that an outage is not answered with a storm."""
+    """Tokens that retries take and successes give back, so that clients do not answer an outage with a storm."""
 
     __slots__ = ("available",)
 
@@ -120,14 +120,14 @@ class RetryQuota:
         self.available = _QUOTA
 
     def take(self, amount: int) -> bool:
-        """Take `amount` tokens, or none and return False."""
+        """Take `amount` tokens and return True, or take nothing and return False."""
         if amount > self.available:
             return False
         self.available -= amount
         return True
 
     def give_back(self, amount: int) -> None:
-        """Put `amount` tokens back, as far as there is room."""
+        """Put `amount` tokens back, up to the quota's size."""
         self.available = min(self.available + amount, _QUOTA)
 
 
@@ -136,14 +136,14 @@ class RetryPolicy:
 
     Args:
         config: `RetryConfig.mode` None means standard; `RetryConfig.max_attempts` None means 3, or 5 in legacy mode.
-        rules: what the client's service adds.
+        rules: what the client's service adds to AWS's rules.
         now: the monotonic clock, in seconds.
     """
 
     __slots__ = ("_config", "_legacy", "_limiter", "_quota", "_rules", "max_attempts")
 
     max_attempts: int
-    """The most attempts of a call, not counting one lost to a stale connection."""
+    """How many attempts a call may have, not counting one lost to a stale connection."""
 
     def __init__(self, config: RetryConfig, rules: RetryRules, *, now: float) -> None:
         self._config = config
@@ -160,18 +160,18 @@ class RetryPolicy:
 
     @property
     def send_rate(self) -> float | None:
-        """Attempts a second that adaptive mode lets pass; None without a limit."""
+        """Attempts per second that adaptive mode allows; None without a limit."""
         return self._limiter.rate if self._limiter is not None else None
 
     def acquire(self, now: float) -> float:
-        """Ask to send an attempt: 0.0 means now, anything else the seconds after which to ask again.
+        """Ask to send an attempt; return 0.0 if it may be sent now, else the seconds to wait before asking again.
 
-        With `RetryConfig.adaptive_wait_to_fill` off, the caller raises instead of waiting.
+        If `RetryConfig.adaptive_wait_to_fill` is False, the caller raises instead of waiting.
         """
         return self._limiter.acquire(now) if self._limiter is not None else 0.0
 
     def success(self, call: CallState, now: float) -> None:
-        """Take notice that an attempt of `call` was answered with a 2xx."""
+        """Record that an attempt of `call` was answered with a 2xx."""
         if self._limiter is not None:
             self._limiter.update(throttled=False, now=now)
         self._quota.give_back(call.quota_taken or _UNRETRIED_SUCCESS)
@@ -181,13 +181,13 @@ class RetryPolicy:
 
         Args:
             call: the call's state; it is updated.
-            outcome: what became of the attempt.
+            outcome: how the attempt ended.
             repeatable: whether the operation may be processed twice without harm.
             random: a random number in [0, 1).
             now: the monotonic clock, in seconds.
 
         Raises:
-            ConfigurationError: `RetryConfig.backoff` returned no finite number of seconds >= 0.
+            ConfigurationError: `RetryConfig.backoff` did not return a finite number of seconds >= 0.
         """
         kind = classify(outcome, self._rules)
         if self._limiter is not None:

@@ -1,13 +1,13 @@
 """The client-side send rate of adaptive retries: how long an attempt has to wait before it may be sent.
 
-`SendRateLimiter` lets everything pass until the service throttles for the first time. From then on attempts take tokens
-from a bucket whose fill rate follows CUBIC: cut to 0.7 of the rate at which throttling set in, then raised again,
-slowly near that rate and faster the longer nothing is throttled, and never to more than twice what was measured.
-The figures are AWS's (botocore 1.44.5, ``botocore/retries/adaptive.py``, ``bucket.py``, ``throttling.py``); the growth
+`SendRateLimiter` lets every attempt pass until the service throttles for the first time. From then on attempts take
+tokens from a bucket whose fill rate follows CUBIC: it is cut to 0.7 of the rate at which throttling began, then raised
+again, slowly near that rate and faster the longer nothing is throttled, but never above twice the measured rate. The
+figures are AWS's (botocore 1.44.5, ``botocore/retries/adaptive.py``, ``bucket.py``, ``throttling.py``); the growth
 curve is that of RFC 9438.
 
 Pure: `now` is always the caller's monotonic clock, in seconds, and must not run backwards. Nothing here waits: the
-caller sleeps for what `acquire` returns and asks again. Nothing raises.
+caller sleeps for the time that `acquire` returns and asks again. Nothing raises.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SMOOTHING = 0.8
 _BUCKETS_PER_SECOND = 2.0
 _MAX_RATE_OVER_MEASURED = 2.0
 _ROUNDING = 1e-9
-"""A shortage of this part of a token is rounding: waiting for it could not move the clock."""
+"""A smaller part of a token that is missing is a rounding error: waiting for it might not move the clock."""
 
 
 class SendRateLimiter:
@@ -39,20 +39,20 @@ class SendRateLimiter:
 
     @property
     def rate(self) -> float | None:
-        """Attempts a second that may be sent; None as long as the service has not throttled."""
+        """Attempts per second that may be sent; None as long as the service has not throttled."""
         return self._bucket.rate if self._enabled else None
 
     def acquire(self, now: float) -> float:
         """Take one attempt's token.
 
         Returns:
-            0.0 when the attempt may be sent. Otherwise the seconds until a token will be there at the present rate:
-            none was taken, so ask again after them.
+            0.0 when the attempt may be sent. Otherwise nothing was taken, and the result is the seconds until a token
+            will be available at the current rate; ask again after that time.
         """
         return self._bucket.acquire(now) if self._enabled else 0.0
 
     def update(self, *, throttled: bool, now: float) -> None:
-        """Take notice of the outcome of an attempt, whatever it is; `throttled` says whether it was throttling."""
+        """Record the outcome of an attempt, whatever it is; `throttled` says whether it was throttling."""
         measured = self._measured.record(now)
         if throttled:
             rate = self._cubic.cut(min(measured, self._bucket.rate) if self._enabled else measured, now)
@@ -63,12 +63,12 @@ class SendRateLimiter:
 
 
 class TokenBucket:
-    """Tokens that flow in at `rate` a second, up to one second's worth (and at least one)."""
+    """A bucket that fills at `rate` tokens per second and holds the tokens of one second (but at least one)."""
 
     __slots__ = ("_capacity", "_filled_at", "_tokens", "rate")
 
     rate: float
-    """Tokens a second, at least 0.5."""
+    """Tokens per second, at least 0.5."""
 
     def __init__(self, rate: float, now: float) -> None:
         self._tokens = 0.0
@@ -77,7 +77,7 @@ class TokenBucket:
         self._capacity = max(rate, 1.0)
 
     def acquire(self, now: float) -> float:
-        """Take one token and return 0.0, or take none and return the seconds until there will be one."""
+        """Take a token and return 0.0, or take nothing and return the seconds until a token will be available."""
         self._fill(now)
         shortage = 1.0 - self._tokens
         if shortage > _ROUNDING:
@@ -86,7 +86,7 @@ class TokenBucket:
         return 0.0
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Change the rate from `now` on; what flowed in before stays, as far as there is room."""
+        """Change the rate from `now` on; earlier tokens stay, up to the new capacity."""
         self._fill(now)
         self.rate = max(rate, _MIN_RATE)
         self._capacity = max(rate, 1.0)
@@ -97,7 +97,7 @@ class TokenBucket:
 
 
 class CubicRate:
-    """The rate CUBIC allows: a cubic curve in the time since the last throttling, flat at the rate it happened at."""
+    """The rate that CUBIC allows: a cubic curve over the time since the last throttling, flat near the rate then."""
 
     __slots__ = ("_cut_at", "_rate_at_cut", "_seconds_to_recover")
 
@@ -114,12 +114,12 @@ class CubicRate:
         return rate * _BETA
 
     def grown(self, now: float) -> float:
-        """Return the rate at `now`, nothing having been throttled since the last cut."""
+        """Return the rate at `now` if nothing was throttled since the last cut."""
         return _SCALE * (now - self._cut_at - self._seconds_to_recover) ** 3 + self._rate_at_cut
 
 
 class MeasuredRate:
-    """Outcomes a second, counted over half-second buckets and smoothed exponentially."""
+    """Outcomes per second, counted in buckets of half a second and smoothed exponentially."""
 
     __slots__ = ("_bucket_start", "_count", "_rate")
 
@@ -129,7 +129,7 @@ class MeasuredRate:
         self._rate = 0.0
 
     def record(self, now: float) -> float:
-        """Count one outcome and return the measured rate, which moves when a bucket ends."""
+        """Count one outcome and return the measured rate, which changes when a bucket ends."""
         bucket = math.floor(now * _BUCKETS_PER_SECOND) / _BUCKETS_PER_SECOND
         self._count += 1
         if bucket > self._bucket_start:

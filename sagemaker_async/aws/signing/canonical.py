@@ -1,13 +1,13 @@
 """Canonical form of HTTP requests, as AWS Signature Version 4 hashes it, and the encoding that comes before it.
 
-Two halves that must agree. The *builder* (`encode_path`, `encode_segment`, `encode_query`) turns what users hand us
-into a percent-encoded target, once; that target is signed and sent as it is. `canonical_request` turns a target and a
-header list, ours or one that a foreign client sent, into the text whose hash is signed. It takes strings and returns
-strings, and never decodes a target: a query is sorted as it arrived.
+The two halves must agree. The *builder* (`encode_path`, `encode_segment`, `encode_query`) turns the user's text into a
+percent-encoded target, once; that target is signed and sent unchanged. `canonical_request` turns a target and a header
+list, ours or those of a foreign client, into the text whose hash is signed. It takes strings and returns strings, and
+never decodes a target: the parameters of a query are sorted in their encoded form.
 
 Services differ in the path only (`SigningRules`): all but S3 remove dot segments and repeated slashes, and encode the
-encoded path once more. The results for paths and header layouts are memoised, in bounded caches that hold no values
-of headers and no queries.
+encoded path once more. The results for paths and header layouts are memoised in bounded caches, which hold neither
+values of headers nor queries.
 
 Raises `RequestValidationError` for text that has no UTF-8 form, for targets that are not percent-encoded, and for
 header names and values that HTTP/1.1 cannot carry safely; `ConfigurationError` for an origin without a host.
@@ -66,7 +66,7 @@ UNSIGNED_HEADERS = frozenset(
         "x-amzn-trace-id",
     }
 )
-"""Header fields that are never signed, because hops between client and service may change them (botocore's list)."""
+"""Header fields that are never signed, because proxies on the way may change them (botocore's list)."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _is_target = re.compile(r"/[!\"$-~]*").fullmatch
@@ -74,7 +74,7 @@ _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 
 class SigningRules(NamedTuple):
-    """What differs between services in how a request is signed."""
+    """How a service differs from others in what is signed."""
 
     double_encode_path: bool = True
     """Percent-encode the encoded path once more before hashing it."""
@@ -91,7 +91,7 @@ S3 = SigningRules(double_encode_path=False, normalize_path=False, content_sha256
 
 
 def refuse(field: str, rule: str) -> RequestValidationError:
-    """Return the error for a part of a request that cannot be signed; `rule` must not show its value."""
+    """Return the error for a part of a request that cannot be signed; `rule` must not contain its value."""
     return RequestValidationError("SigV4 signing", [FieldProblem(field, field, rule)])
 
 
@@ -142,7 +142,7 @@ def host_header(origin: str) -> str:
     """Return the Host header for ``https://host[:port]``: lower case, no default port, no user name, no final dot.
 
     Raises:
-        ConfigurationError: the origin is no URL with a host.
+        ConfigurationError: the origin is not a URL with a host.
     """
     try:
         parts = urlsplit(origin)
@@ -150,9 +150,11 @@ def host_header(origin: str) -> str:
         if ":" in host:
             host = f"[{ipaddress.ip_address(host).compressed}]"
     except ValueError as error:
-        raise ConfigurationError(f"the endpoint's origin is no URL ({error}); it must look like https://host") from None
+        raise ConfigurationError(
+            f"the endpoint's origin is not a URL ({error}); it must look like https://host"
+        ) from None
     if not host:
-        raise ConfigurationError("the endpoint's origin names no host; it must look like https://host")
+        raise ConfigurationError("the endpoint's origin has no host; it must look like https://host")
     return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
 
 
@@ -183,14 +185,14 @@ def check_header_values(values: Sequence[str]) -> None:
 
 @lru_cache(maxsize=256)
 def signable_names(names: tuple[str, ...]) -> frozenset[str]:
-    """Return the lower-case names of the headers to sign: all of `names` but those that hops may change.
+    """Return the lower-case names of the headers to sign: all of `names` but those that proxies may change.
 
     Raises:
-        RequestValidationError: a name is no token (RFC 9110 section 5.6.2).
+        RequestValidationError: a name is not a token (RFC 9110 section 5.6.2).
     """
     for name in names:
         if not _is_token(name):
-            raise refuse("headers", f"{name!r} is no header name; use letters, digits and hyphens")
+            raise refuse("headers", f"{name!r} is not a header name; use letters, digits and hyphens")
     return frozenset(name.lower() for name in names) - UNSIGNED_HEADERS
 
 
@@ -211,8 +213,8 @@ def canonical_request(
         method: The HTTP method.
         target: Path and query as on the wire, percent-encoded.
         headers: Name and value of every header field in the order sent; those of one name are joined by commas.
-        signed_names: Which headers count, in any case and order. One that `headers` lacks is left out of the block
-            but stays in the list of names, so that the signature cannot match one over a header that was there.
+        signed_names: The names of the signed headers, in any case and order. A name that `headers` lacks is left out of
+            the block but stays in the list of names, so that the signature differs from one over such a header.
         payload_hash: Hexadecimal SHA-256 of the body, or a constant such as `UNSIGNED_PAYLOAD`.
         rules: How the service treats the path.
     """
@@ -232,7 +234,7 @@ def assemble(
     payload_hash: str,
     rules: SigningRules,
 ) -> str:
-    """Return the `canonical_request`; `names` and `values` run in parallel, `signed` is in lower case."""
+    """Return the `canonical_request`; `names` and `values` are parallel, `signed` is in lower case."""
     path, _, query = target.partition("?")
     hashed_path = canonical_path(path, rules.normalize_path, rules.double_encode_path)
     return (
@@ -274,7 +276,7 @@ def canonical_query(query: str) -> str:
 def canonical_headers(names: tuple[str, ...], values: Sequence[str], signed: frozenset[str]) -> str:
     """Return ``\\nname:value`` for each name of `signed`, sorted; runs of white space fold into one space.
 
-    `names` and `values` run in parallel, in the order sent; `signed` is in lower case.
+    `names` and `values` are parallel, in the order sent; `signed` is in lower case.
     """
     return "".join([prefix + " ".join(values[index].split()) for prefix, index in _header_layout(names, signed)])
 

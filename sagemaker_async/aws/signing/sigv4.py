@@ -73,7 +73,7 @@ EMPTY_SHA256 = sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 """Stands for the payload hash when the body is not signed; for S3 over TLS."""
 MAX_EXPIRES = 604_800
-"""The longest life of a presigned URL, in seconds (7 days)."""
+"""The longest time that a presigned URL may work, in seconds (7 days)."""
 
 _OWN_HEADERS = frozenset({"authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
@@ -102,7 +102,7 @@ def credential_scope(date: str, region: str, service: str) -> str:
 def string_to_sign(amz_date: str, scope: str, canonical: str) -> str:
     """Return the text that is signed, from the time, the `credential_scope` and the `canonical_request`.
 
-    Bytes that a server could not decode, and kept as surrogates, count as the bytes they were.
+    Surrogates, by which a server keeps bytes that it could not decode, are hashed as those bytes.
     """
     digest = sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{ALGORITHM}\n{amz_date}\n{scope}\n{digest}"
@@ -171,12 +171,12 @@ class Signer:
     def sign(
         self, request: HTTPRequest, credentials: Credentials, timestamp: float, *, payload_hash: str | None = None
     ) -> dict[str, str]:
-        """Return every header to send but Host: the request's own, and those that sign it.
+        """Return all headers to send except Host: those of the request, and those that sign it.
 
-        All headers are signed but those that hops may change (`User-Agent` and the like). `Authorization`,
-        `X-Amz-Date`, `X-Amz-Security-Token` and `X-Amz-Content-Sha256` are the signer's own: values the request has for
-        them are replaced or dropped. Host is signed as `host_header` gives it, unless the request has its own; a `Date`
-        is signed as it is, for services go by `X-Amz-Date` when there are both.
+        All headers are signed except those that proxies may change (`User-Agent` and the like). `Authorization`,
+        `X-Amz-Date`, `X-Amz-Security-Token` and `X-Amz-Content-Sha256` belong to the signer: the request's values for
+        them are replaced or dropped. Host is signed as `host_header` returns it, unless the request has its own; `Date`
+        is signed unchanged, because services use `X-Amz-Date` when a request has both.
 
         Args:
             request: The request; it is not changed.
@@ -185,9 +185,9 @@ class Signer:
             payload_hash: Hexadecimal SHA-256 of the body when it is known, or `UNSIGNED_PAYLOAD`; None hashes the body.
 
         Raises:
-            RequestValidationError: The target is not percent-encoded, a header name is no token, or a header value
+            RequestValidationError: The target is not percent-encoded, a header name is not a token, or a header value
                 holds CR, LF, NUL or non-ASCII characters.
-            ConfigurationError: The origin names no host, or the time is out of range.
+            ConfigurationError: The origin has no host, or the time is out of range.
         """
         if payload_hash is None:
             payload_hash = _payload_hash(request.body)
@@ -249,14 +249,14 @@ class Signer:
     ) -> str:
         """Return a URL that anyone can call until it expires, with the request's method, signed headers and payload.
 
-        The request's query is kept as it is, and the signature's parameters follow it. Headers are signed as by `sign`,
-        so whoever calls the URL must send those of the request; `X-Amz-Date` and the like are parameters, not headers.
+        The request's query is kept unchanged, and the signature's parameters follow it. Headers are signed as by
+        `sign`, so the caller of the URL must send the request's headers; `X-Amz-Date` and the like are parameters here.
 
         Args:
             request: The request; it is not changed.
-            credentials: Whose signature it will be. The URL ends with their session, even before it expires.
-            timestamp: Seconds since the epoch at which the URL begins to work.
-            expires: Seconds for which it works, 1 to `MAX_EXPIRES`.
+            credentials: Whose signature it will be. The URL stops working when their session ends, if that is earlier.
+            timestamp: When the URL begins to work, in seconds since the epoch.
+            expires: For how many seconds it works, 1 to `MAX_EXPIRES`.
             payload_hash: As for `sign`; None is `UNSIGNED_PAYLOAD` for S3, and the hash of the body elsewhere.
 
         Raises:

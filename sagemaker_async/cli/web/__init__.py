@@ -1,7 +1,7 @@
-"""``sagemaker-async demo --web``: a page on loopback that shows tokens arrive, and what users see of failures.
+"""``sagemaker-async demo --web``: a page on loopback that shows tokens as they arrive, and how users see failures.
 
-Backed by an embedded SageMaker, or by an endpoint of AWS's (``--endpoint-name``). Needs the extra ``demo``. Ends with
-status 0 on Ctrl-C and SIGTERM; answers under way are ended first.
+The page calls an embedded SageMaker, or an endpoint of AWS (``--endpoint-name``). It needs the extra ``demo``. The
+command ends with status 0 on Ctrl-C and SIGTERM, after it has ended the answers under way.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ __all__ = ["run", "serve_page"]
 
 HOST = "127.0.0.1"
 _GRACE_SECONDS = 1
-"""How long answers under way may go on after Ctrl-C."""
+"""How long answers under way may continue after Ctrl-C."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the page until told to stop, which is exit status 0.
+    """Serve the page until Ctrl-C or SIGTERM and return exit status 0.
 
     Raises:
         ConfigurationError: an option is wrong, or the port is taken.
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"--token-delay must be 0 or more seconds, got {arguments.token_delay}")
     for option in ("chat", "region", "profile", "endpoint_url"):
         if getattr(arguments, option) and arguments.endpoint_name is None:
-            raise ConfigurationError(f"--{option.replace('_', '-')} goes with --endpoint-name")
+            raise ConfigurationError(f"--{option.replace('_', '-')} needs --endpoint-name")
     with suppress(KeyboardInterrupt):
         asyncio.run(_run(arguments))
     return 0
@@ -83,7 +83,7 @@ async def serve_page(backend: Backend, port: int, ready: Callable[[str], object]
     Raises:
         ConfigurationError: the port is taken.
     """
-    # asyncio turns Nagle's algorithm off for sockets that say they are TCP, which those of create_server do not.
+    # asyncio turns Nagle's algorithm off only for sockets made with IPPROTO_TCP, unlike those of create_server.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
@@ -108,14 +108,14 @@ async def serve_page(backend: Backend, port: int, ready: Callable[[str], object]
     finally:
         waiting.cancel()
         session: Session | None = getattr(app.state, "session", None)
-        if session is not None:  # which ends the answers under way, so that the server need not wait for them
+        if session is not None:  # closing it ends the answers under way, so that the server need not wait for them
             await session.close()
         server.should_exit = True
         await serving
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which leaves signals to the command."""
+    """uvicorn's server, which leaves signals to the command."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

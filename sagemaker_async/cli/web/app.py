@@ -44,7 +44,7 @@ __all__ = ["Question", "web_app"]
 
 
 class Question(BaseModel):
-    """What the page asks."""
+    """A request of the page."""
 
     prompt: str = Field(min_length=1, max_length=4000)
     max_new_tokens: int = Field(default=120, ge=1, le=4096)
@@ -56,7 +56,7 @@ SessionOfApp = Annotated[Session, Depends(current_session)]
 
 
 def web_app(backend: Backend) -> FastAPI:
-    """Return the application that serves the page and answers it; ``app.state.session`` is its session."""
+    """Return the application that serves the page and its requests; ``app.state.session`` is its session."""
     page = resources.files(__package__).joinpath("index.html").read_text("utf-8")
     headers = {
         "Content-Security-Policy": _content_security_policy(page),
@@ -136,7 +136,7 @@ class _Admitted:
 
 
 async def _noted(stream: PredictionStream[Token], stream_id: str, under_way: set[str]) -> AsyncIterator[Token]:
-    """Yield the tokens of a stream that is noted as long as its connection is open."""
+    """Yield the tokens of a stream, and keep its id in `under_way` as long as its connection is open."""
     under_way.add(stream_id)
     try:
         async with stream:

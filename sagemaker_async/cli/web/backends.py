@@ -1,4 +1,4 @@
-"""What the page asks: an endpoint of AWS's, or an embedded SageMaker with one endpoint per fault scenario."""
+"""What the page calls: an endpoint of AWS, or an embedded SageMaker with one endpoint per fault scenario."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STALL_SECONDS = 3.0
 
 
 class Scenario(NamedTuple):
-    """Something that can go wrong, on an endpoint where it always does."""
+    """Something that can go wrong, and an endpoint where it always does."""
 
     name: str
     title: str
@@ -35,12 +35,12 @@ class Scenario(NamedTuple):
 
     @property
     def endpoint_name(self) -> str:
-        """The endpoint of the embedded SageMaker that it happens on."""
+        """The endpoint of the embedded SageMaker where it happens."""
         return "text" if self.name == "none" else f"text-{self.name}"
 
 
 SCENARIOS = (
-    Scenario("none", "Nothing", "The answer comes whole."),
+    Scenario("none", "Nothing", "The answer is complete."),
     Scenario(
         "model-error",
         "The model fails midway",
@@ -57,16 +57,16 @@ SCENARIOS = (
     Scenario(
         "stall",
         "The model goes silent",
-        f"After {_STALL_SECONDS:g} s that is a failure.",
+        f"After {_STALL_SECONDS:g} s of silence the call fails.",
         (Stall(_PARTS_BEFORE_A_FAULT),),
     ),
-    Scenario("throttled", "Too many requests", "SageMaker asks to be left alone.", (Throttle(429),)),
+    Scenario("throttled", "Too many requests", "SageMaker throttles every attempt.", (Throttle(429),)),
 )
-"""The scenarios of the embedded SageMaker, in the order of the page."""
+"""The scenarios of the embedded SageMaker, in the order in which the page shows them."""
 
 
 class Counts(NamedTuple):
-    """Response streams as the embedded SageMaker counts them."""
+    """The embedded SageMaker's counts of response streams."""
 
     open: int
     completed: int
@@ -75,27 +75,27 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What the page asks, and how."""
+    """What the page calls, and how."""
 
     endpoint_name: str
-    """For people."""
+    """The name that the page shows."""
     session_fields: ConfigFields
-    """What the application's `Session` is made with."""
+    """The options of the application's `Session`."""
     scenarios: Mapping[str, tuple[Scenario, str]]
-    """Scenarios by name, with the endpoint to ask for each; there is always ``none``."""
+    """Maps a scenario's name to the scenario and its endpoint; ``none`` is always there."""
     chat: bool = False
-    """Whether requests have ``messages``, as OpenAI's API has it, or ``inputs``."""
+    """Whether requests have ``messages``, as in OpenAI's API, instead of ``inputs``."""
     local: LocalSageMaker | None = None
 
     def request(self, prompt: str, max_new_tokens: int) -> dict[str, Any]:
-        """Return what is sent to the model."""
+        """Return the body of a request to the model."""
         if self.chat:
             messages = [{"role": "user", "content": prompt}]
             return {"messages": messages, "max_tokens": max_new_tokens, "stream": True}
         return {"inputs": prompt, "parameters": {"max_new_tokens": max_new_tokens}, "stream": True}
 
     def counts(self) -> Counts | None:
-        """Return what the embedded SageMaker has counted, None for an endpoint of AWS's."""
+        """Return the counts of the embedded SageMaker, None for an endpoint of AWS."""
         if self.local is None:
             return None
         endpoints = self.local.endpoints.values()
@@ -126,7 +126,7 @@ def embedded_backend(local: LocalSageMaker, token_delay: float) -> Backend:
 
 
 def aws_backend(endpoint_name: str, session_fields: ConfigFields, *, chat: bool) -> Backend:
-    """Return an endpoint of AWS's as a backend, where nothing goes wrong on purpose."""
+    """Return an endpoint of AWS as a backend; its only scenario is that nothing goes wrong."""
     return Backend(
         endpoint_name=endpoint_name,
         session_fields=session_fields,
