@@ -8,7 +8,14 @@ out by `sagemaker_async.aws.settings` when a session first needs it. No secret s
 
 from __future__ import annotations
 
-from ._checks import check_count, check_endpoint_url, check_proxy_url, check_region, without_password
+from ._checks import (
+    check_count,
+    check_endpoint_url,
+    check_flag,
+    check_proxy_url,
+    check_region,
+    without_password,
+)
 from .credentials import Credentials, CredentialSource
 from .options import (
     DEFAULTS_MODES,
@@ -42,6 +49,7 @@ __all__ = [
     "Timeouts",
     "check_count",
     "check_endpoint_url",
+    "check_flag",
     "check_proxy_url",
     "check_region",
     "without_password",
