@@ -10,7 +10,7 @@ imports inside a function.
 `load`       the same, in a thread if that takes time ``await _lazy.load("hosting.operations")``
 `names`      names of a package, on first use         ``__getattr__, __dir__ = _lazy.names(__name__, {...})``
 `library`    botocore or pydantic, at once            ``_lazy.library("botocore.session")``
-`extra`      an optional library, at once             ``_lazy.extra("numpy", "NumpySerializer")``
+`optional`   an optional library, at once             ``_lazy.optional("numpy", "NumpySerializer")``
 ===========  =======================================  ==========================================================
 
 A second request for a module costs a dictionary lookup.
@@ -27,11 +27,11 @@ from typing import Any
 
 from .errors import MissingExtraError
 
-__all__ = ["extra", "library", "load", "module", "names"]
+__all__ = ["library", "load", "module", "names", "optional"]
 
 _ROOT = __package__
-_IMPORTED: dict[str, ModuleType] = {}
-"""By absolute name. `sys.modules` will not do: it also holds modules whose import another thread has only begun."""
+_LOADED: set[str] = set()
+"""What `load` has seen imported to the end. `sys.modules` also holds modules whose import another thread has begun."""
 
 
 def module(name: str) -> ModuleType:
@@ -51,8 +51,10 @@ async def load(name: str) -> ModuleType:
     Args:
         name: the module's name below ``sagemaker_async``, such as ``hosting.operations``.
     """
-    imported = _IMPORTED.get(f"{_ROOT}.{name}")
-    return await asyncio.to_thread(module, name) if imported is None else imported
+    if name not in _LOADED:
+        await asyncio.to_thread(module, name)
+        _LOADED.add(name)
+    return module(name)
 
 
 def names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -80,13 +82,10 @@ def names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any],
 
 def library(name: str) -> ModuleType:
     """Return a module of a dependency, such as ``botocore.session``, importing it if need be. Blocks the first time."""
-    imported = _IMPORTED.get(name)
-    if imported is None:
-        imported = _IMPORTED[name] = import_module(name)
-    return imported
+    return import_module(name)
 
 
-def extra(name: str, needed_for: str, *, extra: str | None = None) -> ModuleType:
+def optional(name: str, needed_for: str, *, extra: str | None = None) -> ModuleType:
     """Return a module of an optional library, importing it if need be. Blocks the first time.
 
     Args:

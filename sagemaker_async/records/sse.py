@@ -20,7 +20,7 @@ from .lines import LineSplitter
 __all__ = ["SSESplitter", "ServerSentEvent"]
 
 MAX_RETRY_DIGITS = 18
-"""Longer reconnection times (over 30 million years) are ignored, as values that are no number are."""
+"""Longer reconnection times (over 30 million years) are ignored, as values that are not numbers are."""
 
 
 class ServerSentEvent(NamedTuple):

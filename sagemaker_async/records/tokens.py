@@ -271,7 +271,7 @@ class TokenSplitter:
             well_formed = False
         if not well_formed:
             raise faulty(
-                StreamDecodeError(f"a record has not the form of dialect {dialect.name!r}"), _source_of(record)
+                StreamDecodeError(f"a record does not have the fields of dialect {dialect.name!r}"), _source_of(record)
             )
         return deltas
 

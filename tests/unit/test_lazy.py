@@ -22,7 +22,7 @@ def new_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         "import threading\nIMPORTED_BY = threading.get_ident()\nvalue = object()\n"
     )
     monkeypatch.setattr(sagemaker_async, "__path__", [*sagemaker_async.__path__, str(tmp_path)])
-    monkeypatch.setattr(_lazy, "_IMPORTED", dict(_lazy._IMPORTED))
+    monkeypatch.setattr(_lazy, "_LOADED", set(_lazy._LOADED))
     monkeypatch.setattr(sagemaker_async, "of_this_test", None, raising=False)
     yield "of_this_test"
     sys.modules.pop("sagemaker_async.of_this_test", None)
@@ -81,10 +81,10 @@ def test_an_optional_library_that_is_missing_names_its_extra() -> None:
     with pytest.raises(
         MissingExtraError, match=r"Thing needs .*pip install 'sagemaker-async\[no_such_library\]'"
     ) as info:
-        _lazy.extra("no_such_library.part", "Thing")
+        _lazy.optional("no_such_library.part", "Thing")
     assert isinstance(info.value, ConfigurationError)
     with pytest.raises(MissingExtraError, match=r"sagemaker-async\[demo\]"):
-        _lazy.extra("no_such_library", "Thing", extra="demo")
+        _lazy.optional("no_such_library", "Thing", extra="demo")
 
 
 def test_libraries_are_the_modules_themselves() -> None:
@@ -92,4 +92,4 @@ def test_libraries_are_the_modules_themselves() -> None:
     import numpy as np
 
     assert _lazy.library("botocore.session") is botocore.session
-    assert _lazy.extra("numpy", "this test") is np
+    assert _lazy.optional("numpy", "this test") is np
