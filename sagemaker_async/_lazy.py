@@ -96,7 +96,9 @@ def optional(name: str, needed_for: str, *, extra: str | None = None) -> ModuleT
     Raises:
         MissingExtraError: the library cannot be imported; the message names the extra.
     """
+    top = name.partition(".")[0]
     try:
+        library(top)
         return library(name)
     except ImportError as error:
-        raise MissingExtraError(extra or name.partition(".")[0], needed_for) from error
+        raise MissingExtraError(extra or top, needed_for) from error

@@ -1,4 +1,4 @@
-"""What the command line accepts: `make_parser`, and `COMMANDS`, whose names are those of the modules that run them.
+"""What the command line accepts: `make_parser`.
 
 Built from the standard library alone, because ``--help`` must answer at once.
 """
@@ -9,9 +9,7 @@ import argparse
 from importlib import metadata
 from typing import NamedTuple
 
-__all__ = ["COMMANDS", "make_parser"]
-
-COMMANDS = ("invoke", "stream", "endpoints", "serve", "demo")
+__all__ = ["make_parser"]
 
 
 class _Field(NamedTuple):

@@ -1,18 +1,13 @@
-"""What the demo prints on: `console_for` returns the plain form, or the one that `rich` makes pretty on a terminal.
-
-Plain text is for files, pipes, terminals that were told NO_COLOR (https://no-color.org) or are dumb, ``--plain``, and
-where the extra ``cli`` is not installed. Both forms say the same.
-"""
+"""What the demo prints on: `Console`, and its plain form. The one in colours is `rich_console.RichConsole`."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-__all__ = ["Console", "PlainConsole", "console_for"]
+__all__ = ["Console", "PlainConsole"]
 
 
 class Console(ABC):
@@ -78,15 +73,3 @@ class PlainConsole(Console):
 
     def check(self, claim: str, passed: bool, evidence: str) -> None:
         self.write(f"  {'ok    ' if passed else 'FAILED'}  {claim}\n          {evidence}\n")
-
-
-def console_for(*, plain: bool) -> Console:
-    """Return the console for this standard output; `plain` rules colours out."""
-    wanted = not plain and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if wanted:
-        try:
-            from .rich_console import RichConsole
-        except ImportError:
-            return PlainConsole()
-        return RichConsole()
-    return PlainConsole()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from sagemaker_async.errors import ConfigurationError
@@ -14,8 +16,6 @@ from .timing import RetryConfig, Timeouts
 from .tls import TLSConfig
 
 if TYPE_CHECKING:
-    import ssl
-
     from sagemaker_async.aws.endpoints import EndpointResolver
     from sagemaker_async.aws.interceptors import Interceptor
     from sagemaker_async.aws.transport import Transport
@@ -204,14 +204,11 @@ class Config:
                 "Config.credentials must be Credentials(...) or an object with 'async def get()', "
                 f"got {type(self.credentials).__name__}"
             )
-        if self.tls is not None and not isinstance(self.tls, TLSConfig):
-            import ssl
-
-            if not isinstance(self.tls, ssl.SSLContext):
-                raise ConfigurationError(
-                    f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
-                    "for instance tls=TLSConfig(ca_bundle='ca.pem')"
-                )
+        if not isinstance(self.tls, TLSConfig | ssl.SSLContext | None):
+            raise ConfigurationError(
+                f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
+                "for instance tls=TLSConfig(ca_bundle='ca.pem')"
+            )
         self._check_seams()
         if self.proxy is not None:
             check_proxy_url(self.proxy, "Config.proxy")
@@ -290,8 +287,6 @@ class Config:
         known = [f.name for f in fields(self)]
         for name in changes:
             if name not in known:
-                from difflib import get_close_matches
-
                 nearest = get_close_matches(name, known, n=1)
                 hint = f"did you mean {nearest[0]!r}? " if nearest else ""
                 if name in _NAMES_ELSEWHERE:
