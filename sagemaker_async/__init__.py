@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from . import _lazy
 from ._version import __version__
+from .aws.transport.stub import StubTransport
 from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
 from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
 from .predictor import Predictor
 from .runtime.client import SageMakerRuntimeClient
 from .runtime.events import PayloadPart, UnknownEvent
+from .runtime.stub import StubResponse
 from .session import Session
-from .stub import StubResponse, StubTransport
 
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient

@@ -17,7 +17,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from sagemaker_async.config import MAX_RESPONSE_BYTES, Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
@@ -34,16 +33,13 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
-from .interceptors.chain import InterceptorChain
+from .interceptors import CallContext, InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
 from .protocols import service_error
 from .retries import Outcome, Retry, RetryPolicy
 from .shapes.operation import Operation, Service
 from .signing import Signer
 from .transport import SigningTransport
-
-if TYPE_CHECKING:
-    from .interceptors import CallContext
 
 __all__ = ["Pipeline", "Reply"]
 
@@ -149,8 +145,6 @@ class Pipeline:
         return reply
 
     def _context(self, call: Call) -> CallContext:
-        from .interceptors import CallContext
-
         endpoint = self.endpoint
         return CallContext(
             self._service.name,

@@ -21,12 +21,11 @@ from .options import (
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
     MAX_RESPONSE_BYTES,
-    SERVICE_IDS,
-    SERVICES,
     Config,
     ConfigFields,
     DefaultsMode,
 )
+from .services import SERVICE_IDS, SERVICES
 from .timing import RETRY_MODES, DefaultSeconds, RetryConfig, RetryMode, Timeouts
 from .tls import TLSConfig
 
