@@ -189,7 +189,7 @@ class TokenIterator(SplitterIterator[Token]):
     Args:
         event_stream: the response stream.
         dialect: a name, a `Dialect`, or None to recognise it.
-        allow_incomplete: whether a clean end without a finish reason is none of the consumer's concern.
+        allow_incomplete: whether a clean end without a finish reason is a normal end.
         max_buffer: the most bytes a record may hold (default 16 MiB).
         keep_partial: the most characters, from the first on, that `text` and `StreamError.partial` hold.
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
-from .interceptors.chain import InterceptorChain
+from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
 from .protocols import request_id
 from .retries import CallState
 from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
 from .timing import Timing
-
-if TYPE_CHECKING:
-    from .interceptors import AttemptOutcome, CallContext
 
 __all__ = ["Call", "Reply", "StreamWatcher"]
 
@@ -94,8 +90,6 @@ class Call:
 
     def outcome(self, response: HTTPResponse | None, error: CallError | None = None) -> AttemptOutcome:
         """Return the last attempt for interceptors."""
-        from .interceptors import AttemptOutcome
-
         assert self.context is not None
         last = self.attempts[-1] if self.attempts else Attempt(0, 0.0, 0.0, error.outcome if error is not None else "")
         status: int | None = response.status if response is not None else None
@@ -147,8 +141,6 @@ class StreamWatcher:
         if self._ended:
             return
         self._ended = True
-        from .interceptors import StreamSummary
-
         duration = self._timing.monotonic() - self._started
         self._interceptors.after_stream(
             StreamSummary(self._context, events, bytes_received, self._first_event, duration, error)

@@ -16,7 +16,7 @@ from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
-from .interceptors.chain import InterceptorChain
+from .interceptors import InterceptorChain
 from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import functools
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from sagemaker_async.config import MAX_RESPONSE_BYTES, Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
@@ -31,7 +30,7 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
-from .interceptors.chain import InterceptorChain
+from .interceptors import CallContext, InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
 from .protocols import service_error
 from .retries import Outcome, Retry, RetryPolicy
@@ -39,9 +38,6 @@ from .shapes.operation import Operation, Service
 from .signing import Signer
 from .timing import SYSTEM_TIMING, Timing
 from .transport import SigningTransport
-
-if TYPE_CHECKING:
-    from .interceptors import CallContext
 
 __all__ = ["Pipeline", "Reply"]
 
@@ -141,8 +137,6 @@ class Pipeline:
         return reply
 
     def _context(self, call: Call) -> CallContext:
-        from .interceptors import CallContext
-
         endpoint = self.endpoint
         return CallContext(
             self._service.name,

@@ -1,4 +1,4 @@
-"""What the command line accepts: `make_parser`, and `COMMANDS`, each of which is the name of the module that runs it.
+"""What the command line accepts: `make_parser`.
 
 Only the standard library is used, because ``--help`` must answer at once.
 """
@@ -9,9 +9,7 @@ import argparse
 from importlib import metadata
 from typing import NamedTuple
 
-__all__ = ["COMMANDS", "make_parser"]
-
-COMMANDS = ("invoke", "stream", "endpoints", "serve", "demo")
+__all__ = ["make_parser"]
 
 
 class _Field(NamedTuple):

@@ -14,6 +14,7 @@ import math
 import zipfile
 from typing import IO
 
+from sagemaker_async import _lazy
 from sagemaker_async.errors import DeserializationError
 
 __all__ = ["NPY_MAGIC", "ZIP_MAGIC", "check_archive", "check_array", "check_size"]
@@ -52,8 +53,7 @@ def check_array(file: IO[bytes], size: int, limit: int, what: str, *, trusted: b
     Raises:
         ValueError: the header is malformed.
     """
-    from numpy.lib import format as npy
-
+    npy = _lazy.optional("numpy.lib.format", "NumpyDeserializer")
     version = npy.read_magic(file)
     # Versions 2 and 3 differ in the encoding of field names alone, which say nothing about sizes.
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0

@@ -21,11 +21,12 @@ from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
 from .answers import Refusal
+from .as_model import ModelLike, as_model
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
 from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
-from .models import Model, ModelLike, as_model
+from .models import Model
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
@@ -164,7 +165,7 @@ class EmbeddedSageMaker(Seeding):
 
         Args:
             name: 1 to 63 letters, digits and inner hyphens.
-            model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `sagemaker_async.local.models`.
+            model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `as_model`.
             variants: names of its production variants; the first is invoked unless a request targets another.
             body_limit: bytes its synchronous routes accept: 25 MB; 4 MB (4,194,304) is what serverless endpoints take.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sagemaker_async.errors import ConfigurationError
@@ -230,8 +231,6 @@ def _amounts(argument: str, given: Mapping[str, float] | None, known: tuple[str,
         raise ConfigurationError(f"ResourceRequirements.{argument} must be a mapping, got {type(given).__name__}")
     for name, amount in (given or {}).items():
         if name not in known:
-            from difflib import get_close_matches
-
             near = get_close_matches(str(name), known, n=1)
             suggestion = f"; did you mean {near[0]}?" if near else ""
             raise ConfigurationError(

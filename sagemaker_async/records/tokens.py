@@ -13,6 +13,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from sagemaker_async.config import check_flag
 from sagemaker_async.errors import ConfigurationError, InBandError, StreamDecodeError, StreamIncomplete
 
 from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty
@@ -104,6 +105,7 @@ class TokenSplitter:
             dialect = dialect_named(dialect)
         elif dialect is not None and not isinstance(dialect, Dialect):
             raise ConfigurationError(f"dialect must be a name, a Dialect or None, got {type(dialect).__name__}")
+        check_flag(allow_incomplete, "allow_incomplete")
         self.count = 0
         self.dialect: Dialect | None = dialect
         self.usage: dict[str, Any] | None = None
@@ -269,7 +271,7 @@ class TokenSplitter:
             well_formed = False
         if not well_formed:
             raise faulty(
-                StreamDecodeError(f"a record has not the form of dialect {dialect.name!r}"), _source_of(record)
+                StreamDecodeError(f"a record does not have the fields of dialect {dialect.name!r}"), _source_of(record)
             )
         return deltas
 

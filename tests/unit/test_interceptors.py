@@ -22,6 +22,7 @@ from sagemaker_async.aws.interceptors import (
 )
 from sagemaker_async.aws.interceptors.chain import InterceptorChain
 from sagemaker_async.aws.timing import SYSTEM_TIMING
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     ConnectionLostError,
@@ -36,7 +37,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.iterators import TokenIterator
-from sagemaker_async.stub import StubResponse, StubTransport
+from sagemaker_async.runtime.stub import StubResponse
 
 NO_BACKOFF = RetryConfig(max_attempts=3, base_delay=0)
 UNAVAILABLE = StubResponse.error("ServiceUnavailable", status=503)

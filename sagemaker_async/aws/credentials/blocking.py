@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sagemaker_async import _lazy
 from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError, CredentialsConfigurationError, CredentialsError
@@ -98,16 +99,13 @@ def new_session(profile: str | None = None, region: str | None = None) -> Sessio
     `profile` makes botocore ignore the credentials in the environment; a profile that only the environment names does
     not. Without a `region`, ``AWS_REGION`` is looked at before the places that botocore knows.
     """
-    import botocore.config
-    import botocore.session
-
-    session = botocore.session.Session(profile=profile)
+    session: Session = _lazy.library("botocore.session").Session(profile=profile)
     settings = session.get_component("config_store")
     settings.set_config_variable("profile", profile or selected_profile())
     if region := region or os.environ.get("AWS_REGION"):
         settings.set_config_variable("region", region)
     session.set_default_client_config(
-        botocore.config.Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
+        _lazy.library("botocore.config").Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     )
     return session
 

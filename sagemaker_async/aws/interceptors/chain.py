@@ -1,18 +1,19 @@
-"""`InterceptorChain`: how the interceptors of a session are run; what they are is in `interceptors`.
-
-That module is imported by whoever has one: most sessions have none.
-"""
+"""`InterceptorChain`: how the interceptors of a session are run; what they are is in `config.interceptors`."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sagemaker_async.aws.http import HTTPRequest
-
-    from .interceptor import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
+from sagemaker_async.config.http import HTTPRequest
+from sagemaker_async.config.interceptors import (
+    AttemptOutcome,
+    CallContext,
+    ConnectionPool,
+    Interceptor,
+    StreamSummary,
+)
 
 __all__ = ["InterceptorChain"]
 

@@ -23,6 +23,7 @@ import aiohttp
 
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse, Sign
 from sagemaker_async.config import Timeouts
+from sagemaker_async.config.http import Transport
 
 from .public import PublicTransport
 from .seam import missing
@@ -34,30 +35,6 @@ if not missing():
 __all__ = ["AiohttpTransport", "SigningBefore", "SigningTransport", "Transport", "open_transport", "translated"]
 
 logger = logging.getLogger(__name__)
-
-
-class Transport(Protocol):
-    """Whatever carries a request and brings the answer, in place of aiohttp; what users may write."""
-
-    async def send(
-        self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None = None
-    ) -> HTTPResponse:
-        """Send once and return when the head of the answer has come.
-
-        Raises:
-            TransportError: no answer came.
-            ResponseError: what came is not HTTP.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Close every connection; idempotent."""
-        ...
-
-    @property
-    def in_use(self) -> int:
-        """How many answers are under way: neither read to their end nor closed."""
-        ...
 
 
 class SigningTransport(Protocol):

@@ -22,7 +22,6 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sagemaker_async import Predictor, Session
 from sagemaker_async.dialects import Token
 from sagemaker_async.integrations.fastapi import (
     Problem,
@@ -35,8 +34,10 @@ from sagemaker_async.integrations.fastapi import (
 )
 from sagemaker_async.integrations.fastapi.handlers import problem_response
 from sagemaker_async.local.admission import Admission
+from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.session import Session
 
 from .backends import Backend
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Self
 
+from sagemaker_async import _lazy
 from sagemaker_async.local.answers import Refusal
 
 from .records import Fields, refused
@@ -63,9 +64,7 @@ class ServiceRules:
     @classmethod
     def load(cls) -> Self:
         """Read botocore's model of SageMaker; blocks for some tenths of a second."""
-        from botocore.loaders import Loader
-
-        return cls(Loader().load_service_model("sagemaker", "service-2"))
+        return cls(_lazy.library("botocore.loaders").Loader().load_service_model("sagemaker", "service-2"))
 
     def knows(self, operation: str) -> bool:
         """Whether SageMaker has this operation."""

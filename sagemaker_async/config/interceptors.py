@@ -19,9 +19,10 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.config import SERVICE_IDS
 from sagemaker_async.errors import Attempt, CallError
+
+from .http import HTTPRequest
+from .services import SERVICE_IDS
 
 __all__ = ["AttemptOutcome", "CallContext", "ConnectionPool", "Interceptor", "StreamSummary"]
 
