@@ -16,8 +16,6 @@ import trustme
 from sagemaker_async import Credentials, RetryConfig, Session, Timeouts
 from sagemaker_async.errors import SageMakerAsyncError
 
-from .server import HostileServer
-
 __all__ = ["TLS", "certificates", "invoke", "is_documented", "session_for", "settle", "through_aiohttps_session"]
 
 
@@ -30,8 +28,9 @@ class TLS(NamedTuple):
     client: ssl.SSLContext
 
 
+@functools.cache
 def certificates() -> TLS:
-    """Return contexts for 127.0.0.1."""
+    """Return contexts for 127.0.0.1; the same ones in the whole process."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     server, early = [ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2)]
@@ -43,13 +42,13 @@ def certificates() -> TLS:
     return TLS(server, early, client)
 
 
-def session_for(server: HostileServer, tls: TLS | None, **fields: Any) -> Session:
-    """Return a session that calls the server and repeats at once what may be repeated."""
+def session_for(origin: str, **fields: Any) -> Session:
+    """Return a session that calls the server there and repeats at once what may be repeated."""
     return Session(
         region="us-east-1",
-        endpoint_url=server.origin,
+        endpoint_url=origin,
         credentials=Credentials("AKIDEXAMPLE", "secret"),
-        tls=None if tls is None else tls.client,
+        tls=certificates().client,
         **{"timeouts": Timeouts(first_byte=10, between_chunks=10), "retry": RetryConfig(base_delay=0), **fields},
     )
 

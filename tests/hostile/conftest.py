@@ -9,16 +9,10 @@ import pytest
 from .calls import TLS, certificates, through_aiohttps_session
 
 
-@pytest.fixture(scope="session")
-def trusted() -> TLS:
-    """Contexts of connections over TLS."""
-    return certificates()
-
-
 @pytest.fixture(params=["plain", "TLS"])
-def tls(request: pytest.FixtureRequest, trusted: TLS) -> TLS | None:
-    """What is promised holds without TLS and over it."""
-    return trusted if request.param == "TLS" else None
+def tls(request: pytest.FixtureRequest) -> TLS | None:
+    """What is promised holds without TLS and over it: the contexts of both sides, or None."""
+    return certificates() if request.param == "TLS" else None
 
 
 @pytest.fixture(params=["straight", "through the session"])
