@@ -183,7 +183,7 @@ CHUNKS = [
     _answer("chunks with trailers", ANSWER, CHUNKED + ONE_CHUNK + b"0\r\nX-A: 1\r\nX-B: 2\r\n\r\n"),
     _answer("chunks with a length as trailer", EITHER, CHUNKED + ONE_CHUNK + b"0\r\nContent-Length: 2\r\n\r\n"),
     _answer("chunks with a trailer of 1 MiB", ERROR, CHUNKED + ONE_CHUNK + b"0\r\nX-A: " + LONG + b"\r\n\r\n"),
-    _answer("chunks with 10,000 trailers", ERROR, CHUNKED + ONE_CHUNK + b"0\r\n" + b"X-A: 1\r\n" * 10_000 + b"\r\n"),
+    _answer("chunks with 100,000 trailers", ERROR, CHUNKED + ONE_CHUNK + b"0\r\n" + b"X-A: 1\r\n" * 100_000 + b"\r\n"),
     _answer("chunks with a broken trailer", ERROR, CHUNKED + ONE_CHUNK + b"0\r\n\0\xff\r\n\r\n"),
     _answer("a chunk without its CRLF", ERROR, CHUNKED + b"{size}\r\n{body}" + LAST),
     _answer("a chunk longer than its size", ERROR, CHUNKED + b"2\r\n{body}\r\n" + LAST),
@@ -234,11 +234,11 @@ FIELDS = [
     _answer("lines that end with CR", ERROR, WHOLE.replace(b"\r\n", b"\r"), Close()),
     _answer("a field without a colon", ERROR, head(LENGTH, b"broken") + b"{body}"),
     _answer("a field without a name", ERROR, head(LENGTH, b": x") + b"{body}"),
-    _answer("a NUL in a field's value", ERROR, head(LENGTH, b"X-A: a\0b") + b"{body}"),
+    _answer("a NUL in a field's value", EITHER, head(LENGTH, b"X-A: a\0b") + b"{body}"),
     _answer("a NUL in a field's name", ERROR, head(LENGTH, b"X\0A: a") + b"{body}"),
     _answer("bytes above 127 in a value", ANSWER, head(LENGTH, b"X-A: \xe4\xff") + b"{body}"),
     _answer("a field of 1 MiB", ERROR, head(LENGTH, b"X-A: " + LONG) + b"{body}"),
-    _answer("10,000 fields", ERROR, head(LENGTH, *[b"X-A: 1"] * 10_000) + b"{body}"),
+    _answer("100,000 fields", ERROR, head(LENGTH, *[b"X-A: 1"] * 100_000) + b"{body}"),
 ]
 
 

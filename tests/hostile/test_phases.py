@@ -142,7 +142,7 @@ DRIP: dict[str, tuple[Step, ...]] = {
 }
 BROKEN: dict[str, tuple[Step, ...]] = {
     "TLS": (SendBelowTLS(b"HTTP/1.1 400 Bad Request\r\n\r\n"),),
-    "head": (Send(b"\0\xff\r\n\r\n"),),
+    "head": (Send(b"\r\nno field\r\n\r\n"),),
     "body": (Send(b"xyz\r\n\r\n"),),
     "mid-frame": (Send(damaged),),
     "trailer": (Send(b"\0\xff\r\n\r\n"),),
