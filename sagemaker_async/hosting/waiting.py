@@ -29,7 +29,7 @@ from sagemaker_async.errors import (
     WaiterTimeoutError,
 )
 
-from .pagination import member
+from .answers import member
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
@@ -46,7 +46,7 @@ ACCESS_DENIED_SECONDS = 300.0
 OnProgress = Callable[[Any], Awaitable[object] | object]
 """Gets each description as it comes; may be ``async``."""
 
-_NO_CAPACITY = re.compile(r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity", re.IGNORECASE)
+_NO_CAPACITY = r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +194,7 @@ def _goal(rules: WaitRules) -> str:
 
 def kind_of_failure(reason: str | None) -> type[UnexpectedStatusException]:
     """Return the class of the error for a failure, by SageMaker's reason for it."""
-    return CapacityError if _NO_CAPACITY.search(reason or "") else UnexpectedStatusException
+    return CapacityError if re.search(_NO_CAPACITY, reason or "", re.IGNORECASE) else UnexpectedStatusException
 
 
 def _unexpected(rules: WaitRules, resource: str, status: str, reason: str | None) -> UnexpectedStatusException:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from sagemaker_async.hosting.answers import answer_of
-
-if TYPE_CHECKING:
-    from sagemaker_async.hosting.client import SageMakerClient
-    from sagemaker_async.hosting.generated.shapes import AssociationSummary, DescribeContextResponse, Vertex
+from sagemaker_async.hosting.answers import answer_or_raise
+from sagemaker_async.hosting.client import SageMakerClient
+from sagemaker_async.hosting.generated import shapes
 
 __all__ = ["Direction", "EndpointContext", "endpoint_context"]
 
@@ -45,11 +43,11 @@ class EndpointContext:
     """The endpoint's ARN."""
     properties: Mapping[str, str]
     """What was noted of it."""
-    description: DescribeContextResponse = field(repr=False)
+    description: shapes.DescribeContextResponse = field(repr=False)
     """All that SageMaker says of it."""
     _hosting: SageMakerClient = field(repr=False, compare=False)
 
-    async def models(self) -> list[AssociationSummary]:
+    async def models(self) -> list[shapes.AssociationSummary]:
         """Return the models that were deployed to the endpoint; `destination_arn` of each is the model's artifact."""
         deployments = self._hosting.iter_associations(source_arn=self.context_arn, destination_type="ModelDeployment")
         return [
@@ -60,23 +58,23 @@ class EndpointContext:
             )
         ]
 
-    async def dataset_artifacts(self, direction: Direction = "Ascendants") -> list[Vertex]:
+    async def dataset_artifacts(self, direction: Direction = "Ascendants") -> list[shapes.Vertex]:
         """Return the data sets."""
         return await self._query(direction, "Artifact", "DataSet")
 
-    async def actions(self, direction: Direction = "Descendants") -> list[Vertex]:
+    async def actions(self, direction: Direction = "Descendants") -> list[shapes.Vertex]:
         """Return the actions, such as deployments of models."""
         return await self._query(direction, "Action")
 
-    async def trial_components(self, direction: Direction = "Ascendants") -> list[Vertex]:
+    async def trial_components(self, direction: Direction = "Ascendants") -> list[shapes.Vertex]:
         """Return the trial components: training, processing and transform jobs, and steps of experiments."""
         return await self._query(direction, "TrialComponent")
 
-    async def processing_jobs(self, direction: Direction = "Ascendants") -> list[Vertex]:
+    async def processing_jobs(self, direction: Direction = "Ascendants") -> list[shapes.Vertex]:
         """Return the trial components of processing jobs."""
         return await self._query(direction, "TrialComponent", "SageMakerProcessingJob")
 
-    async def transform_jobs(self, direction: Direction = "Ascendants") -> list[Vertex]:
+    async def transform_jobs(self, direction: Direction = "Ascendants") -> list[shapes.Vertex]:
         """Return the trial components of batch transform jobs."""
         return await self._query(direction, "TrialComponent", "SageMakerTransformJob")
 
@@ -85,7 +83,9 @@ class EndpointContext:
         arns: list[str] = []
         for vertex in await self._query(direction, "TrialComponent", "SageMakerTrainingJob"):
             name = (vertex.arn or "").rpartition("/")[2]
-            component = await answer_of(self._hosting.call("DescribeTrialComponent", {"TrialComponentName": name}))
+            component = await answer_or_raise(
+                self._hosting.call("DescribeTrialComponent", {"TrialComponentName": name})
+            )
             source = component.get("Source") or {}
             if source.get("SourceArn"):
                 arns.append(source["SourceArn"])
@@ -99,7 +99,9 @@ class EndpointContext:
                     return tag.value
         return None
 
-    async def _query(self, direction: Direction, lineage_type: str, entity_type: str | None = None) -> list[Vertex]:
+    async def _query(
+        self, direction: Direction, lineage_type: str, entity_type: str | None = None
+    ) -> list[shapes.Vertex]:
         filters: dict[str, Any] = {"LineageTypes": [lineage_type]}
         if entity_type is not None:
             filters["Types"] = [entity_type]
@@ -122,7 +124,7 @@ async def endpoint_context(hosting: SageMakerClient, endpoint_arn: str) -> Endpo
     contexts = [context async for context in hosting.iter_contexts(source_uri=endpoint_arn)]
     if not contexts:
         return None
-    description = await answer_of(hosting.describe_context(context_name=contexts[0].context_name or ""))
+    description = await answer_or_raise(hosting.describe_context(context_name=contexts[0].context_name or ""))
     return EndpointContext(
         context_name=description.context_name or "",
         context_arn=description.context_arn or "",

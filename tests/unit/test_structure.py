@@ -19,7 +19,7 @@ import sagemaker_async
 PACKAGE = Path(sagemaker_async.__file__).parent
 
 LAYERS: list[tuple[str, ...]] = [
-    ("_version", "config", "errors"),
+    ("_lazy", "_version", "config", "errors"),
     ("records", "codecs"),
     (
         "aws.endpoints", "aws.eventstream", "aws.frames", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
@@ -31,8 +31,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("runtime", "hosting"),
     ("iterators", "records.iterator", "dialects", "serializers", "deserializers"),
     (
-        "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
-        "predictor.values",
+        "predictor.changes", "predictor.lineage", "predictor.monitors", "predictor.updates", "predictor.values",
     ),
     ("session", "predictor", "stub"),
     ("local", "integrations", "cli"),
@@ -253,8 +252,7 @@ def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_pa
 UNWANTED = {
     "csv", "importlib.metadata", "importlib.resources", "zipfile",
     "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
-    "sagemaker_async.predictor.changes", "sagemaker_async.predictor.control", "sagemaker_async.predictor.updates",
-    "sagemaker_async.predictor.values",
+    "sagemaker_async.predictor.changes", "sagemaker_async.predictor.updates", "sagemaker_async.predictor.values",
     "sagemaker_async.hosting.client", "sagemaker_async.hosting.operations", "sagemaker_async.hosting.waiting",
     "sagemaker_async.predictor.lineage", "sagemaker_async.predictor.monitors",
 }  # fmt: skip
