@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, ServiceClient
+from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
 
@@ -20,7 +21,7 @@ from .generated.methods import HostingMethods
 from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
 from .pages import Pages, Paginator
 from .waiters import Waiter, rules_named
-from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
+from .waiting import WAIT_RULES, OnProgress, Pace, WaitRules, wait
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes import models
@@ -49,8 +50,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Service.html
     """
 
-    timing = Timing()
-    """Where waiting gets time and chance from."""
+    timing: Timing = SYSTEM_TIMING
+    """Where waiting takes time and chance from."""
 
     async def invoke(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Any:
         """Call a modelled operation by AWS's name; the methods are this with types."""

@@ -5,15 +5,16 @@ and are not imported here, because a call needs only a few of the hundreds there
 operation with its first call, off the event loop. Adding an operation is adding a row and running ``python -m
 sagemaker_async.hosting.generator.generate``.
 
-What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
-however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
-an error ("already existing", "could not find"), which would report as failed what succeeded.
+When it is not known whether a call was carried out, it may be repeated if it only reads, or if it tags, which ends
+the same however often it is done. Creating, updating, starting, stopping and deleting must not be repeated: the second
+attempt is answered with an error ("already existing", "could not find"), which would report as failed what succeeded.
 
 All others of SageMaker's operations are known by name alone (`unmodelled`), from botocore's list of them.
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -209,12 +210,11 @@ def aws_operation_name(name: str) -> str:
     by_lower_case = {known.lower(): known for known in OPERATION_NAMES}
     if wanted in by_lower_case:
         return by_lower_case[wanted]
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, by_lower_case, n=1)
+    near = difflib.get_close_matches(wanted, by_lower_case, n=1)
     suggestion = f"; did you mean {by_lower_case[near[0]]}?" if near else ""
     raise ConfigurationError(
-        f"SageMaker has no operation {name!r} that this version knows (botocore {BOTOCORE_VERSION}'s){suggestion}"
+        f"this version knows no operation {name!r} of SageMaker (its list is that of botocore {BOTOCORE_VERSION})"
+        f"{suggestion}"
     )
 
 

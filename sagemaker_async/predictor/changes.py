@@ -89,7 +89,7 @@ def only_model(model_names: Sequence[str]) -> str:
             + ", ".join(model_names)
         )
     raise ConfigurationError(
-        "the endpoint's variants have no model, as those that host inference components: give model_name for a variant "
+        "the endpoint's variants have no model, because they host inference components: give model_name for a variant "
         "with a model, or make the Predictor with component_name"
     )
 

@@ -16,10 +16,10 @@ from sagemaker_async.hosting.generated import shapes
 __all__ = ["Direction", "EndpointContext", "endpoint_context"]
 
 Direction: TypeAlias = Literal["Ascendants", "Descendants", "Both"]
-"""Ascendants led to the endpoint; descendants came of it."""
+"""Ascendants led to the endpoint; descendants resulted from it."""
 
 MAX_DEPTH = 10
-"""How many steps away from the endpoint is looked."""
+"""How many steps away from the endpoint to look."""
 
 _PIPELINE_EXECUTION = "sagemaker:pipeline-execution-arn"
 """The tag that SageMaker Pipelines puts on the jobs it runs."""
@@ -42,9 +42,9 @@ class EndpointContext:
     source_uri: str | None
     """The endpoint's ARN."""
     properties: Mapping[str, str]
-    """What was noted of it."""
+    """What was recorded about it, by name."""
     description: shapes.DescribeContextResponse = field(repr=False)
-    """All that SageMaker says of it."""
+    """SageMaker's whole description of it."""
     _hosting: SageMakerClient = field(repr=False, compare=False)
 
     async def models(self) -> list[shapes.AssociationSummary]:
@@ -92,7 +92,7 @@ class EndpointContext:
         return arns
 
     async def pipeline_execution_arn(self, direction: Direction = "Ascendants") -> str | None:
-        """Return the ARN of the pipeline execution that trained the model; None if it was none."""
+        """Return the ARN of the pipeline execution that trained the model; None if no pipeline did."""
         for arn in await self.training_job_arns(direction):
             async for tag in self._hosting.iter_tags(resource_arn=arn):
                 if tag.key == _PIPELINE_EXECUTION:

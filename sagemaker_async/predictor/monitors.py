@@ -30,14 +30,14 @@ JobDefinition: TypeAlias = (
 
 
 class MonitorKind(StrEnum):
-    """What a schedule watches; the values are AWS's, but for `CUSTOM`."""
+    """What a schedule watches; the values are AWS's, except `CUSTOM`."""
 
     DATA_QUALITY = "DataQuality"
     MODEL_QUALITY = "ModelQuality"
     MODEL_BIAS = "ModelBias"
     MODEL_EXPLAINABILITY = "ModelExplainability"
     CUSTOM = "Custom"
-    """Whatever a container of one's own does, defined in the schedule itself."""
+    """What your own container watches; defined in the schedule itself."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Monitor:
     job_definition: JobDefinition = field(repr=False)
     """What each run does."""
     description: shapes.DescribeMonitoringScheduleResponse = field(repr=False)
-    """All that SageMaker says of the schedule."""
+    """SageMaker's whole description of the schedule."""
     tags: Mapping[str, str]
     """The schedule's tags."""
     _hosting: SageMakerClient = field(repr=False, compare=False)

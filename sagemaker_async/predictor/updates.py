@@ -1,4 +1,4 @@
-"""Moving an endpoint to a new configuration that is the old one but for what changes.
+"""Moving an endpoint to a copy of its configuration in which some members differ.
 
 The old configuration is carried over as a whole: every member that ``CreateEndpointConfig`` takes, and all tags but
 AWS's own. A new configuration whose update never began is removed again; when an update began and failed, the error
@@ -52,12 +52,12 @@ CARRIED_OVER = (
     "MetricsConfig",
     "CrossRegionTrafficConfig",
 )
-"""The members of an endpoint configuration, but for its name and tags."""
+"""The members of an endpoint configuration without its name and tags."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A wait that was checked and has still to begin."""
+    """A wait whose options were checked, and which has not begun."""
 
     rules: WaitRules
     pace: Pace
@@ -71,7 +71,7 @@ class Waiting:
 def waiting_for(
     rules_name: str, interval: float | None, limit: float | None, jitter: float, on_progress: OnProgress | None
 ) -> Waiting:
-    """Return a wait by a row of `WAIT_RULES`; checked now, so that nothing is begun whose end cannot be waited for.
+    """Return a wait by a row of `WAIT_RULES`, its options checked: a wrong one is found before anything is changed.
 
     Args:
         rules_name: the name of the row.
@@ -104,12 +104,12 @@ class EndpointUpdate:
     new_config: str
     """The name of the one to be made."""
     changes: dict[str, Any]
-    """Members of the new configuration that are not the old one's, under AWS's names."""
+    """The members of the new configuration that differ from the old one's, under AWS's names."""
     tags: Sequence[Mapping[str, str]] | None = None
     """The new configuration's tags; None: the old one's."""
 
     async def perform(self, hosting: SageMakerClient, waiting: Waiting | None) -> None:
-        """Create the configuration, move the endpoint to it, and wait for it if that is wanted.
+        """Create the configuration, move the endpoint to it, and wait for it unless `waiting` is None.
 
         Raises:
             ConfigurationMoved: the endpoint does not run `old_config`; nothing was changed.
@@ -157,7 +157,7 @@ class EndpointUpdate:
         )
 
     async def _remove_config(self, hosting: SageMakerClient, reason: Exception) -> None:
-        """Remove the new configuration, which nothing uses; if that fails, the reason for removing it says so."""
+        """Remove the new configuration, which nothing uses; if that fails, add it to the message of `reason`."""
         try:
             await answer_or_raise(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
         except SageMakerAsyncError as error:
@@ -207,7 +207,7 @@ async def existing_endpoint(hosting: SageMakerClient, endpoint_name: str) -> sha
     """Return the description of an endpoint.
 
     Raises:
-        ConfigurationError: there is no such endpoint; worded as by the SDK.
+        ConfigurationError: there is no such endpoint; the words are the SDK's.
         CallError: it could not be described for another reason.
     """
     try:

@@ -20,6 +20,7 @@ from sagemaker_async import (
     StubTransport,
 )
 from sagemaker_async.aws.shapes.models import aws_names
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     Attempt,
     CapacityError,
@@ -34,7 +35,6 @@ from sagemaker_async.errors import (
     ValidationError,
     WaiterTimeoutError,
 )
-from sagemaker_async.hosting.waiting import Timing
 from sagemaker_async.predictor.updates import CARRIED_OVER, was_refused
 
 ENDPOINT_ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"
@@ -135,7 +135,7 @@ def account() -> Account:
 async def session(account: Account) -> AsyncIterator[Session]:
     clock = Clock()
     async with Session(transport=account.transport) as session:
-        session.hosting.timing = Timing(sleep=clock.sleep, clock=lambda: clock.now, uniform=lambda: 0.0)
+        session.hosting.timing = Timing(sleep=clock.sleep, monotonic=lambda: clock.now, uniform=lambda: 0.0)
         yield session
 
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import botocore
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel, Shape
 
 from sagemaker_async.hosting.operations import FAMILIES, HostingOperation
 
 from .layout import WIDTH, head, imports, packed, quoted, text_of_words, words
 from .model import HostingModel, python_name
 from .shapes import shape_modules
-
-if TYPE_CHECKING:
-    from botocore.model import Shape
 
 __all__ = ["GENERATED", "generated", "iterator_name", "main"]
 
@@ -31,10 +32,6 @@ REFERENCE = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_{name
 
 def generated() -> dict[str, str]:
     """Return the text of each generated module by its path within `GENERATED`, from the installed botocore. Blocks."""
-    import botocore
-    from botocore.loaders import create_loader
-    from botocore.model import ServiceModel
-
     loader = create_loader()
     service = ServiceModel(loader.load_service_model("sagemaker", "service-2"), "sagemaker")
     paginators = loader.load_service_model("sagemaker", "paginators-1")["pagination"]

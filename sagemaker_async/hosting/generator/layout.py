@@ -91,5 +91,5 @@ def _filled(indent: str, parts: list[str]) -> str:
 
 
 def words(text: str) -> set[str]:
-    """Return the identifiers in a text, but for those in literals on one line."""
+    """Return the identifiers in the text of a program; those within literals on one line are left out."""
     return set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"\n]*"', "", text)))

@@ -11,15 +11,15 @@ families have are in modules of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import OperationModel, ServiceModel, Shape
 
 from sagemaker_async.aws.protocols.structures import OUTPUT, RequestStructure
 from sagemaker_async.hosting.operations import HostingOperation
 
 from .patterns import translated
-
-if TYPE_CHECKING:
-    from botocore.model import OperationModel, ServiceModel, Shape
 
 __all__ = ["HostingModel", "bounds", "python_name"]
 
@@ -30,8 +30,6 @@ _READING = ("Describe", "List", "Query")
 
 def python_name(aws_name: str) -> str:
     """Return a member's name in snake_case; with an underscore behind it where pydantic has a method of that name."""
-    from botocore import xform_name
-
     name: str = xform_name(aws_name)
     return f"{name}_" if hasattr(RequestStructure, name) else name
 

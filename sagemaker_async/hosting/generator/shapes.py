@@ -1,20 +1,20 @@
 """The text of `generated.shapes`: pydantic models of requests, responses and the structures they hold, by module.
 
-Annotations there are no strings: pydantic would evaluate each of them, and every class stands after those it holds.
+Annotations there are not strings, because pydantic would have to evaluate each: every class stands after those it
+holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore.model import Shape
 
 from sagemaker_async.aws.protocols.structures import OUTPUT
 
 from .layout import Name, arguments, head, imports, packed, text_of_words, words
 from .model import HostingModel, bounds, python_name
-
-if TYPE_CHECKING:
-    from botocore.model import Shape
 
 __all__ = ["shape_modules"]
 
@@ -40,7 +40,10 @@ def shape_modules(model: HostingModel, notice: str) -> dict[str, str]:
     bodies = _bodies(model)
     homes = {name: module for module, classes in bodies.items() for name in classes}
     enums = {shape.name for shape in model.enums}
-    modules = {f"{module}.py": _module(module, classes, homes, enums, notice) for module, classes in bodies.items()}
+    modules = {
+        f"{module}.py": _module(module, _details(module, model), classes, homes, enums, notice)
+        for module, classes in bodies.items()
+    }
     fields = {f"{row.name}Fields": "fields" for row in model.rows}
     modules["fields.py"] = _fields(model, homes, enums, notice)
     modules["__init__.py"] = _package(homes | fields, notice)
@@ -71,14 +74,26 @@ def _bodies(model: HostingModel) -> dict[str, dict[str, str]]:
 
 
 def _module(
-    module: str, classes: Mapping[str, str], homes: Mapping[str, str], enums: Iterable[str], notice: str
+    module: str,
+    details: str,
+    classes: Mapping[str, str],
+    homes: Mapping[str, str],
+    enums: Iterable[str],
+    notice: str,
 ) -> str:
     body = "".join(classes.values())
     used = words(body)
-    text = head(f"{_subject(module)}.", "", notice, strings=False)
+    text = head(f"{_subject(module)}.", details, notice, strings=False)
     text += "".join(imports(home, used.intersection(names)) for home, names in _FOREIGN.items())
     text += "\n" + _own_imports(module, used, homes, enums)
     return f"{text}\n{body}"
+
+
+def _details(module: str, model: HostingModel) -> str:
+    if module != "scalars":
+        return ""
+    dropped = ", ".join(model.dropped) or "none"
+    return f"Patterns are translated by `generator.patterns`. Left out, because they have no translation: {dropped}."
 
 
 def _subject(module: str) -> str:
