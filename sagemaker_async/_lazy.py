@@ -5,13 +5,14 @@ the control plane and optional libraries: a process that only predicts has no us
 import than all the rest. No other module calls `importlib.import_module`, defines a module's ``__getattr__`` or
 imports inside a function.
 
-===========  =======================================  ==========================================================
-`module`     a module of this package, at once        ``_lazy.module("predictor.updates")``
-`load`       the same, in a thread if that takes time ``await _lazy.load("hosting.operations")``
-`names`      names of a package, on first use         ``__getattr__, __dir__ = _lazy.names(__name__, {...})``
-`library`    botocore or pydantic, at once            ``_lazy.library("botocore.session")``
-`optional`   an optional library, at once             ``_lazy.optional("numpy", "NumpySerializer")``
-===========  =======================================  ==========================================================
+===========  =========================================  ========================================================
+`module`     a module of this package, at once          ``_lazy.module("predictor.updates")``
+`load`       the same, in a thread if that takes time   ``await _lazy.load("hosting.operations")``
+`later`      a stand-in for a module, until it is used  ``updates = _lazy.later("predictor.updates")``
+`names`      names of a package, on first use           ``__getattr__, __dir__ = _lazy.names(__name__, {...})``
+`library`    botocore or pydantic, at once              ``_lazy.library("botocore.session")``
+`optional`   an optional library, at once               ``_lazy.optional("numpy", "NumpySerializer")``
+===========  =========================================  ========================================================
 
 A second request for a module costs a dictionary lookup.
 """
@@ -27,7 +28,7 @@ from typing import Any
 
 from .errors import MissingExtraError
 
-__all__ = ["library", "load", "module", "names", "optional"]
+__all__ = ["later", "library", "load", "module", "names", "optional"]
 
 _ROOT = __package__
 _LOADED: set[str] = set()
@@ -55,6 +56,34 @@ async def load(name: str) -> ModuleType:
         await asyncio.to_thread(module, name)
         _LOADED.add(name)
     return module(name)
+
+
+class _Later:
+    """Has the attributes of a module, which it imports when it is first asked for one."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(module(self._name), attribute)
+
+    def __repr__(self) -> str:
+        return f"<{_ROOT}.{self._name}, imported when it is used>"
+
+
+def later(name: str) -> Any:
+    """Return a stand-in for a module of this package, which is imported when an attribute of it is first wanted.
+
+    It is for annotations that `typing.get_type_hints` must be able to resolve, and for code that has awaited `load`.
+    Write the assignment in the ``else`` of ``if TYPE_CHECKING: from . import updates``, so that type checkers see the
+    module itself.
+
+    Args:
+        name: the module's name below ``sagemaker_async``, such as ``predictor.updates``.
+    """
+    return _Later(name)
 
 
 def names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -166,7 +166,9 @@ ENDS = [
     _answer("an answer that closes, then RST", EITHER, head(LENGTH, CLOSE) + b"{body}", Reset()),
     _answer("an answer that closes, and does not", ANSWER, head(LENGTH, CLOSE) + b"{body}"),
     _answer("an answer that closes, and another", EITHER, head(LENGTH, CLOSE) + b"{body}" + UNASKED["a whole answer"]),
-    _answer("an answer that closes and keeps alive", ANSWER, head(LENGTH, b"Connection: close, keep-alive") + b"{body}"),
+    _answer(
+        "an answer that closes and keeps alive", ANSWER, head(LENGTH, b"Connection: close, keep-alive") + b"{body}"
+    ),
     _answer("half a head, then FIN", ERROR, UNASKED["half a head"], Close()),
     _answer("half a head, then silence", ERROR, UNASKED["half a head"], Silence(), timeouts=SOON),
     Shape("no answer, then FIN", ERROR, (ReadRequest(), Close())),

@@ -93,3 +93,15 @@ def test_libraries_are_the_modules_themselves() -> None:
 
     assert _lazy.library("botocore.session") is botocore.session
     assert _lazy.optional("numpy", "this test") is np
+
+
+def test_a_later_module_is_imported_when_an_attribute_of_it_is_wanted(new_module: str) -> None:
+    later = _lazy.later(new_module)
+    assert "of_this_test" in repr(later)
+    assert f"sagemaker_async.{new_module}" not in sys.modules
+    assert later.value is _lazy.module(new_module).value
+
+
+def test_a_later_module_has_no_more_attributes_than_the_module(new_module: str) -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = _lazy.later(new_module).no_such_name
