@@ -5,8 +5,11 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
-And three for what else is promised, all of the request path alone: ``oldest``, with each dependency at its lower bound;
-``loops``, on uvloop; ``newer``, on the Pythons after 3.11 that are installed.
+And four for what else is promised, of the request path and against hostile servers: ``oldest``, with each dependency at
+its lower bound; ``loops``, on uvloop; ``newer``, on the Pythons after 3.11 that are installed; ``prerelease``, on the
+next aiohttp, which may fail and is there to be seen.
+
+Tests run on all cores. No test depends on another, so how they are spread changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ nox.options.error_on_missing_interpreters = False
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", "--ignore=tests/foreign", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
 
 
 @nox.session
@@ -41,29 +44,53 @@ def oldest(session: nox.Session) -> None:
     dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
     oldest = [re.sub(r">=([\d.]+).*", r"==\1", dependency) for dependency in dependencies]
     session.install("-q", "-e", ".", *oldest, *_REQUEST_PATH_TOOLS)
-    session.run("pytest", *_REQUEST_PATH, *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *_REQUEST_PATH, *session.posargs)
 
 
 @nox.session
 def loops(session: nox.Session) -> None:
     """Run the tests of the request path on uvloop."""
     session.install("-q", "-e", ".", "uvloop", "pytest-asyncio>=1.5", *_REQUEST_PATH_TOOLS)
-    session.run("pytest", "-p", "on_uvloop", *_REQUEST_PATH, *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run(
+        "pytest", *_ON_ALL_CORES, "-p", "on_uvloop", *_REQUEST_PATH, *session.posargs, env={"PYTHONPATH": "tests"}
+    )
 
 
 @nox.session(python=["3.12", "3.13"])
 def newer(session: nox.Session) -> None:
     """Run the tests of the request path on a newer Python."""
     session.install("-q", "-e", ".", *_REQUEST_PATH_TOOLS)
-    session.run("pytest", *_REQUEST_PATH, *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *_REQUEST_PATH, *session.posargs)
 
 
+@nox.session
+def prerelease(session: nox.Session) -> None:
+    """Run the tests of the request path on aiohttp's next pre-release, where there is one; a failure is shown only."""
+    session.install("-q", "-e", ".", *_REQUEST_PATH_TOOLS)
+    session.install("-q", "--upgrade", "--pre", "aiohttp")
+    version = session.run("python", "-c", "import aiohttp; print(aiohttp.__version__)", silent=True) or ""
+    if not re.search(r"[a-z]", version.strip()):
+        session.skip(f"there is no pre-release of aiohttp: the newest is {version.strip()}")
+    session.run("pytest", *_ON_ALL_CORES, *_REQUEST_PATH, *session.posargs, success_codes=range(256))
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Call a faulty server for two minutes, match every answer with its request, and watch for leaks."""
+    session.install("-q", "-e", ".", "trustme")
+    session.run("python", "-m", "tests.hostile.soak", *(session.posargs or ("--seconds", "120")))
+
+
+_ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
-    "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "trustme",
+    "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",
+    "trustme",
 )  # fmt: skip
 _REQUEST_PATH = (
     "tests/wire",
+    "tests/hostile",
     "tests/unit/test_transport.py",
+    "tests/unit/test_public_transport.py",
     "tests/unit/test_straight.py",
     "tests/unit/test_translation.py",
     "tests/unit/test_pipeline.py",
