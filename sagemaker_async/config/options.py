@@ -83,7 +83,6 @@ _NAMES_ELSEWHERE = {
     "user_agent_appid": "user_agent_app_id",
     "parameter_validation": "validate_params",
     "plugins": "interceptors",
-    "client_side_monitoring": "interceptors=[ClientSideMonitoring(...)]",
 }
 """Options of boto3, aiobotocore and AWS's other SDKs, and what they are called here."""
 
