@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagemaker_async.aws import client, transport
+from sagemaker_async.aws import client
 from sagemaker_async.aws.eventstream import decoder as eventstream
 from sagemaker_async.aws.signing import sigv4
-from sagemaker_async.aws.transport import straight
-from sagemaker_async.predictor.stream import PredictionStream
+from sagemaker_async.aws.transport import pooled, protocol, straight
+from sagemaker_async.predictor import stream
 
-__all__ = ["CALLS", "STREAMS", "remove", "restore"]
+__all__ = ["CALLS", "CHECKS", "STREAMS", "remove", "restore"]
 
 _replaced: list[tuple[Any, str, Any]] = []
 
@@ -42,11 +42,11 @@ def _request_heads() -> None:
 
 
 def _straight_way() -> None:
-    _replace(transport, "session_is_plain", lambda: False)
+    _replace(pooled, "session_is_plain", lambda: False)
 
 
 def _read_buffers() -> None:
-    _replace(transport, "keep_read_buffers", lambda: None)
+    _replace(pooled, "keep_read_buffers", lambda: None)
 
 
 def _heads_on_the_wire() -> None:
@@ -57,18 +57,17 @@ def _signing_forms() -> None:
     _replace(sigv4.Signer, "_form_of", sigv4.Signer._new_form)
 
 
+def _checks_of_kept_connections() -> None:
+    for name, answer in {"untouched": True, "readable": False, "_nothing_acknowledged": False}.items():
+        _replace(protocol.ConnectionProtocol, name, lambda _, answer=answer: answer)
+
+
 def _event_heads() -> None:
     _replace(eventstream, "_REMEMBERED_HEAD_LENGTH", 0)
 
 
-def _ready_queue() -> None:
-    made = PredictionStream._make_records
-
-    def make_records(self: Any) -> None:
-        made(self)
-        self._ready = type(self._ready)()
-
-    _replace(PredictionStream, "_make_records", make_records)
+def _records_together() -> None:
+    _replace(stream, "_next_records_of", lambda records: None)  # noqa: ARG005
 
 
 CALLS: dict[str, Callable[[], None]] = {
@@ -79,16 +78,18 @@ CALLS: dict[str, Callable[[], None]] = {
     "forms of signatures remembered": _signing_forms,
 }
 """What speeds up a call."""
+CHECKS: dict[str, Callable[[], None]] = {"checks of a kept connection": _checks_of_kept_connections}
+"""What costs a call time, for the right answer to the right caller."""
 STREAMS: dict[str, Callable[[], None]] = {
     "event heads remembered": _event_heads,
-    "records taken from the iterator's queue": _ready_queue,
+    "records taken from the iterator together": _records_together,
 }
 """What speeds up an event."""
 
 
 def remove(trick: str) -> None:
     """Take a trick away, until `restore`."""
-    {**CALLS, **STREAMS}[trick]()
+    {**CALLS, **CHECKS, **STREAMS}[trick]()
 
 
 def restore() -> None:

@@ -158,7 +158,11 @@ async def tokens(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
 
 
 async def describe(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
-    """Describe an endpoint over and over; the first call, which builds what it needs, is told apart."""
+    """Describe an endpoint over and over; the first call, which builds what it needs, is counted by itself.
+
+    The process has predicted before: what both planes share (credentials, TLS, the pool) counts for neither.
+    """
+    await client.invoke(scenario["endpoint"], b"{}")
     cpu, wall = time.process_time(), time.perf_counter()
     await client.describe()
     first_call, first_wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -1,25 +1,37 @@
 """Asyncio client for Amazon SageMaker inference.
 
-The names below are imported on first use (PEP 562), so that ``import sagemaker_async`` costs next to nothing.
+What a prediction and a stream need is imported with this package; the control plane is imported on its first use.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from . import _lazy
 from ._version import __version__
+from .aws.transport.stub import StubTransport
+from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
+from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
+from .predictor import Predictor
+from .runtime.client import SageMakerRuntimeClient
+from .runtime.events import PayloadPart, UnknownEvent
+from .runtime.stub import StubResponse
+from .session import Session
 
 if TYPE_CHECKING:
-    from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
-    from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
     from .hosting.client import SageMakerClient
-    from .predictor import Predictor
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
-    from .runtime.client import SageMakerRuntimeClient
-    from .runtime.events import PayloadPart, UnknownEvent
-    from .session import Session
-    from .stub import StubResponse, StubTransport
+else:
+    __getattr__, __dir__ = _lazy.names(
+        __name__,
+        {
+            "DataCaptureConfig": "predictor.values",
+            "ResourceRequirements": "predictor.values",
+            "SageMakerClient": "hosting.client",
+            "name_from_base": "predictor.values",
+            "production_variant": "predictor.values",
+        },
+    )
 
 __all__ = [
     "Config",
@@ -44,37 +56,3 @@ __all__ = [
     "name_from_base",
     "production_variant",
 ]
-
-_HOMES = {
-    "Config": "config",
-    "Credentials": "config",
-    "DataCaptureConfig": "predictor.values",
-    "InternalStreamFailure": "errors",
-    "ModelStreamError": "errors",
-    "PayloadPart": "runtime.events",
-    "Predictor": "predictor",
-    "ResourceRequirements": "predictor.values",
-    "RetryConfig": "config",
-    "SageMakerAsyncError": "errors",
-    "SageMakerClient": "hosting.client",
-    "SageMakerRuntimeClient": "runtime.client",
-    "Session": "session",
-    "StubResponse": "stub",
-    "StubTransport": "stub",
-    "TLSConfig": "config",
-    "Timeouts": "config",
-    "UnknownEvent": "runtime.events",
-    "name_from_base": "predictor.values",
-    "production_variant": "predictor.values",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))

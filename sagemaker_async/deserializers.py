@@ -7,8 +7,8 @@ without regard to case.
 
 A body that cannot be read raises `DeserializationError`, which names the problem and its place without quoting the body
 (but numpy and pandas show the one value they stumbled over); a wrong option raises `ConfigurationError`, a missing
-optional package `MissingExtraError` in the constructor. Optional packages are imported by the classes that need them,
-not before.
+optional package `MissingExtraError` in the constructor. Optional packages are imported when a class that needs
+them is constructed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from pydantic_core import ValidationError
+
+from . import _lazy
+from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
 from .codecs.bases import (
     BaseDeserializer,
     BodyStream,
@@ -25,26 +29,14 @@ from .codecs.bases import (
     described,
     read_body,
 )
+from .codecs.csv_rows import CSVDeserializer
 from .codecs.json_codec import JSONCodec, JSONLibrary, decode_text
-from .codecs.later import later_names
 from .codecs.offload import OFFLOAD_BYTES, deserialize_off_loop
+from .codecs.recordio import Record
 from .errors import ConfigurationError, DeserializationError
 
 if TYPE_CHECKING:
-    from .codecs.arrays import NumpyDeserializer, PandasDeserializer, RecordDeserializer, TorchTensorDeserializer
-    from .codecs.csv_rows import CSVDeserializer
-    from .codecs.recordio import Record
-else:
-    # As in serializers.
-    __getattr__ = later_names(
-        globals(),
-        CSVDeserializer="csv_rows",
-        NumpyDeserializer="arrays",
-        PandasDeserializer="arrays",
-        Record="arrays",
-        RecordDeserializer="arrays",
-        TorchTensorDeserializer="arrays",
-    )
+    from pydantic import TypeAdapter
 
 __all__ = [
     "OFFLOAD_BYTES",
@@ -147,7 +139,7 @@ class JSONDeserializer(SimpleBaseDeserializer[Any]):
         """Return the value that the JSON document holds.
 
         Raises:
-            DeserializationError: the body is empty or no JSON.
+            DeserializationError: the body is empty or not JSON.
         """
         return self._codec.loads(read_body(stream), described(content_type), errors=self.errors)
 
@@ -181,7 +173,7 @@ class JSONLinesDeserializer(SimpleBaseDeserializer[list[Any]]):
         """Return the value of every line.
 
         Raises:
-            DeserializationError: the body is empty, or a line is no JSON; lines are counted from 1.
+            DeserializationError: the body is empty, or a line is not JSON; lines are counted from 1.
         """
         what = described(content_type)
         body = read_body(stream)
@@ -232,13 +224,11 @@ class PydanticDeserializer(SimpleBaseDeserializer[T]):
     def __init__(
         self, model: Any, accept: str | tuple[str, ...] = "application/json", *, strict: bool | None = None
     ) -> None:
-        from pydantic import TypeAdapter
-        from pydantic.errors import PydanticUserError
-
         super().__init__(accept)
+        pydantic = _lazy.library("pydantic")
         try:
-            self._adapter: TypeAdapter[T] = TypeAdapter(model)
-        except (PydanticUserError, NameError, TypeError) as error:
+            self._adapter: TypeAdapter[T] = pydantic.TypeAdapter(model)
+        except (pydantic.PydanticUserError, NameError, TypeError) as error:
             raise _no_schema(model, error) from error
         self._model = model
         self.strict = strict
@@ -247,19 +237,17 @@ class PydanticDeserializer(SimpleBaseDeserializer[T]):
         """Return the validated object.
 
         Raises:
-            DeserializationError: the body is empty, no JSON, or not what the model says; wrong fields are named, their
+            DeserializationError: the body is empty, not JSON, or not what the model says; wrong fields are named, their
                 values are not.
         """
-        from pydantic import ValidationError
-        from pydantic.errors import PydanticUserError
-
         what = described(content_type)
         body = read_body(stream)
         if not body or body.isspace():
             raise DeserializationError(f"{what} is empty where JSON was expected")
         try:
             return self._adapter.validate_json(body, strict=self.strict)
-        except PydanticUserError as error:  # a name in the model's annotations is still undefined
+        except _lazy.library("pydantic").PydanticUserError as error:
+            # A name in the model's annotations is still undefined.
             raise _no_schema(self._model, error) from error
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
@@ -267,7 +255,7 @@ class PydanticDeserializer(SimpleBaseDeserializer[T]):
                 f"{'.'.join(map(str, p['loc'])) or 'the document'}: {p['msg']}" for p in problems[:_SHOWN_PROBLEMS]
             ]
             more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
-            raise DeserializationError(f"{what} is no valid {error.title}: {'; '.join(named)}{more}") from None
+            raise DeserializationError(f"{what} is not a valid {error.title}: {'; '.join(named)}{more}") from None
 
 
 def _no_schema(model: object, error: Exception) -> ConfigurationError:

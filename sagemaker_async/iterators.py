@@ -189,7 +189,7 @@ class TokenIterator(SplitterIterator[Token]):
     Args:
         event_stream: the response stream.
         dialect: a name, a `Dialect`, or None to recognise it.
-        allow_incomplete: whether a clean end without a finish reason is none of the consumer's concern.
+        allow_incomplete: whether a clean end without a finish reason is a normal end.
         max_buffer: the most bytes a record may hold (default 16 MiB).
         keep_partial: the most characters, from the first on, that `text` and `StreamError.partial` hold.
 
@@ -259,8 +259,10 @@ class TokenIterator(SplitterIterator[Token]):
         error.partial = self.text
 
     async def aclose(self) -> None:
-        self._report_count()
-        await super().aclose()
+        try:
+            await super().aclose()
+        finally:
+            self._report_count()
 
     def _fail(self, error: Exception) -> None:
         super()._fail(error)

@@ -3,7 +3,7 @@
 A serializer has `CONTENT_TYPE` and `serialize(data)`, which returns bytes, str (sent as UTF-8) or a binary object with
 `read()`; any object of that shape will do (`Serializer`), and the SDK's own instances fit. Data that cannot be
 serialised raises `SerializationError`, a wrong option `ConfigurationError`, a missing optional package
-`MissingExtraError` in the constructor. Optional packages are imported by the classes that need them, not before.
+`MissingExtraError` in the constructor. Optional packages are imported when a class that needs them is constructed.
 
 Data with `read()` is taken as the finished body by every class but `IdentitySerializer`, which hands it on unread:
 it is read once, and whether it holds what the content type says is the caller's affair.
@@ -17,8 +17,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
 from .codecs.bases import (
     BaseSerializer,
     BinaryReader,
@@ -28,24 +31,10 @@ from .codecs.bases import (
     finished_body,
     read_file,
 )
+from .codecs.csv_rows import CSVSerializer
 from .codecs.json_codec import JSONCodec, JSONLibrary, jsonable
-from .codecs.later import later_names
 from .codecs.offload import OFFLOAD_BYTES, estimated_size, serialize_off_loop
 from .errors import ConfigurationError, SerializationError
-
-if TYPE_CHECKING:
-    from .codecs.arrays import NumpySerializer, RecordSerializer, SparseMatrixSerializer, TorchTensorSerializer
-    from .codecs.csv_rows import CSVSerializer
-else:
-    # Imported when they are asked for: they are a tenth of what else there is to import for a first prediction.
-    __getattr__ = later_names(
-        globals(),
-        CSVSerializer="csv_rows",
-        NumpySerializer="arrays",
-        RecordSerializer="arrays",
-        SparseMatrixSerializer="arrays",
-        TorchTensorSerializer="arrays",
-    )
 
 __all__ = [
     "OFFLOAD_BYTES",
@@ -146,8 +135,6 @@ class PydanticSerializer(JSONSerializer):
         return self._codec.dumps(self._plain(data))
 
     def _plain(self, data: Any) -> Any:
-        from pydantic_core import PydanticSerializationError, to_jsonable_python
-
         try:
             return to_jsonable_python(
                 data,
@@ -264,7 +251,7 @@ class StringSerializer(SimpleBaseSerializer):
         """Return the str as UTF-8 bytes.
 
         Raises:
-            SerializationError: `data` is no str, or holds a lone surrogate.
+            SerializationError: `data` is not a str, or holds a lone surrogate.
         """
         if not isinstance(data, str):
             raise SerializationError(f"StringSerializer takes a str, got {type(data).__name__}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
+from . import _lazy
 from .aws.channel import Channel
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
@@ -75,9 +74,8 @@ class Session:
         It is imported where it is first asked for; its shapes, which take far longer, by its first call, in a thread.
         """
         if self._hosting is None:
-            from .hosting.client import SageMakerClient
-
-            self._hosting = SageMakerClient(self)
+            client: SageMakerClient = _lazy.module("hosting.client").SageMakerClient(self)
+            self._hosting = client
         return self._hosting
 
     @property
@@ -93,7 +91,7 @@ class Session:
             CallError: STS could not be asked.
         """
         if self._identity is None:
-            sts = await asyncio.to_thread(import_module, ".aws.sts", __package__)
+            sts = await _lazy.load("aws.sts")
             self._identity = self._identity or sts.CallerIdentity(self)
         return await self._identity.account_id()
 
@@ -104,7 +102,7 @@ class Session:
             As `account_id`.
         """
         account = await self.account_id()
-        operations = await asyncio.to_thread(import_module, ".hosting.operations", __package__)
+        operations = await _lazy.load("hosting.operations")
         pipeline = await self._channel.pipeline(operations.SAGEMAKER)
         return f"sagemaker-{pipeline.endpoint.signing_region}-{account}"
 

@@ -22,7 +22,7 @@ from sagemaker_async.aws.signing import Signer
 from sagemaker_async.aws.transport import AiohttpTransport, Transport
 from sagemaker_async.config import Timeouts
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
-from sagemaker_async.stub import StubResponse
+from sagemaker_async.runtime.stub import StubResponse
 
 from . import Told
 from .ours import Ours

@@ -1,4 +1,6 @@
-"""`session.hosting.describe_endpoint`: the first call, which imports shapes or builds a client, and those after it."""
+"""`session.hosting.describe_endpoint` in a process that has predicted: the first call, which imports shapes or builds a
+client, and those after it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ CONTESTANTS = ("ours", "aiobotocore", "boto3 in threads")
 
 def run(run: Run) -> list[Result]:
     """Return one result for each loop; ``first`` is the CPU of the first call, ``first_wall`` its time."""
-    scenario = {"kind": "describe", "operations": run.operations(1000, 5)}
+    scenario = {"kind": "describe", "endpoint": "r300-d0", "operations": run.operations(1000, 5)}
     return [
         compare(run, Result("hosting", f"DescribeEndpoint, {loop}", "call"), CONTESTANTS, scenario, loop)
         for loop in run.loops

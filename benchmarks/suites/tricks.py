@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.measure import Result, Run, compare
-from benchmarks.without import CALLS, STREAMS
+from benchmarks.without import CALLS, CHECKS, STREAMS
 
 __all__ = ["run"]
 
@@ -26,7 +26,7 @@ def run(run: Run) -> list[Result]:
         "streams": 1,
     }
     return [
-        _compared(run, Result("tricks", "300 B, 32 at once", "call"), call, list(CALLS)),
+        _compared(run, Result("tricks", "300 B, 32 at once", "call"), call, [*CALLS, *CHECKS]),
         _compared(run, Result("tricks", "100 B parts, 10 a chunk", "event"), stream, list(STREAMS)),
     ]
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
-from .interceptors.chain import InterceptorChain
+from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
 from .protocols import request_id
 from .retries import CallState
 from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
-
-if TYPE_CHECKING:
-    from .interceptors import AttemptOutcome, CallContext
+from .timing import Timing
 
 __all__ = ["Call", "Reply", "StreamWatcher"]
 
@@ -39,33 +35,43 @@ class Call:
         "started",
         "state",
         "timeouts",
+        "timing",
     )
 
     def __init__(
-        self, operation: Operation, resource: str | None, origin: str, timeouts: Timeouts, progress: Progress
+        self,
+        operation: Operation,
+        resource: str | None,
+        origin: str,
+        timeouts: Timeouts,
+        progress: Progress,
+        timing: Timing,
     ) -> None:
         self.operation = operation
         self.resource = resource
         self.origin = origin
         self.timeouts = timeouts
         self.progress = progress
+        self.timing = timing
         self.state = CallState()
         self.invocation_id = _invocation_id()
         self.attempts: list[Attempt] = []
         self.number = 0
         self.context: CallContext | None = None
         """For interceptors; None when there are none."""
-        self.started = self.attempt_started = time.monotonic()
+        self.started = self.attempt_started = timing.monotonic()
 
     def begin_attempt(self) -> None:
         """Start the clock of the next attempt."""
         self.number += 1
-        self.attempt_started = time.monotonic()
+        self.attempt_started = self.timing.monotonic()
 
     def end_attempt(self, outcome: str, *, delay: float | None = None, note: str | None = None) -> None:
         """List the attempt that was begun."""
         begun = self.attempt_started
-        self.attempts.append(Attempt(self.number, begun - self.started, time.monotonic() - begun, outcome, delay, note))
+        self.attempts.append(
+            Attempt(self.number, begun - self.started, self.timing.monotonic() - begun, outcome, delay, note)
+        )
 
     def succeeded(self, response: HTTPResponse) -> ResponseMetadata:
         """Return the metadata of the call whose last attempt `response` answers."""
@@ -84,8 +90,6 @@ class Call:
 
     def outcome(self, response: HTTPResponse | None, error: CallError | None = None) -> AttemptOutcome:
         """Return the last attempt for interceptors."""
-        from .interceptors import AttemptOutcome
-
         assert self.context is not None
         last = self.attempts[-1] if self.attempts else Attempt(0, 0.0, 0.0, error.outcome if error is not None else "")
         status: int | None = response.status if response is not None else None
@@ -113,12 +117,13 @@ class StreamWatcher:
     After that, how many tokens were made of it: at once if `counted` was called before, else when it is.
     """
 
-    __slots__ = ("_context", "_ended", "_first_event", "_interceptors", "_started", "_tokens")
+    __slots__ = ("_context", "_ended", "_first_event", "_interceptors", "_started", "_timing", "_tokens")
 
-    def __init__(self, interceptors: InterceptorChain, context: CallContext, started: float) -> None:
+    def __init__(self, interceptors: InterceptorChain, context: CallContext, started: float, timing: Timing) -> None:
         self._interceptors = interceptors
         self._context = context
         self._started = started
+        self._timing = timing
         self._first_event: float | None = None
         self._ended = False
         self._tokens: int | None = None
@@ -129,16 +134,14 @@ class StreamWatcher:
     def received(self) -> None:
         """Take notice that events have come."""
         if self._first_event is None:
-            self._first_event = time.monotonic() - self._started
+            self._first_event = self._timing.monotonic() - self._started
 
     def ended(self, events: int, bytes_received: int, error: Exception | None) -> None:
         """Take notice that the stream ended or was left."""
         if self._ended:
             return
         self._ended = True
-        from .interceptors import StreamSummary
-
-        duration = time.monotonic() - self._started
+        duration = self._timing.monotonic() - self._started
         self._interceptors.after_stream(
             StreamSummary(self._context, events, bytes_received, self._first_event, duration, error)
         )

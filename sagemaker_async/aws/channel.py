@@ -16,12 +16,13 @@ from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
-from .interceptors.chain import InterceptorChain
+from .interceptors import InterceptorChain
 from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
-from .transport import AiohttpTransport, SigningBefore, SigningTransport
+from .timing import SYSTEM_TIMING, Timing
+from .transport import SigningBefore, SigningTransport, open_transport
 
 __all__ = ["Channel", "HasChannel"]
 
@@ -47,7 +48,8 @@ class _Opened(NamedTuple):
 class Channel:
     """The shared way to AWS; see the module's docstring."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
+        self._timing = timing
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -133,6 +135,7 @@ class Channel:
                 interceptors=opened.interceptors,
                 correct_clock_skew=self.config.correct_clock_skew,
                 max_response_bytes=self.config.max_response_bytes,
+                timing=self._timing,
             )
         return pipeline
 
@@ -167,7 +170,7 @@ class Channel:
         if self.config.transport is not None:
             transport = SigningBefore(self.config.transport)
         else:
-            transport = AiohttpTransport(
+            transport = open_transport(
                 max_connections=settings.max_connections,
                 max_waiting=self.config.max_waiting,
                 keepalive=settings.timeouts.keepalive,
@@ -181,9 +184,9 @@ class Channel:
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         asked, profile = self.config.credentials, self.config.profile
         if isinstance(asked, Credentials):
-            return credential_source(asked, profile=profile, region=region)
+            return credential_source(asked, profile=profile, region=region, timing=self._timing)
         # In a thread, for it imports the sources that it needs.
-        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region)
+        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region, timing=self._timing)
 
     async def close(self) -> None:
         """Close the pool and every stream that is still open; idempotent.
@@ -199,8 +202,8 @@ class Channel:
             if not self._loop.is_closed():
                 raise _wrong_event_loop()
             self._closed = True
-            if self._opened is not None and isinstance(self._opened.transport, AiohttpTransport):
-                self._opened.transport.abandon()  # its loop is gone
+            if self._opened is not None:
+                self._opened.transport.abandon()
             return
         self._closed = True
         self._pipelines.clear()

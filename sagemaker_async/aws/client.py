@@ -27,6 +27,7 @@ from sagemaker_async.errors import (
 )
 
 from .channel import Channel, HasChannel
+from .frames import forget_frames
 from .http import HTTPRequest, Progress
 from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
@@ -252,22 +253,26 @@ class ServiceClient:
         """
         operation, head, body, options = call
         channel = self._channel
-        pipeline = channel.open_pipeline(operation.service)
-        if body is not None and not isinstance(body, bytes):
-            body = await self._read(operation, body)
-        if pipeline is None:
-            pipeline = await channel.pipeline(operation.service)
-        request = head.request
-        if request is None or head.pipeline is not pipeline:
-            endpoint = pipeline.endpoint
-            request = build_request(operation, head.fields, endpoint.origin, endpoint.base_path, channel.common_headers)
-            head.request, head.pipeline = request, pipeline
-        if operation.request_body is not None:
-            request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
-        timeouts, timeout = channel.timeouts, options.timeout
-        if timeout is not None:
-            timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
-        return await pipeline.send(operation, request, timeouts, resource_of(call), options.progress)
+        try:
+            pipeline = channel.open_pipeline(operation.service)
+            if body is not None and not isinstance(body, bytes):
+                body = await self._read(operation, body)
+            if pipeline is None:
+                pipeline = await channel.pipeline(operation.service)
+            request = head.request
+            if request is None or head.pipeline is not pipeline:
+                origin, base_path = pipeline.endpoint.origin, pipeline.endpoint.base_path
+                request = build_request(operation, head.fields, origin, base_path, channel.common_headers)
+                head.request, head.pipeline = request, pipeline
+            if operation.request_body is not None:
+                request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
+            timeouts, timeout = channel.timeouts, options.timeout
+            if timeout is not None:
+                timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
+            return await pipeline.send(operation, request, timeouts, resource_of(call), options.progress)
+        except BaseException as error:
+            forget_frames(error)  # the seam: below it are the signature, the session token, the proxy's login
+            raise
 
     def can_paginate(self, operation_name: str) -> bool:
         """Return whether an operation answers in pages, as boto3's method of this name does.

@@ -13,11 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import random
-import time
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from sagemaker_async.config import MAX_RESPONSE_BYTES, Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
@@ -34,16 +30,14 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import HTTPRequest, HTTPResponse, Progress
-from .interceptors.chain import InterceptorChain
+from .interceptors import CallContext, InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
 from .protocols import service_error
 from .retries import Outcome, Retry, RetryPolicy
 from .shapes.operation import Operation, Service
 from .signing import Signer
+from .timing import SYSTEM_TIMING, Timing
 from .transport import SigningTransport
-
-if TYPE_CHECKING:
-    from .interceptors import CallContext
 
 __all__ = ["Pipeline", "Reply"]
 
@@ -69,9 +63,7 @@ class Pipeline:
         interceptors: the user's own, in order.
         correct_clock_skew: whether to sign by the service's clock once it has refused a signature for its time.
         max_response_bytes: the largest body of an answer that is read.
-        clock: the time of day in seconds since the epoch, for signatures.
-        sleep: how to wait between attempts.
-        uniform: a source of random numbers in [0, 1), for jitter.
+        timing: clocks, for signatures and durations; how to wait between attempts; chance, for jitter.
     """
 
     def __init__(
@@ -85,23 +77,19 @@ class Pipeline:
         interceptors: InterceptorChain = _NO_INTERCEPTORS,
         correct_clock_skew: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        uniform: Callable[[], float] = random.random,
+        timing: Timing = SYSTEM_TIMING,
     ) -> None:
         self.endpoint = endpoint
         self._service = service
         self._transport = transport
         self._credentials = credentials
         self._signer = Signer(endpoint.signing_region, endpoint.signing_name)
-        self._policy = RetryPolicy(retry, service.retry_rules, now=time.monotonic())
+        self._policy = RetryPolicy(retry, service.retry_rules, now=timing.monotonic())
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
-        self._clock = clock
-        self._sleep = sleep
-        self._uniform = uniform
+        self._timing = timing
         self._clock_offset = 0.0
 
     async def send(
@@ -119,7 +107,7 @@ class Pipeline:
             CredentialsError: there were none to sign with.
             SessionClosedError: the session was closed meanwhile.
         """
-        call = Call(operation, resource, request.origin, timeouts, progress)
+        call = Call(operation, resource, request.origin, timeouts, progress, self._timing)
         if self._interceptors:
             call.context = self._context(call)
         try:
@@ -128,16 +116,16 @@ class Pipeline:
             else:
                 reply = await self._within(timeouts.total, call, request)
         except CallError as error:
-            log_call(operation, resource, error, time.monotonic() - call.started)
+            log_call(operation, resource, error, self._timing.monotonic() - call.started)
             if call.context is not None:
                 await self._interceptors.after_call(call.outcome(None, error))
             raise
         except BaseException as error:
-            log_abandoned(operation, resource, error, time.monotonic() - call.started, call.number)
+            log_abandoned(operation, resource, error, self._timing.monotonic() - call.started, call.number)
             if call.context is not None:
                 self._interceptors.abandoned(call.context, error)
             raise
-        log_call(operation, resource, reply.metadata, time.monotonic() - call.started)
+        log_call(operation, resource, reply.metadata, self._timing.monotonic() - call.started)
         if call.context is not None:
             try:
                 await self._interceptors.after_call(call.outcome(reply.response))
@@ -145,12 +133,10 @@ class Pipeline:
                 reply.response.close()
                 raise
             if operation.streaming:
-                reply.watcher = StreamWatcher(self._interceptors, call.context, call.started)
+                reply.watcher = StreamWatcher(self._interceptors, call.context, call.started, self._timing)
         return reply
 
     def _context(self, call: Call) -> CallContext:
-        from .interceptors import CallContext
-
         endpoint = self.endpoint
         return CallContext(
             self._service.name,
@@ -182,9 +168,9 @@ class Pipeline:
         small = len(request.body) < HASH_OFF_LOOP_BYTES
         payload_hash = _hash(request.body) if small else await _payload_hash(request.body)
         while True:
-            if wait := self._policy.acquire(time.monotonic()):
+            if wait := self._policy.acquire(self._timing.monotonic()):
                 await self._wait_for_capacity(call, wait)
-            credentials = self._credentials.fresh(self._clock()) or await self._credentials.get()
+            credentials = self._credentials.fresh(self._timing.clock()) or await self._credentials.get()
             call.begin_attempt()
             outgoing, outgoing_hash = request, payload_hash
             if call.context is not None:
@@ -211,7 +197,7 @@ class Pipeline:
                 raise
             if error is None:
                 assert response is not None
-                self._policy.success(call.state, time.monotonic())
+                self._policy.success(call.state, self._timing.monotonic())
                 metadata = call.succeeded(response)
                 if call.context is not None:
                     await self._told(call, response)
@@ -220,8 +206,8 @@ class Pipeline:
                 call.state,
                 self._outcome(error, response),
                 repeatable=call.operation.repeatable,
-                random=self._uniform(),
-                now=time.monotonic(),
+                random=self._timing.uniform(),
+                now=self._timing.monotonic(),
             )
             if decision.clock_offset is not None:
                 self._clock_offset = decision.clock_offset
@@ -239,7 +225,7 @@ class Pipeline:
             if decision.refresh_credentials:
                 await self._credentials.refresh(credentials)
             if decision.delay:
-                await self._sleep(decision.delay)
+                await self._timing.sleep(decision.delay)
 
     async def _told(self, call: Call, response: HTTPResponse) -> None:
         """Tell the interceptors of an attempt that succeeded."""
@@ -264,7 +250,7 @@ class Pipeline:
 
     def _signed(self, call: Call, payload_hash: str, credentials: Credentials, request: HTTPRequest) -> HTTPRequest:
         """Return the request of one attempt, signed; called when it has its connection."""
-        clock = self._clock()
+        clock = self._timing.clock()
         # It may have waited for its connection for longer than its credentials are good.
         credentials = self._credentials.fresh(clock) or credentials
         headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
@@ -292,8 +278,8 @@ class Pipeline:
                 refused.not_sent = True
                 refused.retry_after = wait
                 raise call.failed(refused)
-            await self._sleep(wait)
-            wait = self._policy.acquire(time.monotonic())
+            await self._timing.sleep(wait)
+            wait = self._policy.acquire(self._timing.monotonic())
 
     async def _body(self, response: HTTPResponse, progress: Progress) -> bytes:
         limit = self._max_response_bytes
@@ -322,7 +308,7 @@ class Pipeline:
             null_message=error.null_message,
             retry_after=headers.get("x-amz-retry-after"),
             date=headers.get("Date") if self._correct_clock_skew else None,
-            wall_clock=self._clock(),
+            wall_clock=self._timing.clock(),
             applied_offset=self._clock_offset,
         )
 

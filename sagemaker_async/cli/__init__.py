@@ -8,25 +8,33 @@
 - 130: interrupted (Ctrl-C); connections are closed first;
 - 141: the reader of the output left early, as ``head`` does.
 
-Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``,
-imported when the command is called: ``--help`` and ``--version`` import neither aiohttp nor pydantic.
+Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from .arguments import COMMANDS, make_parser
+from . import demo, endpoints, invoke, serve, stream
+from .arguments import make_parser
 from .failures import description, exit_status
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "invoke": invoke.run,
+    "stream": stream.run,
+    "endpoints": endpoints.run,
+    "serve": serve.run,
+    "demo": demo.run,
+}
 
 _INTERRUPTED = 128 + 2
 _BROKEN_PIPE = 128 + 13
@@ -45,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         with _logging(arguments.verbose):
-            status: int = import_module(f".{arguments.command}", __name__).run(arguments)
+            status = COMMANDS[arguments.command](arguments)
             sys.stdout.flush()
     except SageMakerAsyncError as error:
         print(f"sagemaker-async: {description(error)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the command line accepts: `make_parser`, and `COMMANDS`, each of which is the name of the module that runs it.
+"""What the command line accepts: `make_parser`.
 
 Only the standard library is used, because ``--help`` must answer at once.
 """
@@ -9,9 +9,7 @@ import argparse
 from importlib import metadata
 from typing import NamedTuple
 
-__all__ = ["COMMANDS", "make_parser"]
-
-COMMANDS = ("invoke", "stream", "endpoints", "serve", "demo")
+__all__ = ["make_parser"]
 
 
 class _Field(NamedTuple):
@@ -218,6 +216,14 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="an endpoint and its model; can be repeated (default: text=text and echo=echo)",
     )
     parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
+    parser.add_argument(
+        "--allow-host",
+        dest="allowed_hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further host name that clients call it by, such as its name in Docker Compose; may be repeated",
+    )
     _add_token_delay(parser)
 
 

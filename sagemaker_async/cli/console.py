@@ -1,4 +1,4 @@
-"""The output of the demo: `console_for` returns a console for plain text, or one that `rich` formats for a terminal.
+"""The output of the demo: `Console`, and its plain form; `rich_console.RichConsole` formats it for a terminal.
 
 Plain text is for files, pipes, dumb terminals, the variable NO_COLOR (https://no-color.org), ``--plain``, and
 environments without the extra ``cli``. Both consoles print the same text.
@@ -6,13 +6,12 @@ environments without the extra ``cli``. Both consoles print the same text.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-__all__ = ["Console", "PlainConsole", "console_for"]
+__all__ = ["Console", "PlainConsole"]
 
 
 class Console(ABC):
@@ -78,15 +77,3 @@ class PlainConsole(Console):
 
     def check(self, claim: str, passed: bool, evidence: str) -> None:
         self.write(f"  {'ok    ' if passed else 'FAILED'}  {claim}\n          {evidence}\n")
-
-
-def console_for(*, plain: bool) -> Console:
-    """Return the console for this standard output; `plain` turns colours off."""
-    wanted = not plain and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if wanted:
-        try:
-            from .rich_console import RichConsole
-        except ImportError:
-            return PlainConsole()
-        return RichConsole()
-    return PlainConsole()

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sagemaker_async import _lazy
 from sagemaker_async._version import __version__
 from sagemaker_async.deserializers import JSONDeserializer
 from sagemaker_async.errors import ConfigurationError
@@ -25,10 +28,10 @@ from sagemaker_async.serializers import JSONSerializer
 from sagemaker_async.session import Session
 
 from .checks import CHECKS, Stage, tried
-from .console import Console, console_for
+from .console import Console, PlainConsole
 from .pace import Pace, duration
 
-__all__ = ["run"]
+__all__ = ["console_for", "run"]
 
 _ENDPOINT = "text"
 _SLOW_ENDPOINT = "text-slow"
@@ -40,15 +43,30 @@ _MOST_TOKENS = 4096
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration, or serve the page; returns 0 for success, else 1. Raises `SageMakerAsyncError`."""
     if arguments.web:
-        from . import web
-
-        return web.run(arguments)
+        web = _lazy.optional("sagemaker_async.cli.web", "sagemaker-async demo --web", extra="demo")
+        status: int = web.run(arguments)
+        return status
     for option in ("endpoint_name", "chat", "region", "profile", "endpoint_url"):
         if getattr(arguments, option):
             raise ConfigurationError(f"--{option.replace('_', '-')} is an option of the page: add --web")
     if not 1 <= arguments.tokens <= _MOST_TOKENS:
         raise ConfigurationError(f"--tokens must be from 1 to {_MOST_TOKENS}, got {arguments.tokens}")
     return asyncio.run(_demonstrate(arguments, console_for(plain=arguments.plain)))
+
+
+def console_for(*, plain: bool) -> Console:
+    """Return the console for this standard output: in colours on a terminal, where the extra ``cli`` is installed.
+
+    Plain text is for files, pipes, terminals that are dumb or were told NO_COLOR (https://no-color.org), and `plain`.
+    """
+    wanted = not plain and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if wanted:
+        try:
+            console: Console = _lazy.module("cli.rich_console").RichConsole()
+        except ImportError:
+            return PlainConsole()
+        return console
+    return PlainConsole()
 
 
 async def _demonstrate(arguments: argparse.Namespace, console: Console) -> int:

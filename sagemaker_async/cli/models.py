@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sagemaker_async import _lazy
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.local.models import ModelLike, as_model
+from sagemaker_async.local.as_model import ModelLike, as_model
 from sagemaker_async.local.text_model import TextModel
 
 __all__ = ["endpoint_model"]
@@ -63,7 +63,7 @@ def _found(spec: str) -> Any:
         )
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds str
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    model: Any = import_module(module_name)
+    model: Any = _lazy.library(module_name)
     for attribute in attributes.split("."):
         model = getattr(model, attribute)
     return model

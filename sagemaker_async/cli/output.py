@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.runtime.shapes import InvokeEndpointResponse, InvokeEndpointWithResponseStreamResponse
 
 from .failures import printable
+
+if TYPE_CHECKING:
+    from sagemaker_async.runtime.shapes import InvokeEndpointResponse, InvokeEndpointWithResponseStreamResponse
 
 __all__ = ["Output", "print_metadata"]
 
@@ -84,9 +86,8 @@ def print_metadata(response: InvokeEndpointResponse | InvokeEndpointWithResponse
         "invoked-production-variant": response.invoked_production_variant,
         "custom-attributes": response.custom_attributes,
     }
-    if isinstance(response, InvokeEndpointResponse):
-        rows["new-session-id"] = response.new_session_id
-        rows["closed-session-id"] = response.closed_session_id
+    for name in ("new_session_id", "closed_session_id"):  # which streams do not have
+        rows[name.replace("_", "-")] = getattr(response, name, None)
     for name, value in rows.items():
         if value is not None:
             print(f"{name}: {printable(str(value))}", file=sys.stderr)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import shlex
 import signal
@@ -16,6 +15,7 @@ from contextlib import suppress
 
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.local.admission import is_loopback
 
 from .models import endpoint_model
 
@@ -28,7 +28,7 @@ _STREAM_REQUEST = '{"inputs": "The keeper", "stream": true}'
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM and return exit status 0; raises `ConfigurationError`."""
-    if not arguments.allow_remote and not _is_loopback(arguments.host):
+    if not arguments.allow_remote and not is_loopback(arguments.host):
         raise ConfigurationError(
             f"--host {arguments.host} can be reached from other machines, and anyone who does can run your models; "
             "add --allow-remote if you intend that"
@@ -38,21 +38,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def _serve(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    local = LocalSageMaker(host=arguments.host, port=arguments.port, region=arguments.region)
+    local = LocalSageMaker(
+        host=arguments.host,
+        allowed_hosts=arguments.allowed_hosts,
+        port=arguments.port,
+        region=arguments.region,
+    )
     given_endpoints = arguments.endpoints or _DEFAULT_ENDPOINTS
     for given in given_endpoints:
         name, model = endpoint_model(given, arguments.token_delay)

@@ -1,7 +1,7 @@
 """Serializers and deserializers of arrays, matrices, tensors, records and data frames.
 
 They are used from `sagemaker_async.serializers` and `sagemaker_async.deserializers`, whose contracts they share. Each
-class imports its optional package itself, and raises `MissingExtraError` in the constructor when that is absent.
+class imports its optional package when it is constructed, and raises `MissingExtraError` when that is absent.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_async import _lazy
+from sagemaker_async.config import MAX_RESPONSE_BYTES, check_count
 from sagemaker_async.errors import DeserializationError, SerializationError
 
+from .array_sizes import NPY_MAGIC, ZIP_MAGIC, check_archive, check_array, check_size
 from .bases import (
     BodyStream,
     SimpleBaseDeserializer,
@@ -22,15 +25,10 @@ from .bases import (
     read_file,
 )
 from .json_codec import JSONCodec, decode_text
-from .offload import require_extra
 from .recordio import Record, decode_records, encode_dense, encode_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
-
-
-_NPY_MAGIC = b"\x93NUMPY"
-_ZIP_MAGIC = b"PK"
 
 
 class NumpySerializer(SimpleBaseSerializer):
@@ -45,7 +43,7 @@ class NumpySerializer(SimpleBaseSerializer):
 
     def __init__(self, dtype: DTypeLike | None = None, content_type: str = "application/x-npy") -> None:
         super().__init__(content_type)
-        require_extra("numpy", "NumpySerializer")
+        _lazy.optional("numpy", "NumpySerializer")
         self.dtype = dtype
 
     def serialize(self, data: Any) -> bytes | str:
@@ -54,8 +52,7 @@ class NumpySerializer(SimpleBaseSerializer):
         Raises:
             SerializationError: the array is empty, ragged or of Python objects, which only pickle could send.
         """
-        import numpy as np
-
+        np = _lazy.optional("numpy", type(self).__name__)
         if hasattr(data, "read"):
             return read_file(data)
         try:
@@ -81,16 +78,15 @@ class SparseMatrixSerializer(SimpleBaseSerializer):
 
     def __init__(self, content_type: str = "application/x-npz") -> None:
         super().__init__(content_type)
-        require_extra("scipy", "SparseMatrixSerializer")
+        _lazy.optional("scipy", "SparseMatrixSerializer")
 
     def serialize(self, data: Any) -> bytes:
         """Return the matrix as .npz bytes.
 
         Raises:
-            SerializationError: `data` is no sparse matrix, is empty, or of a layout that the format lacks.
+            SerializationError: `data` is not a sparse matrix, is empty, or of a layout that the format lacks.
         """
-        from scipy import sparse
-
+        sparse = _lazy.optional("scipy.sparse", type(self).__name__)
         if not sparse.issparse(data):
             raise SerializationError(
                 f"SparseMatrixSerializer takes a sparse scipy matrix, got {type(data).__name__}; "
@@ -115,17 +111,16 @@ class TorchTensorSerializer(SimpleBaseSerializer):
 
     def __init__(self, content_type: str = "tensor/pt") -> None:
         super().__init__(content_type)
-        require_extra("torch", "TorchTensorSerializer")
+        _lazy.optional("torch", "TorchTensorSerializer")
         self._npy = NumpySerializer()
 
     def serialize(self, data: Any) -> bytes | str:
         """Return the tensor as .npy bytes.
 
         Raises:
-            SerializationError: `data` is no tensor, is empty, or has a type that numpy lacks (such as bfloat16).
+            SerializationError: `data` is not a tensor, is empty, or has a type that numpy lacks (such as bfloat16).
         """
-        import torch
-
+        torch = _lazy.optional("torch", type(self).__name__)
         if not isinstance(data, torch.Tensor):
             raise SerializationError(f"TorchTensorSerializer takes a torch.Tensor, got {type(data).__name__}")
         try:
@@ -145,7 +140,7 @@ class RecordSerializer(SimpleBaseSerializer):
 
     def __init__(self, content_type: str = "application/x-recordio-protobuf") -> None:
         super().__init__(content_type)
-        require_extra("numpy", "RecordSerializer")
+        _lazy.optional("numpy", "RecordSerializer")
 
     def serialize(self, data: Any, labels: Any = None) -> bytes:
         """Return one record per row.
@@ -157,8 +152,7 @@ class RecordSerializer(SimpleBaseSerializer):
         Raises:
             SerializationError: there are no rows, the dimensions are wrong, or a type or number does not fit.
         """
-        import numpy as np
-
+        np = _lazy.optional("numpy", type(self).__name__)
         labels = None if labels is None else _array(labels)
         is_sparse = _is_sparse(data)
         matrix = data if is_sparse else _array(data)
@@ -170,8 +164,7 @@ class RecordSerializer(SimpleBaseSerializer):
 
 
 def _array(data: Any) -> Any:
-    import numpy as np
-
+    np = _lazy.optional("numpy", "RecordSerializer")
     try:
         return np.asarray(data)
     except (TypeError, ValueError, OverflowError) as error:
@@ -194,6 +187,12 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         accept: the content types to ask for.
         allow_pickle: accept arrays of Python objects, which can run any code while they load; only for models that
             you trust.
+        max_bytes: the most bytes that the arrays of one .npy or .npz body may take. An archive of a megabyte can hold a
+            gigabyte of zeros, and a header can claim anything; what they claim is checked before memory is taken. The
+            default is that of `Config.max_response_bytes`, 1 GiB. Pickled objects are not counted.
+
+    Raises:
+        ConfigurationError: `max_bytes` is not a whole number of at least 1.
     """
 
     offload = True
@@ -203,9 +202,13 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         dtype: DTypeLike | None = None,
         accept: str | tuple[str, ...] = "application/x-npy",
         allow_pickle: bool = False,
+        *,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         super().__init__(accept)
-        require_extra("numpy", "NumpyDeserializer")
+        _lazy.optional("numpy", "NumpyDeserializer")
+        check_count(max_bytes, "NumpyDeserializer.max_bytes")
+        self.max_bytes = max_bytes
         self.dtype = dtype
         self.allow_pickle = allow_pickle
 
@@ -213,8 +216,9 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         """Return the array, or for .npz the arrays by name, all read.
 
         Raises:
-            DeserializationError: an unknown content type; a body that is empty, truncated, pickled, ragged or of
-                another format; CSV with values that are missing, or that are none of the dtype.
+            DeserializationError: an unknown content type; a body that is empty, truncated, pickled, ragged, of another
+                format, or larger than `max_bytes` when it is unpacked; CSV with values that are missing, or that are
+                not of the dtype.
         """
         what = described(content_type)
         body = read_body(stream)
@@ -236,38 +240,45 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
             raise DeserializationError(f"{what} cannot be read as an array: {_one_line(error)}") from None
 
     def _npy(self, body: bytes, what: str) -> Any:
-        import numpy as np
-
-        if not body.startswith(_NPY_MAGIC) and not self.allow_pickle:
-            raise DeserializationError(f"{what} is no .npy file: it does not begin with {_NPY_MAGIC!r}")
+        np = _lazy.optional("numpy", type(self).__name__)
+        if not body.startswith(NPY_MAGIC) and not self.allow_pickle:
+            raise DeserializationError(f"{what} is not a .npy file: it does not begin with {NPY_MAGIC!r}")
         try:
+            if body.startswith(NPY_MAGIC):
+                check_array(io.BytesIO(body), len(body), self.max_bytes, what, trusted=self.allow_pickle)
             array = np.load(io.BytesIO(body), allow_pickle=self.allow_pickle)
+        except DeserializationError:
+            raise
         except ValueError as error:
             raise self._explained(error, what) from None
-        return array if self.dtype is None else array.astype(self.dtype, copy=False)
+        if self.dtype is None:
+            return array
+        check_size(array.size * np.dtype(self.dtype).itemsize, self.max_bytes, f"{what}, converted to {self.dtype},")
+        return array.astype(self.dtype, copy=False)
 
     def _npz(self, body: bytes, what: str) -> Any:
-        import numpy as np
-
-        if not body.startswith(_ZIP_MAGIC):
-            raise DeserializationError(f"{what} is no .npz file: it does not begin with {_ZIP_MAGIC!r}")
+        np = _lazy.optional("numpy", type(self).__name__)
+        if not body.startswith(ZIP_MAGIC):
+            raise DeserializationError(f"{what} is not a .npz file: it does not begin with {ZIP_MAGIC!r}")
         try:
             with np.load(io.BytesIO(body), allow_pickle=self.allow_pickle) as archive:
+                check_archive(archive.zip, self.max_bytes, what, trusted=self.allow_pickle)
                 return {name: archive[name] for name in archive.files}
+        except DeserializationError:
+            raise
         except ValueError as error:
             raise self._explained(error, what) from None
 
     def _explained(self, error: ValueError, what: str) -> DeserializationError:
-        if "allow_pickle" in str(error):
+        if "allow_pickle=False" in str(error):
             return DeserializationError(
                 f"{what} holds pickled Python objects, which can run any code while they load; have the model send "
                 "numbers, or pass allow_pickle=True if you trust it"
             )
-        return DeserializationError(f"{what} is truncated or damaged: {error}")
+        return DeserializationError(f"{what} is truncated or damaged: {_one_line(error)}")
 
     def _json(self, body: bytes, what: str) -> Any:
-        import numpy as np
-
+        np = _lazy.optional("numpy", type(self).__name__)
         value = JSONCodec(allow_nan=True).loads(body, what)
         if isinstance(value, dict):
             raise DeserializationError(
@@ -281,8 +292,7 @@ class NumpyDeserializer(SimpleBaseDeserializer[Any]):
         return array
 
     def _csv(self, body: bytes, what: str) -> Any:
-        import numpy as np
-
+        np = _lazy.optional("numpy", type(self).__name__)
         text = decode_text(body, what, "utf-8", "strict")
         if not any(line.partition("#")[0].strip() for line in io.StringIO(text)):
             raise DeserializationError(f"{what} holds no values, only blank lines or comments")
@@ -307,16 +317,15 @@ class PandasDeserializer(SimpleBaseDeserializer[Any]):
 
     def __init__(self, accept: str | tuple[str, ...] = ("text/csv", "application/json")) -> None:
         super().__init__(accept)
-        require_extra("pandas", "PandasDeserializer")
+        _lazy.optional("pandas", "PandasDeserializer")
 
     def deserialize(self, stream: bytes | BodyStream, content_type: str) -> Any:
         """Return a `pandas.DataFrame`.
 
         Raises:
-            DeserializationError: an unknown content type, or a body that is empty or no table.
+            DeserializationError: an unknown content type, or a body that is empty or not a table.
         """
-        import pandas as pd
-
+        pd = _lazy.optional("pandas", type(self).__name__)
         what = described(content_type)
         body = read_body(stream)
         read = {"text/csv": pd.read_csv, "application/json": pd.read_json}.get(media_type(content_type))
@@ -340,17 +349,16 @@ class TorchTensorDeserializer(SimpleBaseDeserializer[Any]):
 
     def __init__(self, accept: str | tuple[str, ...] = "tensor/pt") -> None:
         super().__init__(accept)
-        require_extra("torch", "TorchTensorDeserializer")
+        _lazy.optional("torch", "TorchTensorDeserializer")
         self._npy = NumpyDeserializer()
 
     def deserialize(self, stream: bytes | BodyStream, content_type: str = "tensor/pt") -> Any:
         """Return a `torch.Tensor` on the CPU; the content type is not looked at.
 
         Raises:
-            DeserializationError: the body is no .npy file, or of a type that torch lacks.
+            DeserializationError: the body is not a .npy file, or of a type that torch lacks.
         """
-        import torch
-
+        torch = _lazy.optional("torch", type(self).__name__)
         array = self._npy.deserialize(stream, "application/x-npy")
         try:
             # torch reads the machine's own byte order only.

@@ -32,7 +32,8 @@ RequestBody: TypeAlias = bytes | bytearray | memoryview | str | BinaryReader
 class Serializer(Protocol):
     """What a predictor needs of a serializer; no base class is asked for.
 
-    A class that sets ``offload = True`` allows large data to be serialised in a thread (`sagemaker_async.offload`).
+    A class that sets ``offload = True`` allows large data to be serialised in a thread; see
+    `sagemaker_async.codecs.offload`.
     """
 
     @property
@@ -127,7 +128,8 @@ class BodyStream(Protocol):
 class Deserializer(Protocol[T_co]):
     """What a predictor needs of a deserializer; no base class is asked for.
 
-    A class that sets ``offload = True`` allows large bodies to be parsed in a thread (`sagemaker_async.offload`).
+    A class that sets ``offload = True`` allows large bodies to be parsed in a thread; see
+    `sagemaker_async.codecs.offload`.
     """
 
     @property

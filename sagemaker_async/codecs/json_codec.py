@@ -2,7 +2,7 @@
 
 `JSONCodec` takes Python values and gives JSON text, and the other way round. Arrays and numpy scalars are written at
 any depth: whatever has `tolist()` is written as what that returns. It raises `SerializationError` for what JSON cannot
-hold (NaN and infinities unless allowed, unknown types, cycles), `DeserializationError` for bytes that are no JSON, and
+hold (NaN and infinities unless allowed, unknown types, cycles), `DeserializationError` for bytes that are not JSON, and
 `MissingExtraError` when orjson is asked for and absent. It does no I/O, and no message quotes a body.
 """
 
@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sagemaker_async import _lazy
 from sagemaker_async.errors import ConfigurationError, DeserializationError, SerializationError
-
-from .offload import require_extra
 
 __all__ = ["JSONCodec", "JSONLibrary", "decode_text", "jsonable"]
 
@@ -69,7 +68,7 @@ class JSONCodec:
 
     def __post_init__(self) -> None:
         if self.library == "orjson":
-            require_extra("orjson", "library='orjson'")
+            _lazy.optional("orjson", "library='orjson'")
         elif self.library != "json":
             raise ConfigurationError(f"library must be 'json' or 'orjson', got {self.library!r}")
 
@@ -96,8 +95,7 @@ class JSONCodec:
         if self.library == "json":
             encoder = _LENIENT_ENCODER if self.allow_nan else _STRICT_ENCODER
             return encoder.encode(data)
-        import orjson
-
+        orjson = _lazy.optional("orjson", "library='orjson'")
         options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
         options |= orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
         text: bytes = orjson.dumps(data, jsonable, options)
@@ -122,7 +120,7 @@ class JSONCodec:
             errors: what to do with invalid UTF-8, as `bytes.decode` knows it.
 
         Raises:
-            DeserializationError: the body is empty or no JSON; the message gives the position, not the text.
+            DeserializationError: the body is empty or not JSON; the message gives the position, not the text.
         """
         if not body or body.isspace():
             raise DeserializationError(f"{what} is empty where JSON was expected")
@@ -142,9 +140,8 @@ class JSONCodec:
 
     def _loads(self, body: bytes, what: str, errors: str) -> Any:
         if self.library == "orjson":
-            import orjson
-
-            return orjson.loads(body if errors == "strict" else decode_text(body, what, "utf-8", errors))
+            text = body if errors == "strict" else decode_text(body, what, "utf-8", errors)
+            return _lazy.optional("orjson", "library='orjson'").loads(text)
         text = decode_text(body, what, "utf-8", errors)
         return json.loads(text) if self.allow_nan else _STRICT_DECODER.decode(text)
 

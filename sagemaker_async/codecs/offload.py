@@ -14,17 +14,14 @@ stood still for all of json's 140 ms, for 73 of CSV's 320 ms, for 2 of pandas' 8
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sagemaker_async.errors import MissingExtraError
-
 if TYPE_CHECKING:
     from .bases import BodyStream, Deserializer, RequestBody, Serializer
 
-__all__ = ["OFFLOAD_BYTES", "deserialize_off_loop", "estimated_size", "require_extra", "serialize_off_loop"]
+__all__ = ["OFFLOAD_BYTES", "deserialize_off_loop", "estimated_size", "serialize_off_loop"]
 
 T = TypeVar("T")
 
@@ -34,14 +31,6 @@ OFFLOAD_BYTES = 1 << 20
 _NUMBER_BYTES = 8
 _SAMPLED_ITEMS = 64
 _MAX_DEPTH = 6
-
-
-def require_extra(module: str, needed_for: str) -> None:
-    """Import `module`, or raise `MissingExtraError`; the extra has the module's name."""
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(module, needed_for) from error
 
 
 def estimated_size(data: object) -> int | None:

@@ -14,7 +14,7 @@ payload, padded with zeros to a multiple of four bytes. The payload is a protobu
 Matrices are written as the feature `values`, labels as the label `values`. Sources:
 https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html, https://protobuf.dev/programming-guides/encoding/
 
-Arguments that cannot be written raise `SerializationError`, bytes that are no records `DeserializationError`.
+Arguments that cannot be written raise `SerializationError`, bytes that are not records `DeserializationError`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from sagemaker_async import _lazy
 from sagemaker_async.errors import DeserializationError, SerializationError
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ def _pack_int32(row: Any, what: str) -> bytes:
 
 def _pack_varints(numbers: Any) -> bytes:
     """Return integers as varints, negative ones in two's complement of 64 bits, as protobuf's int32 has them."""
-    import numpy as np
-
+    np = _lazy.optional("numpy", "RecordSerializer")
     unsigned = numbers.astype("int64").view("uint64")
     lengths = np.searchsorted(np.uint64(1) << np.arange(7, 70, 7, dtype="uint64"), unsigned, side="right") + 1
     position = np.arange(10)
@@ -241,7 +241,7 @@ def _record(features: bytes, label: bytes) -> bytes:
 
 
 class _MalformedError(Exception):
-    """The payload is no Record message; translated where the record's number is known."""
+    """The payload is not a Record message; translated where the record's number is known."""
 
 
 def decode_records(body: bytes) -> list[Record]:
@@ -258,7 +258,7 @@ def decode_records(body: bytes) -> list[Record]:
             raise DeserializationError(f"{where} is cut off inside its {_FRAME.size}-byte header")
         magic, length = _FRAME.unpack_from(body, position)
         if magic != _MAGIC:
-            raise DeserializationError(f"{where} begins with {magic:#010x} instead of {_MAGIC:#x}; this is no RecordIO")
+            raise DeserializationError(f"{where} begins with {magic:#010x} instead of {_MAGIC:#x}: not RecordIO")
         start = position + _FRAME.size
         if length > len(body) - start:
             raise DeserializationError(f"{where} is cut off: {length} bytes announced, {len(body) - start} there")
@@ -341,7 +341,7 @@ def _floats(kind: TensorKind, content: bytes | int | _Fixed) -> tuple[float, ...
     elif isinstance(content, int):
         return ()
     if len(content) % width:
-        raise _MalformedError(f"{len(content)} bytes of packed {kind} are no multiple of {width}")
+        raise _MalformedError(f"{len(content)} bytes of packed {kind} are not a multiple of {width}")
     return struct.unpack(f"<{len(content) // width}{letter}", content)
 
 

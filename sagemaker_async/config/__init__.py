@@ -8,18 +8,24 @@ and the profile files say when a session first needs it. No secret appears in a 
 
 from __future__ import annotations
 
-from ._checks import check_endpoint_url, check_proxy_url, check_region, without_password
+from ._checks import (
+    check_count,
+    check_endpoint_url,
+    check_flag,
+    check_proxy_url,
+    check_region,
+    without_password,
+)
 from .credentials import Credentials, CredentialSource
 from .options import (
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
     MAX_RESPONSE_BYTES,
-    SERVICE_IDS,
-    SERVICES,
     Config,
     ConfigFields,
     DefaultsMode,
 )
+from .services import SERVICE_IDS, SERVICES
 from .timing import RETRY_MODES, DefaultSeconds, RetryConfig, RetryMode, Timeouts
 from .tls import TLSConfig
 
@@ -40,7 +46,9 @@ __all__ = [
     "RetryMode",
     "TLSConfig",
     "Timeouts",
+    "check_count",
     "check_endpoint_url",
+    "check_flag",
     "check_proxy_url",
     "check_region",
     "without_password",

@@ -6,26 +6,23 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from sagemaker_async.errors import ConfigurationError
 
 from ._checks import check_count, check_endpoint_url, check_flag, check_proxy_url, check_region, without_password
 from .credentials import Credentials, CredentialSource
+from .endpoints import EndpointResolver
+from .http import Transport
+from .interceptors import Interceptor
+from .services import SERVICES
 from .timing import RetryConfig, Timeouts
 from .tls import TLSConfig
-
-if TYPE_CHECKING:
-    from sagemaker_async.aws.endpoints import EndpointResolver
-    from sagemaker_async.aws.interceptors import Interceptor
-    from sagemaker_async.aws.transport import Transport
 
 __all__ = [
     "DEFAULTS_MODES",
     "MAX_BODY_BYTES",
     "MAX_RESPONSE_BYTES",
-    "SERVICES",
-    "SERVICE_IDS",
     "Config",
     "ConfigFields",
     "DefaultsMode",
@@ -37,28 +34,11 @@ MAX_BODY_BYTES = 26_214_400
 MAX_RESPONSE_BYTES = 1 << 30
 """1 GiB, far above what a real-time endpoint answers with (25 MB) and below what a peer without end would take."""
 
-SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
-"""The services that `Config.endpoint_urls` accepts, by botocore's names."""
-
-SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker", "s3": "S3", "sts": "STS"}
-"""AWS's id of each of them, as used in telemetry."""
-
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
-INTERCEPTOR_HOOKS = (
-    "opened",
-    "closed",
-    "before_call",
-    "before_attempt",
-    "after_attempt",
-    "after_call",
-    "abandoned",
-    "after_stream",
-    "after_tokens",
-)
-"""The methods that an interceptor must have; a test compares them with
-`sagemaker_async.aws.interceptors.Interceptor`."""
+INTERCEPTOR_HOOKS = tuple(name for name in vars(Interceptor) if not name.startswith("_"))
+"""What an interceptor has to have."""
 
 _NAMES_ELSEWHERE = {
     "aws_access_key_id": "credentials=Credentials(...)",

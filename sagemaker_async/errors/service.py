@@ -85,17 +85,18 @@ class ModelError(ServiceError):
     @property
     def original_status_code(self) -> int | None:
         """The status the container answered with."""
-        return self.fields.get("OriginalStatusCode")
+        status = self.fields.get("OriginalStatusCode")
+        return status if isinstance(status, int) else None
 
     @property
     def original_message(self) -> str | None:
         """The body the container answered with."""
-        return self.fields.get("OriginalMessage")
+        return _text(self.fields.get("OriginalMessage"))
 
     @property
     def log_stream_arn(self) -> str | None:
         """The ARN of the container's CloudWatch log stream."""
-        return self.fields.get("LogStreamArn")
+        return _text(self.fields.get("LogStreamArn"))
 
     @property
     def log_url(self) -> str | None:
@@ -140,6 +141,11 @@ class ExpiredTokenError(SignatureError):
     """The session token has expired."""
 
 
+def _text(member: object) -> str | None:
+    """Return a member of an error's body that is a text; the body may hold anything."""
+    return member if isinstance(member, str) else None
+
+
 def _cloudwatch_url(arn: str) -> str | None:
     # arn:{partition}:logs:{region}:{account}:log-group:{group}[:log-stream:{stream}]
     parts = arn.split(":", 5)
@@ -152,7 +158,7 @@ def _cloudwatch_url(arn: str) -> str | None:
 
     def encoded(text: str) -> str:
         # The console's own fragment encoding: percent-encode twice and write "%" as "$".
-        return quote(quote(text, safe=""), safe="").replace("%", "$")
+        return quote(quote(text, safe="", errors="replace"), safe="").replace("%", "$")
 
     page = f"https://{region}.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
     page += encoded(group.removesuffix(":*"))

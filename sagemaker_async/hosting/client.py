@@ -1,7 +1,7 @@
 """`SageMakerClient`: the control plane of SageMaker.
 
-Nothing of pydantic is imported here: `Session.hosting` imports this module where it stands, which may be on the event
-loop. The shapes come with an operation's first call, in a thread.
+pydantic is not imported here: `Session.hosting` imports this module where it is first asked for, which may be on the
+event loop. The shapes of an operation are imported by its first call, in a thread.
 """
 
 from __future__ import annotations
@@ -9,21 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, ServiceClient
+from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
 
+from .answers import answer_or_raise
+from .generated import shapes
 from .generated.methods import HostingMethods
 from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
-from .pagination import Pages, Paginator
+from .pages import Pages, Paginator
 from .waiters import Waiter, rules_named
-from .waiting import WAIT_RULES, OnProgress, Pace, Timing, WaitRules, wait
+from .waiting import WAIT_RULES, OnProgress, Pace, WaitRules, wait
 
 if TYPE_CHECKING:
-    from sagemaker_async.aws.shapes.models import ResponseShape
+    from sagemaker_async.aws.shapes import models
 
-    from .generated.shapes import DescribeEndpointResponse, DescribeInferenceComponentResponse
-    from .unmodelled import UnmodelledResponse
+    from . import unmodelled as wire
+else:
+    models = _lazy.later("aws.shapes.models")
+    wire = _lazy.later("hosting.unmodelled")
 
 __all__ = ["SageMakerClient"]
 
@@ -35,8 +41,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
     `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own. Structures may be given as
     mappings in either spelling, as classes of `sagemaker_async.hosting.generated.shapes`, or as what an
     earlier call answered.
-    What lists has a sibling that iterates over all pages: `list_endpoints` and `iter_endpoints`. Operations without a
-    method go through `call`.
+    Each method that lists one page has a sibling that iterates over all of them: `list_endpoints`, `iter_endpoints`.
+    Operations without a method go through `call`.
 
     All raise `RequestValidationError` before anything is sent when fields break AWS's rules, and `CallError` with its
     many kinds when the call fails; see `sagemaker_async.errors`.
@@ -44,8 +50,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Service.html
     """
 
-    timing = Timing()
-    """Where waiting gets time and chance from."""
+    timing: Timing = SYSTEM_TIMING
+    """Where waiting takes time and chance from."""
 
     async def invoke(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Any:
         """Call a modelled operation by AWS's name; the methods are this with types."""
@@ -62,7 +68,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         *,
         timeout: float | Timeouts | None = None,
         newer: bool = False,
-    ) -> UnmodelledResponse:
+    ) -> wire.UnmodelledResponse:
         """Call any operation of SageMaker, with fields and an answer as they are on the wire.
 
         Args:
@@ -72,8 +78,9 @@ class SageMakerClient(HostingMethods, ServiceClient):
             newer: send it even though this version knows no operation of that name.
 
         Raises:
-            ConfigurationError: there is no such operation; the message suggests the nearest. Or `fields` is no mapping.
-            RequestValidationError: a value cannot be JSON.
+            ConfigurationError: there is no such operation (the message suggests the nearest), or `fields` is not a
+                mapping.
+            RequestValidationError: a value cannot be sent as JSON.
         """
         name = operation if newer else aws_operation_name(operation)
         if fields is not None and not isinstance(fields, Mapping):
@@ -83,7 +90,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         self._channel.check_usable()
         called = unmodelled(name)
         await self.load(called)
-        response: UnmodelledResponse = await self.perform(self.prepare(called, fields or {}, CallOptions(timeout)))
+        response: wire.UnmodelledResponse = await self.perform(self.prepare(called, fields or {}, CallOptions(timeout)))
         return response
 
     # --- pages -------------------------------------------------------------------------------------------------------
@@ -125,7 +132,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
     def _items(self, name: str) -> str:
         items = items_of(name)
         if items is None:
-            raise ConfigurationError(f"{name} does not answer in pages: call it, and there is the whole answer")
+            raise ConfigurationError(f"{name} does not answer in pages: one call returns the whole answer")
         return items
 
     async def _describe(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None) -> Any:
@@ -144,7 +151,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         limit: float | None = 3600.0,
         jitter: float = 0.2,
         on_progress: OnProgress | None = None,
-    ) -> DescribeEndpointResponse: ...
+    ) -> shapes.DescribeEndpointResponse: ...
 
     @overload
     async def wait_until_in_service(
@@ -155,7 +162,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         limit: float | None = 3600.0,
         jitter: float = 0.2,
         on_progress: OnProgress | None = None,
-    ) -> DescribeInferenceComponentResponse: ...
+    ) -> shapes.DescribeInferenceComponentResponse: ...
 
     async def wait_until_in_service(
         self,
@@ -179,8 +186,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
             on_progress: gets each description as it comes; may be ``async``.
 
         Raises:
-            UnexpectedStatusException: it has failed; `failure_reason` is SageMaker's own. `CapacityError` when it is
-                for lack of capacity.
+            UnexpectedStatusException: it has failed; `failure_reason` is SageMaker's own. `CapacityError` when it
+                failed for lack of capacity.
             WaiterTimeoutError: the limit passed.
             ValidationError: there is no such endpoint or component.
         """
@@ -214,7 +221,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         resource: Mapping[str, Any],
         pace: Pace,
         on_progress: OnProgress | None = None,
-    ) -> ResponseShape | None:
+    ) -> models.ResponseShape | None:
         """Wait by a row of `WAIT_RULES`; the other ways to wait are this with names.
 
         Args:
@@ -229,12 +236,10 @@ class SageMakerClient(HostingMethods, ServiceClient):
         if on_progress is not None and not callable(on_progress):
             raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")
 
-        async def describe(left: float | None) -> ResponseShape:
+        async def describe(left: float | None) -> models.ResponseShape:
             total = self._channel.timeouts.total
             seconds = left if left is None or total is None else min(left, total)
-            response: ResponseShape = await self._describe(rules.operation, resource, seconds)
-            if response.error is not None:
-                raise response.error
+            response: models.ResponseShape = await answer_or_raise(self._describe(rules.operation, resource, seconds))
             return response
 
         name = str(next(iter(resource.values()), ""))

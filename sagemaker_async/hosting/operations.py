@@ -1,20 +1,22 @@
 """SageMaker hosting as a table: which operations are modelled, and what is particular about each.
 
 A row names its operation; the shapes follow from the name (``DescribeEndpointRequest``, ``DescribeEndpointResponse``)
-and are not imported here, because there are thousands of lines of them: importing them takes about 0.1 s, which the
-client does off the event loop. Adding an operation is adding a row and running ``python -m
+and are not imported here, because a call needs only a few of the hundreds there are: the client imports those of an
+operation with its first call, off the event loop. Adding an operation is adding a row and running ``python -m
 sagemaker_async.hosting.generator.generate``.
 
-What may be repeated when nobody knows whether it was done: whatever only reads, and tagging, which ends the same
-however often it is done. Not so creating, updating, starting, stopping and deleting: done twice, the second answer is
-an error ("already existing", "could not find"), which would report as failed what succeeded.
+When it is not known whether a call was carried out, it may be repeated if it only reads, or if it tags, which ends
+the same however often it is done. Creating, updating, starting, stopping and deleting must not be repeated: the second
+attempt is answered with an error ("already existing", "could not find"), which would report as failed what succeeded.
 
 All others of SageMaker's operations are known by name alone (`unmodelled`), from botocore's list of them.
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sagemaker_async.aws.retries import RetryRules
@@ -35,6 +37,7 @@ from .endpoint import HOSTING
 from .generated.names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
 
 __all__ = [
+    "FAMILIES",
     "OPERATIONS",
     "SAGEMAKER",
     "HostingOperation",
@@ -95,59 +98,80 @@ def _reads(name: str, purpose: str, resource: str | None = None, *, items: str |
 
 _writes = HostingOperation
 
-_ROWS = (
-    _writes("CreateModel", "Create a model: its containers, artifacts and role.", "model_name"),
-    _reads("DescribeModel", "Return what a model is made of.", "model_name"),
-    _writes("DeleteModel", "Delete a model; its artifacts stay.", "model_name"),
-    _reads("ListModels", "Return one page of the models.", items="Models"),
-    _writes("CreateEndpointConfig", "Create an endpoint configuration.", "endpoint_config_name"),
-    _reads("DescribeEndpointConfig", "Return an endpoint configuration.", "endpoint_config_name"),
-    _writes("DeleteEndpointConfig", "Delete an endpoint configuration.", "endpoint_config_name"),
-    _reads("ListEndpointConfigs", "Return one page of the endpoint configurations.", items="EndpointConfigs"),
-    _writes("CreateEndpoint", "Begin to create an endpoint; `wait_until_in_service` waits for it.", "endpoint_name"),
-    _reads("DescribeEndpoint", "Return the state of an endpoint.", "endpoint_name"),
-    _writes("UpdateEndpoint", "Begin to move an endpoint to another configuration.", "endpoint_name"),
-    _writes(
-        "UpdateEndpointWeightsAndCapacities",
-        "Begin to change the weights or the instance counts of an endpoint's variants.",
-        "endpoint_name",
+FAMILIES: Mapping[str, tuple[HostingOperation, ...]] = {
+    "models": (
+        _writes("CreateModel", "Create a model: its containers, artifacts and role.", "model_name"),
+        _reads("DescribeModel", "Return what a model is made of.", "model_name"),
+        _writes("DeleteModel", "Delete a model; its artifacts stay.", "model_name"),
+        _reads("ListModels", "Return one page of the models.", items="Models"),
     ),
-    _writes("DeleteEndpoint", "Begin to delete an endpoint; `wait_until_deleted` waits for it.", "endpoint_name"),
-    _reads("ListEndpoints", "Return one page of the endpoints.", items="Endpoints"),
-    _writes("CreateInferenceComponent", "Begin to create an inference component.", "inference_component_name"),
-    _reads("DescribeInferenceComponent", "Return the state of an inference component.", "inference_component_name"),
-    _writes("UpdateInferenceComponent", "Begin to update an inference component.", "inference_component_name"),
-    _writes(
-        "UpdateInferenceComponentRuntimeConfig",
-        "Begin to change the number of an inference component's copies.",
-        "inference_component_name",
+    "endpoint_configs": (
+        _writes("CreateEndpointConfig", "Create an endpoint configuration.", "endpoint_config_name"),
+        _reads("DescribeEndpointConfig", "Return an endpoint configuration.", "endpoint_config_name"),
+        _writes("DeleteEndpointConfig", "Delete an endpoint configuration.", "endpoint_config_name"),
+        _reads("ListEndpointConfigs", "Return one page of the endpoint configurations.", items="EndpointConfigs"),
     ),
-    _writes("DeleteInferenceComponent", "Begin to delete an inference component.", "inference_component_name"),
-    _reads("ListInferenceComponents", "Return one page of the inference components.", items="InferenceComponents"),
-    _writes("AddTags", "Add tags to a resource, or give those it has new values.", "resource_arn", repeatable=True),
-    _reads("ListTags", "Return one page of a resource's tags.", "resource_arn", items="Tags"),
-    _writes("DeleteTags", "Remove tags from a resource.", "resource_arn", repeatable=True),
-    _writes("CreateMonitoringSchedule", "Create a monitoring schedule.", "monitoring_schedule_name"),
-    _reads("DescribeMonitoringSchedule", "Return a monitoring schedule.", "monitoring_schedule_name"),
-    _writes("UpdateMonitoringSchedule", "Replace the configuration of a schedule.", "monitoring_schedule_name"),
-    _writes("StartMonitoringSchedule", "Start a stopped monitoring schedule.", "monitoring_schedule_name"),
-    _writes("StopMonitoringSchedule", "Stop a monitoring schedule.", "monitoring_schedule_name"),
-    _writes("DeleteMonitoringSchedule", "Delete a monitoring schedule.", "monitoring_schedule_name"),
-    _reads(
-        "ListMonitoringSchedules", "Return one page of the monitoring schedules.", items="MonitoringScheduleSummaries"
+    "endpoints": (
+        _writes(
+            "CreateEndpoint", "Begin to create an endpoint; `wait_until_in_service` waits for it.", "endpoint_name"
+        ),
+        _reads("DescribeEndpoint", "Return the state of an endpoint.", "endpoint_name"),
+        _writes("UpdateEndpoint", "Begin to move an endpoint to another configuration.", "endpoint_name"),
+        _writes(
+            "UpdateEndpointWeightsAndCapacities",
+            "Begin to change the weights or the instance counts of an endpoint's variants.",
+            "endpoint_name",
+        ),
+        _writes("DeleteEndpoint", "Begin to delete an endpoint; `wait_until_deleted` waits for it.", "endpoint_name"),
+        _reads("ListEndpoints", "Return one page of the endpoints.", items="Endpoints"),
     ),
-    _reads("ListMonitoringExecutions", "Return one page of the monitoring jobs.", items="MonitoringExecutionSummaries"),
-    _reads("DescribeDataQualityJobDefinition", "Return a data quality monitoring job.", "job_definition_name"),
-    _reads("DescribeModelQualityJobDefinition", "Return a model quality monitoring job.", "job_definition_name"),
-    _reads("DescribeModelBiasJobDefinition", "Return a model bias monitoring job.", "job_definition_name"),
-    _reads("DescribeModelExplainabilityJobDefinition", "Return an explainability job.", "job_definition_name"),
-    _reads("ListContexts", "Return one page of the lineage contexts.", items="ContextSummaries"),
-    _reads("DescribeContext", "Return a lineage context.", "context_name"),
-    _reads("ListAssociations", "Return one page of the lineage associations.", items="AssociationSummaries"),
-    _reads("QueryLineage", "Return one page of what a lineage entity is connected with.", items="Vertices"),
-)
+    "inference_components": (
+        _writes("CreateInferenceComponent", "Begin to create an inference component.", "inference_component_name"),
+        _reads("DescribeInferenceComponent", "Return the state of an inference component.", "inference_component_name"),
+        _writes("UpdateInferenceComponent", "Begin to update an inference component.", "inference_component_name"),
+        _writes(
+            "UpdateInferenceComponentRuntimeConfig",
+            "Begin to change the number of an inference component's copies.",
+            "inference_component_name",
+        ),
+        _writes("DeleteInferenceComponent", "Begin to delete an inference component.", "inference_component_name"),
+        _reads("ListInferenceComponents", "Return one page of the inference components.", items="InferenceComponents"),
+    ),
+    "tags": (
+        _writes("AddTags", "Add tags to a resource, or give those it has new values.", "resource_arn", repeatable=True),
+        _reads("ListTags", "Return one page of a resource's tags.", "resource_arn", items="Tags"),
+        _writes("DeleteTags", "Remove tags from a resource.", "resource_arn", repeatable=True),
+    ),
+    "monitoring": (
+        _writes("CreateMonitoringSchedule", "Create a monitoring schedule.", "monitoring_schedule_name"),
+        _reads("DescribeMonitoringSchedule", "Return a monitoring schedule.", "monitoring_schedule_name"),
+        _writes("UpdateMonitoringSchedule", "Replace the configuration of a schedule.", "monitoring_schedule_name"),
+        _writes("StartMonitoringSchedule", "Start a stopped monitoring schedule.", "monitoring_schedule_name"),
+        _writes("StopMonitoringSchedule", "Stop a monitoring schedule.", "monitoring_schedule_name"),
+        _writes("DeleteMonitoringSchedule", "Delete a monitoring schedule.", "monitoring_schedule_name"),
+        _reads(
+            "ListMonitoringSchedules",
+            "Return one page of the monitoring schedules.",
+            items="MonitoringScheduleSummaries",
+        ),
+        _reads(
+            "ListMonitoringExecutions", "Return one page of the monitoring jobs.", items="MonitoringExecutionSummaries"
+        ),
+        _reads("DescribeDataQualityJobDefinition", "Return a data quality monitoring job.", "job_definition_name"),
+        _reads("DescribeModelQualityJobDefinition", "Return a model quality monitoring job.", "job_definition_name"),
+        _reads("DescribeModelBiasJobDefinition", "Return a model bias monitoring job.", "job_definition_name"),
+        _reads("DescribeModelExplainabilityJobDefinition", "Return an explainability job.", "job_definition_name"),
+    ),
+    "lineage": (
+        _reads("ListContexts", "Return one page of the lineage contexts.", items="ContextSummaries"),
+        _reads("DescribeContext", "Return a lineage context.", "context_name"),
+        _reads("ListAssociations", "Return one page of the lineage associations.", items="AssociationSummaries"),
+        _reads("QueryLineage", "Return one page of what a lineage entity is connected with.", items="Vertices"),
+    ),
+}
+"""The rows by what they are about; the modules of `generated.shapes` are named after it."""
 
-OPERATIONS = {row.name: row for row in _ROWS}
+OPERATIONS = {row.name: row for rows in FAMILIES.values() for row in rows}
 """The rows by AWS's name of the operation."""
 
 
@@ -186,12 +210,11 @@ def aws_operation_name(name: str) -> str:
     by_lower_case = {known.lower(): known for known in OPERATION_NAMES}
     if wanted in by_lower_case:
         return by_lower_case[wanted]
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, by_lower_case, n=1)
+    near = difflib.get_close_matches(wanted, by_lower_case, n=1)
     suggestion = f"; did you mean {by_lower_case[near[0]]}?" if near else ""
     raise ConfigurationError(
-        f"SageMaker has no operation {name!r} that this version knows (botocore {BOTOCORE_VERSION}'s){suggestion}"
+        f"this version knows no operation {name!r} of SageMaker (its list is that of botocore {BOTOCORE_VERSION})"
+        f"{suggestion}"
     )
 
 

@@ -12,7 +12,7 @@ __all__ = ["UnmodelledRequest", "UnmodelledResponse"]
 
 
 class UnmodelledRequest(RequestShape):
-    """Fields under AWS's names, unchecked but for being JSON."""
+    """Fields under AWS's names; the only rule is that they can be sent as JSON."""
 
     model_config = pydantic.ConfigDict(extra="allow")
 
@@ -25,7 +25,7 @@ class UnmodelledResponse(ResponseShape):
 
     @property
     def members(self) -> dict[str, Any]:
-        """All that was answered."""
+        """All members of the answer."""
         return dict(self.model_extra or {})
 
     def __getitem__(self, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from .waiting import WAIT_RULES, Pace, WaitRules
 __all__ = ["Waiter", "rules_named"]
 
 DEFAULT_SECONDS = 3600.0
-"""How long a waiter waits unless it is told otherwise."""
+"""How long a waiter waits without a `WaiterConfig`."""
 
 
 class _Wait(Protocol):
@@ -37,17 +38,17 @@ class Waiter:
         WaiterConfig: Mapping[str, Any] | None = None,  # noqa: N803 - boto3's name
         **fields: Any,
     ) -> None:
-        """Wait until it has come.
+        """Wait until the resource is in the state that the waiter is named after.
 
         Args:
-            WaiterConfig: ``Delay``, seconds between polls, of which the first comes after one at most, and
-                ``MaxAttempts``, the number of them. With neither, polls come ever more slowly, for an hour.
+            WaiterConfig: ``Delay``, the seconds between polls (the first comes after one second at most), and
+                ``MaxAttempts``, the number of polls. With neither, polls come ever more slowly, for an hour.
             fields: those of the operation that is polled, such as ``EndpointName``.
 
         Raises:
             UnexpectedStatusException: it has failed; boto3 has a WaiterError here.
             WaiterTimeoutError: the polls are used up; boto3 has a WaiterError here.
-            ConfigurationError: `WaiterConfig` has another key, or a number that is none.
+            ConfigurationError: `WaiterConfig` has another key, or a value that is not a positive number.
         """
         config = dict(WaiterConfig or {})
         delay = config.pop("Delay", None)
@@ -76,9 +77,7 @@ def rules_named(name: str) -> WaitRules:
     by_lower_case = {rules.name.lower(): rules for rules in WAIT_RULES.values()}
     if wanted in by_lower_case:
         return by_lower_case[wanted]
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, by_lower_case, n=1)
+    near = difflib.get_close_matches(wanted, by_lower_case, n=1)
     suggestion = f"did you mean {by_lower_case[near[0]].python_name}?" if near else ""
     known = ", ".join(rules.python_name for rules in WAIT_RULES.values())
     raise ConfigurationError(f"there is no waiter {name!r}; {suggestion or f'there are {known}'}")

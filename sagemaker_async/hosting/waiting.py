@@ -1,22 +1,20 @@
 """Waiting until something has become, or is gone: the rules as a table, and the one loop that follows them.
 
 Polls begin a second after the call and come ever more slowly, until they are `WaitRules.interval` apart; each delay is
-shortened at random, so that many who wait do not ask at once. The first five minutes bear an AccessDenied, because new
-permissions take that long to arrive; throttling is borne throughout.
+shortened at random, so that many who wait do not ask at once. AccessDenied is tolerated for five minutes, because new
+permissions take that long to arrive; throttling is tolerated throughout.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
-import random
 import re
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     AccessDeniedError,
     CapacityError,
@@ -29,29 +27,29 @@ from sagemaker_async.errors import (
     WaiterTimeoutError,
 )
 
-from .pagination import member
+from .answers import member
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
 
-__all__ = ["WAIT_RULES", "OnProgress", "Pace", "Timing", "WaitRules", "kind_of_failure", "wait"]
+__all__ = ["WAIT_RULES", "OnProgress", "Pace", "WaitRules", "kind_of_failure", "wait"]
 
 FIRST_DELAY = 1.0
 """Seconds between the call and the first poll."""
 GROWTH = 1.5
 """How many times longer each delay is than the one before."""
 ACCESS_DENIED_SECONDS = 300.0
-"""How long AccessDenied is borne."""
+"""How long AccessDenied is tolerated."""
 
 OnProgress = Callable[[Any], Awaitable[object] | object]
 """Gets each description as it comes; may be ``async``."""
 
-_NO_CAPACITY = re.compile(r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity", re.IGNORECASE)
+_NO_CAPACITY = r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity"
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitRules:
-    """What is waited for, and how it is seen."""
+    """What is waited for, and what tells that it has come."""
 
     name: str
     """botocore's name of the waiter, or ours in the same spelling."""
@@ -60,11 +58,11 @@ class WaitRules:
     status: str
     """The member of the answer that says how far it is."""
     success: frozenset[str] = frozenset()
-    """The statuses it is to reach; empty when it is to disappear."""
+    """The statuses that are waited for; empty when the resource is to disappear."""
     failure: frozenset[str] = frozenset()
-    """The statuses from which it will not get there."""
+    """The statuses from which it cannot get there any more."""
     in_progress: frozenset[str] | None = None
-    """The statuses on the way; None: all but the above."""
+    """The statuses on the way; None: all others."""
     interval: float = 30.0
     """Seconds between polls, once the delay has grown."""
 
@@ -72,15 +70,6 @@ class WaitRules:
     def python_name(self) -> str:
         """The name in snake_case, such as ``endpoint_in_service``."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Where time and chance come from."""
-
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    clock: Callable[[], float] = time.monotonic
-    uniform: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,14 +126,15 @@ async def wait(
         timing: where time and chance come from.
 
     Returns:
-        The last description; None when it is gone, as it was to be.
+        The last description; None when it is gone and that was waited for.
 
     Raises:
-        UnexpectedStatusException: it has failed, or come to another end; `CapacityError` when for lack of capacity.
+        UnexpectedStatusException: it has failed or reached another final status; `CapacityError` when it failed for
+            lack of capacity.
         WaiterTimeoutError: the limit passed.
         CallError: it could not be described.
     """
-    started = timing.clock()
+    started = timing.monotonic()
     status: str | None = None
     reason: str | None = None
     poll = 0
@@ -155,7 +145,7 @@ async def wait(
             raise _too_late(rules, resource, pace, status, reason)
         await timing.sleep(delay if left is None else min(delay, left))
         poll += 1
-        elapsed = timing.clock() - started
+        elapsed = timing.monotonic() - started
         left = _left(pace, started, timing)
         try:
             description = await describe(max(left, FIRST_DELAY) if left is not None else None)
@@ -176,8 +166,8 @@ async def wait(
             continue
         status = str(member(description, rules.status))
         reason = member(description, "FailureReason")
-        if on_progress is not None and inspect.isawaitable(told := on_progress(description)):
-            await told
+        if on_progress is not None and inspect.isawaitable(observed := on_progress(description)):
+            await observed
         if status in rules.success:
             return description
         if status in rules.failure or (rules.in_progress is not None and status not in rules.in_progress):
@@ -185,7 +175,7 @@ async def wait(
 
 
 def _left(pace: Pace, started: float, timing: Timing) -> float | None:
-    return None if pace.limit is None else pace.limit - (timing.clock() - started)
+    return None if pace.limit is None else pace.limit - (timing.monotonic() - started)
 
 
 def _goal(rules: WaitRules) -> str:
@@ -194,7 +184,7 @@ def _goal(rules: WaitRules) -> str:
 
 def kind_of_failure(reason: str | None) -> type[UnexpectedStatusException]:
     """Return the class of the error for a failure, by SageMaker's reason for it."""
-    return CapacityError if _NO_CAPACITY.search(reason or "") else UnexpectedStatusException
+    return CapacityError if re.search(_NO_CAPACITY, reason or "", re.IGNORECASE) else UnexpectedStatusException
 
 
 def _unexpected(rules: WaitRules, resource: str, status: str, reason: str | None) -> UnexpectedStatusException:

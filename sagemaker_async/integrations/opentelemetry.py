@@ -39,11 +39,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sagemaker_async import _lazy
 from sagemaker_async._version import __version__
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
 from sagemaker_async.aws.protocols import request_id
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
-from sagemaker_async.errors import MissingExtraError, ServiceError, StreamError, TransportError
+from sagemaker_async.errors import ServiceError, StreamError, TransportError
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
@@ -111,10 +112,9 @@ class OpenTelemetry(Interceptor):
         inject_context: bool = False,
         timing: Timing = SYSTEM_TIMING,
     ) -> None:
-        try:
-            from opentelemetry import metrics, propagate, trace
-        except ImportError:
-            raise MissingExtraError("opentelemetry", "OpenTelemetry()") from None
+        metrics, propagate, trace = (
+            _lazy.optional(f"opentelemetry.{part}", "OpenTelemetry()") for part in ("metrics", "propagate", "trace")
+        )
         self._timing = timing
         self._trace = trace
         self._observation = metrics.Observation

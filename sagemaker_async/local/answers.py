@@ -10,9 +10,13 @@ from aiohttp import web
 
 from .faults import Status, Throttle
 
-__all__ = ["Refusal", "json_answer", "json_refusal", "scripted_answer"]
+__all__ = ["NOT_ADMITTED", "Refusal", "json_answer", "json_refusal", "scripted_answer"]
 
 _TYPE_SUFFIX = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
+
+
+NOT_ADMITTED = "AccessDeniedException"
+"""The code of the refusal of a browser's request for another site: HTTP 403 in every service's form."""
 
 
 class Refusal(Exception):

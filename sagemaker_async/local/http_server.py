@@ -1,7 +1,8 @@
 """The HTTP server under an embedded SageMaker: from connections to services, and the way back.
 
-`LoopbackServer` takes a request, asks the services which of them it is for, reads the body, verifies the signature and
-lets the service answer. It closes promptly: requests, streams and background work are cancelled, and no task is left.
+`LoopbackServer` takes a request, asks the services which of them it is for, reads the body, refuses what a browser
+sends for other sites, verifies the signature and lets the service answer. It closes promptly: requests, streams and
+background work are cancelled, and no task is left.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
-from .answers import Refusal, json_refusal
+from .admission import Admission
+from .answers import NOT_ADMITTED, Refusal, json_refusal
 from .faults import Reset
 from .signatures import verify
 from .state import Call, Exchange, LocalState, RecordedRequest, Service
@@ -32,8 +34,9 @@ _CLOSING_SECONDS = 5.0
 class LoopbackServer:
     """One listening socket and everything under way on it."""
 
-    def __init__(self, state: LocalState, services: Sequence[Service]) -> None:
+    def __init__(self, state: LocalState, services: Sequence[Service], admission: Admission) -> None:
         self._state = state
+        self._admission = admission
         self._services = services
         self._runner: web.ServerRunner | None = None
         self._handlers: set[asyncio.Task[Any]] = set()
@@ -96,7 +99,16 @@ class LoopbackServer:
             if call is not None:
                 return await self._answer_call(service, call, request, target, request_id, headers)
         await self._receive(request, target, request_id, 0)
+        try:
+            self._admit(request)
+        except Refusal as refusal:
+            return json_refusal(refusal, headers)
         return json_refusal(Refusal(404, "UnknownOperationException", "", common=True), headers)
+
+    def _admit(self, request: web.BaseRequest) -> None:
+        """Raise `Refusal` for what a browser sends for other sites."""
+        if (why := self._admission.refusal(request.headers)) is not None:
+            raise Refusal(403, NOT_ADMITTED, why, common=True)
 
     async def _answer_call(
         self,
@@ -114,6 +126,7 @@ class LoopbackServer:
                 drop_connection(request, reset=True)
         body, size, payload_hash = await self._receive(request, target, request_id, call.body_limit)
         try:
+            self._admit(request)
             verify(
                 request.method,
                 target,

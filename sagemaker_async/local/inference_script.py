@@ -26,7 +26,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sagemaker_async.deserializers import BaseDeserializer, CSVDeserializer, JSONDeserializer, NumpyDeserializer
 from sagemaker_async.errors import ConfigurationError, DeserializationError, SerializationError
+from sagemaker_async.serializers import JSONSerializer
 
 from .models import CallableModel, InvocationRequest, ModelFailure, ModelOutput, ModelResponse, definite_type
 
@@ -135,18 +137,19 @@ def _no_model(*_: Any) -> None:
     return None
 
 
-def _default_input(body: bytes, content_type: str) -> Any:
-    from sagemaker_async import deserializers
+_DESERIALIZERS: dict[str, Callable[[], BaseDeserializer[Any]]] = {
+    "application/json": JSONDeserializer,
+    "text/csv": CSVDeserializer,
+    "application/x-npy": NumpyDeserializer,
+}
 
+
+def _default_input(body: bytes, content_type: str) -> Any:
     media_type = content_type.partition(";")[0].strip().lower()
-    name = {
-        "application/json": "JSONDeserializer",
-        "text/csv": "CSVDeserializer",
-        "application/x-npy": "NumpyDeserializer",
-    }.get(media_type)
+    make_deserializer = _DESERIALIZERS.get(media_type)
     try:
-        if name is not None:
-            return getattr(deserializers, name)().deserialize(body, content_type)
+        if make_deserializer is not None:
+            return make_deserializer().deserialize(body, content_type)
         return body.decode() if media_type.startswith("text/") else body
     except (DeserializationError, UnicodeDecodeError) as error:
         raise ModelFailure(400, f"the default input_fn cannot read the body: {error}") from error
@@ -161,8 +164,6 @@ def _default_predict(data: Any, model: Any) -> Any:
 def _default_output(prediction: Any, accept: str) -> Any:
     if isinstance(prediction, bytes | bytearray | memoryview | str):
         return prediction
-    from sagemaker_async.serializers import JSONSerializer
-
     media_type = accept.partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ModelFailure(406, f"the default output_fn writes application/json, not {accept}; define output_fn")

@@ -1,14 +1,6 @@
 """What an endpoint runs: the values that a model receives and returns, and how each kind of model is called.
 
-A model is one of these, in the order in which `as_model` tries them:
-
-- any object with ``async def invoke(request, executor) -> ModelOutput`` (`Model`), such as `Container`;
-- the URL of a running container, ``http://127.0.0.1:8080/invocations`` (`sagemaker_async.local.container`);
-- a directory, file or module with SageMaker's ``model_fn``, ``input_fn``, ``predict_fn`` and ``output_fn``
-  (`sagemaker_async.local.inference_script`);
-- a callable that takes the body, or the body and an `InvocationRequest`. It may return bytes, str, a `ModelResponse`
-  or an iterator of parts; be ``async``; or be a generator, async or not. Callables that are not async run in a thread,
-  off the event loop.
+The kinds of models are listed at `sagemaker_async.local.as_model`.
 
 Every exception of a model becomes a `ModelFailure`: the status and body that SageMaker would get from a container.
 """
@@ -18,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import os
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -30,20 +21,17 @@ from collections.abc import (
 )
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from sagemaker_async.errors import ConfigurationError, InternalStreamFailure, ModelStreamError
+from sagemaker_async.errors import InternalStreamFailure, ModelStreamError
 
 __all__ = [
     "CallableModel",
     "InvocationRequest",
     "Model",
     "ModelFailure",
-    "ModelLike",
     "ModelOutput",
     "ModelResponse",
-    "as_model",
     "close_parts",
     "definite_type",
 ]
@@ -143,33 +131,6 @@ class Model(Protocol):
     async def close(self) -> None:
         """Release the resources of the model; idempotent."""
         ...
-
-
-ModelLike: TypeAlias = Model | Callable[..., Any] | ModuleType | str | os.PathLike[str]
-
-
-def as_model(model: ModelLike) -> Model:
-    """Return anything that can be a model as a `Model`.
-
-    Raises:
-        ConfigurationError: `model` cannot be a model, or the directory or file is not what SageMaker expects.
-    """
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, str) and model.startswith(("http://", "https://")):
-        from .container import Container
-
-        return Container(model)
-    if isinstance(model, str | os.PathLike | ModuleType):
-        from .inference_script import InferenceScript
-
-        return InferenceScript(model)
-    if callable(model):
-        return CallableModel(model)
-    raise ConfigurationError(
-        "a model must be a callable, a directory, file or module with SageMaker's functions, "
-        f"or the URL of a container; got {type(model).__name__}"
-    )
 
 
 class CallableModel:

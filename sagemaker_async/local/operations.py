@@ -171,9 +171,11 @@ def async_fields(headers: Mapping[str, str]) -> AsyncFields:
         value = headers.get(PREFIX + header)
         if value is None:
             continue
-        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        # Python converts no more than 4,300 digits.
+        seconds = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
+        if not least <= seconds <= most:
             raise _constraint(member, f"Member must be a whole number from {least} to {most}")
-        fields[attribute] = int(value)
+        fields[attribute] = seconds
     return AsyncFields(**fields)
 
 

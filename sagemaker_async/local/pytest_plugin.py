@@ -1,7 +1,7 @@
 """The pytest fixture `local_sagemaker`: an embedded SageMaker for one test, on a thread of its own.
 
-pytest loads this module through an entry point in every run, so it imports nothing before a test uses the fixture. It
-works in synchronous and asynchronous tests and does not need pytest-asyncio:
+pytest loads this module through an entry point. The fixture works in synchronous and asynchronous tests and does not
+need pytest-asyncio:
 
     def test_my_code(local_sagemaker):
         local_sagemaker.add_endpoint("echo", lambda body: body)
@@ -11,18 +11,14 @@ works in synchronous and asynchronous tests and does not need pytest-asyncio:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from .server import ThreadedLocalSageMaker
+from .server import LocalSageMaker, ThreadedLocalSageMaker
 
 
 @pytest.fixture
 def local_sagemaker() -> Iterator[ThreadedLocalSageMaker]:
     """An embedded SageMaker without endpoints, closed when the test ends; see `LocalSageMaker.in_thread`."""
-    from .server import LocalSageMaker
-
     with LocalSageMaker.in_thread() as local:
         yield local

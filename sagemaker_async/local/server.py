@@ -18,12 +18,14 @@ from typing import Self
 from sagemaker_async.config import ConfigFields, Credentials, check_region
 from sagemaker_async.errors import ConfigurationError, UsageError
 
+from .admission import Admission
 from .answers import Refusal
+from .as_model import ModelLike, as_model
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
 from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
-from .models import Model, ModelLike, as_model
+from .models import Model
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
@@ -39,6 +41,9 @@ class EmbeddedSageMaker(Seeding):
 
     Args:
         host: the address to listen on; anything but loopback lets others run your models.
+        allowed_hosts: further names that clients call it by, such as the service's name in Docker Compose. Requests
+            for other hosts than these, `host` and loopback ones are refused, and so is what a browser sends for another
+            site; see `sagemaker_async.local.admission`.
         port: the port; 0 takes a free one.
         region: the region that requests must be signed for.
         credentials: who may call; None means fixed ones that are valid only here (see `client_options`).
@@ -51,13 +56,14 @@ class EmbeddedSageMaker(Seeding):
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
 
     Raises:
-        ConfigurationError: the region, the port or a time is invalid.
+        ConfigurationError: the region, the port, an allowed host or a time is invalid.
     """
 
     def __init__(
         self,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Sequence[str] = (),
         port: int = 0,
         region: str = "us-east-1",
         credentials: Credentials | None = None,
@@ -91,7 +97,7 @@ class EmbeddedSageMaker(Seeding):
             ControlPlaneService(self._state, self._control_plane),
             IdentityService(self._state),
         ]
-        self._server = LoopbackServer(self._state, services)
+        self._server = LoopbackServer(self._state, services, Admission(host, allowed_hosts))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._url or 'not running'}: {', '.join(self.endpoints) or 'no endpoints'}>"
@@ -158,7 +164,7 @@ class EmbeddedSageMaker(Seeding):
 
         Args:
             name: 1 to 63 letters, digits and inner hyphens.
-            model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `sagemaker_async.local.models`.
+            model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `as_model`.
             variants: names of its production variants; the first is invoked unless a request targets another.
             body_limit: largest body of its synchronous routes in bytes: 25 MB; serverless endpoints take 4,194,304.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
@@ -270,6 +276,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         cls,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Sequence[str] = (),
         port: int = 0,
         region: str = "us-east-1",
         credentials: Credentials | None = None,
@@ -281,6 +288,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
             host=host,
+            allowed_hosts=allowed_hosts,
             port=port,
             region=region,
             credentials=credentials,

@@ -12,7 +12,7 @@ from sagemaker_async.errors import ConfigurationError
 
 from .values import ResourceRequirements, production_variant
 
-__all__ = ["component_changes", "new_variant", "only_model", "tag_list"]
+__all__ = ["component_changes", "given", "new_variant", "only_model", "tag_list"]
 
 
 def tag_list(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -31,22 +31,24 @@ def tag_list(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[Mapp
 
 
 def new_variant(
-    initial_instance_count: int | None,
-    instance_type: str | None,
-    accelerator_type: str | None,
-    model_name: str | None,
-    max_instance_count: int | None,
-    min_instance_count: int | None,
     *,
     hosts_components: bool,
+    initial_instance_count: int | None = None,
+    instance_type: str | None = None,
+    accelerator_type: str | None = None,
+    model_name: str | None = None,
+    max_instance_count: int | None = None,
+    min_instance_count: int | None = None,
 ) -> dict[str, Any] | None:
-    """Return what `Predictor.update_endpoint` replaces the variants by, but for the model; None if they are kept.
+    """Return the variant that replaces all others in `Predictor.update_endpoint`, without its model.
+
+    None means that the variants are kept.
 
     Raises:
         ConfigurationError: some of what a new variant needs is given, and some is not.
     """
-    scaling = _given({"MaxInstanceCount": max_instance_count, "MinInstanceCount": min_instance_count})
-    if not _given(
+    scaling = given({"MaxInstanceCount": max_instance_count, "MinInstanceCount": min_instance_count})
+    if not given(
         {"count": initial_instance_count, "type": instance_type, "accelerator": accelerator_type, "model": model_name}
     ):
         if scaling:
@@ -87,19 +89,20 @@ def only_model(model_names: Sequence[str]) -> str:
             + ", ".join(model_names)
         )
     raise ConfigurationError(
-        "the endpoint's variants have no model, as those that host inference components: give model_name for a variant "
+        "the endpoint's variants have no model, because they host inference components: give model_name for a variant "
         "with a model, or make the Predictor with component_name"
     )
 
 
 def component_changes(
-    model_name: str | None,
-    image_uri: str | None,
-    model_data: str | None,
-    env: Mapping[str, str] | None,
-    model_data_download_timeout: int | None,
-    container_startup_health_check_timeout: int | None,
-    resources: ResourceRequirements | None,
+    *,
+    model_name: str | None = None,
+    image_uri: str | None = None,
+    model_data: str | None = None,
+    env: Mapping[str, str] | None = None,
+    model_data_download_timeout: int | None = None,
+    container_startup_health_check_timeout: int | None = None,
+    resources: ResourceRequirements | None = None,
 ) -> dict[str, Any]:
     """Return the members of ``UpdateInferenceComponent`` beside the name, for `Predictor.update_predictor`.
 
@@ -108,7 +111,7 @@ def component_changes(
     """
     if resources is not None and not isinstance(resources, ResourceRequirements):
         raise ConfigurationError(f"resources must be a ResourceRequirements, got {type(resources).__name__}")
-    container = _given({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
+    container = given({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
     if model_name is not None and container:
         raise ConfigurationError(
             "a component runs a model or a container: give either model_name, or image_uri, model_data and env"
@@ -120,12 +123,12 @@ def component_changes(
     specification = {
         "ModelName": model_name,
         "Container": container or None,
-        "StartupParameters": _given(startup) or None,
+        "StartupParameters": given(startup) or None,
         "ComputeResourceRequirements": (resources and resources.get_compute_resource_requirements()) or None,
     }
-    changes = _given(
+    changes = given(
         {
-            "Specification": _given(specification) or None,
+            "Specification": given(specification) or None,
             "RuntimeConfig": None if resources is None else {"CopyCount": resources.copy_count},
         }
     )
@@ -134,5 +137,6 @@ def component_changes(
     return changes
 
 
-def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+def given(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that are not None."""
     return {name: value for name, value in members.items() if value is not None}

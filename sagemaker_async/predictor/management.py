@@ -1,31 +1,76 @@
-"""`HostedEndpoint`: what a `Predictor` can do with its endpoint in the control plane: update it, and delete it.
+"""`HostedEndpoint`: what a `Predictor` does in the control plane: look at its endpoint, update it, delete it.
 
 The methods, their parameters and the order of their calls are the SageMaker Python SDK's (``sagemaker.predictor``,
 version 2). Where the SDK loses things on an update (shadow variants, VPC, network isolation, role, metrics, tags past
-the 50th) they are kept here.
+the 50th) they are kept here. Those about inference components are in `components`.
 
-Their bodies are those of `EndpointControl`, which is imported when the first of them is called.
+What the methods need of the control plane is imported by the first call, in a thread: most programs only predict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
-from .view import EndpointView
+from sagemaker_async import _lazy
+from sagemaker_async.errors import ModelsNotDeletedError, SageMakerAsyncError, ValidationError
+from sagemaker_async.session import Session
+
+from .components import HostedComponents
 
 if TYPE_CHECKING:
-    from .updates import WaitFields
-    from .values import DataCaptureConfig, ResourceRequirements
+    from sagemaker_async.hosting import answers, waiting
+
+    from . import changes, lineage, monitors, updates, values
+else:
+    answers, waiting = map(_lazy.later, ("hosting.answers", "hosting.waiting"))
+    changes, lineage, monitors, updates, values = map(
+        _lazy.later,
+        ("predictor.changes", "predictor.lineage", "predictor.monitors", "predictor.updates", "predictor.values"),
+    )
 
 __all__ = ["HostedEndpoint"]
 
 
-class HostedEndpoint(EndpointView):
-    """An endpoint, and optionally one inference component on it, to be looked at, updated and deleted.
+class HostedEndpoint(HostedComponents):
+    """An endpoint, and optionally one inference component on it, in the control plane.
 
-    The arguments are those of `EndpointView`.
+    The names of its configuration and of its models are remembered once they were asked for, as in the SDK.
+
+    Args:
+        endpoint_name: the endpoint.
+        sagemaker_session: the session to use.
+        component_name: the inference component; None: the endpoint's models are its variants' own.
     """
+
+    def __init__(self, endpoint_name: str, sagemaker_session: Session, component_name: str | None = None) -> None:
+        super().__init__(endpoint_name, sagemaker_session, component_name)
+        self._endpoint_config_name: str | None = None
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def list_monitors(self) -> list[monitors.Monitor]:
+        """Return the monitoring schedules of the endpoint, each with its job definition and tags.
+
+        Raises:
+            UnknownMonitoringTypeError: a schedule is of a type that is not known.
+            CallError: a call failed.
+        """
+        hosting = await self._hosting()
+        await _lazy.load("predictor.monitors")
+        return await monitors.list_monitors(hosting, self.endpoint_name)
+
+    async def endpoint_context(self) -> lineage.EndpointContext | None:
+        """Return what SageMaker's lineage knows of the endpoint; None if that is nothing.
+
+        Raises:
+            ConfigurationError: there is no such endpoint.
+            CallError: a call failed.
+        """
+        hosting = await self._hosting()
+        await _lazy.load("predictor.lineage")
+        endpoint = await updates.existing_endpoint(hosting, self.endpoint_name)
+        return await lineage.endpoint_context(hosting, endpoint.endpoint_arn)
 
     # --- updating -----------------------------------------------------------------------------------------------------
 
@@ -37,11 +82,15 @@ class HostedEndpoint(EndpointView):
         model_name: str | None = None,
         tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
         kms_key: str | None = None,
-        data_capture_config_dict: Mapping[str, Any] | DataCaptureConfig | None = None,
+        data_capture_config_dict: Mapping[str, Any] | values.DataCaptureConfig | None = None,
         max_instance_count: int | None = None,
         min_instance_count: int | None = None,
         wait: bool = True,
-        **waiting: Unpack[WaitFields],
+        *,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: waiting.OnProgress | None = None,
     ) -> None:
         """Move the endpoint to a copy of its configuration with the changes given here.
 
@@ -52,121 +101,149 @@ class HostedEndpoint(EndpointView):
             initial_instance_count: how many instances; needed for a new variant.
             instance_type: such as ``ml.m5.large``; needed for a new variant.
             accelerator_type: an Elastic Inference accelerator.
-            model_name: the model; None: the endpoint's only one. Of a predictor with a component without meaning: its
-                variant has no model, and `update_predictor` changes the component's.
+            model_name: the model; None: the endpoint's only one. A predictor with a component ignores it: its variant
+                has no model, and `update_predictor` changes the component's.
             tags: the new configuration's; a mapping, or a list as AWS takes it. None: the old one's.
             kms_key: encrypts the instances' storage.
             data_capture_config_dict: a `DataCaptureConfig`, or the structure of this name as AWS takes it.
             max_instance_count: to which a new variant is scaled out.
             min_instance_count: to which a new variant is scaled in.
             wait: whether to wait until the endpoint is in service.
-            waiting: how; see `WaitFields`.
+            interval: the longest time between polls in seconds; None: 30 for endpoints, 20 for inference components.
+            limit: seconds for the whole wait; None: for ever.
+            jitter: the largest part of each delay between polls that chance takes away, from 0 to 1.
+            on_progress: gets each description as it comes; may be ``async``.
 
         Raises:
             ConfigurationError: arguments are missing or contradict each other, or there is no such endpoint.
-            RequestValidationError: the new configuration breaks a rule of AWS's.
+            RequestValidationError: the new configuration breaks one of AWS's rules.
             UnexpectedStatusException: the update failed, or was rolled back; `CapacityError` for lack of capacity. The
                 message names the configuration that was created, and what removes it.
             WaiterTimeoutError: it took longer than `limit`; it may still succeed.
             CallError: a call failed.
         """
-        control = await self._control()
-        await control.update_endpoint(
-            initial_instance_count,
-            instance_type,
-            accelerator_type,
-            model_name,
-            tags,
-            kms_key,
-            data_capture_config_dict,
-            max_instance_count,
-            min_instance_count,
-            wait,
-            **waiting,
+        await self._hosting()
+        await _lazy.load("predictor.changes")
+        plan = updates.waiting_for("EndpointInService", interval, limit, jitter, on_progress)
+        new_tags = None if tags is None else changes.tag_list(tags)
+        variant = changes.new_variant(
+            initial_instance_count=initial_instance_count,
+            instance_type=instance_type,
+            accelerator_type=accelerator_type,
+            model_name=model_name,
+            max_instance_count=max_instance_count,
+            min_instance_count=min_instance_count,
+            hosts_components=self.component_name is not None,
         )
+        capture = await self._capture_fields(data_capture_config_dict)
+        while True:  # ends, unless others update the endpoint again and again meanwhile
+            model_names = await self._get_model_names()
+            members: dict[str, Any] = {"KmsKeyId": kms_key, "DataCaptureConfig": capture}
+            if variant is not None:
+                if self.component_name is None:
+                    model_names = [model_name or changes.only_model(model_names)]
+                    variant["ModelName"] = model_names[0]
+                members["ProductionVariants"] = [variant]
+            old_config = await self._get_endpoint_config_name()
+            update = updates.EndpointUpdate(
+                endpoint_name=self.endpoint_name,
+                old_config=old_config,
+                new_config=values.name_from_base(old_config),
+                changes=changes.given(members),
+                tags=new_tags,
+            )
+            if await self._perform(update, plan if wait else None):
+                self._model_names = model_names
+                return
 
     async def update_data_capture_config(
         self,
-        data_capture_config: DataCaptureConfig | Mapping[str, Any] | None,
+        data_capture_config: values.DataCaptureConfig | Mapping[str, Any] | None,
         *,
         wait: bool = True,
-        **waiting: Unpack[WaitFields],
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: waiting.OnProgress | None = None,
     ) -> None:
         """Move the endpoint to a copy of its configuration with another data capture.
 
         Args:
             data_capture_config: what is captured; None keeps what there is.
             wait: whether to wait until the endpoint is in service.
-            waiting: how; see `WaitFields`.
+            interval: how to wait, as for `update_endpoint`.
+            limit: as for `update_endpoint`.
+            jitter: as for `update_endpoint`.
+            on_progress: as for `update_endpoint`.
 
         Raises:
             As `update_endpoint`.
         """
-        control = await self._control()
-        await control.update_data_capture_config(data_capture_config, wait, **waiting)
+        hosting = await self._hosting()
+        await _lazy.load("predictor.changes")
+        plan = updates.waiting_for("EndpointInService", interval, limit, jitter, on_progress)
+        members = changes.given({"DataCaptureConfig": await self._capture_fields(data_capture_config)})
+        performed = False
+        while not performed:
+            endpoint = await updates.existing_endpoint(hosting, self.endpoint_name)
+            update = updates.EndpointUpdate(
+                endpoint_name=self.endpoint_name,
+                old_config=endpoint.endpoint_config_name or "",
+                new_config=values.name_from_base(self.endpoint_name),
+                changes=members,
+            )
+            performed = await self._perform(update, plan if wait else None)
 
-    async def enable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
+    async def enable_data_capture(
+        self,
+        *,
+        wait: bool = True,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: waiting.OnProgress | None = None,
+    ) -> None:
         """Capture a fifth of the traffic into the default bucket: ``DataCaptureConfig(True)``.
+
+        The arguments are those of `update_data_capture_config`.
 
         Raises:
             As `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
         """
-        control = await self._control()
-        await self.update_data_capture_config(control.data_capture(True), wait=wait, **waiting)
+        await _lazy.load("predictor.values")
+        await self.update_data_capture_config(
+            values.DataCaptureConfig(True),
+            wait=wait,
+            interval=interval,
+            limit=limit,
+            jitter=jitter,
+            on_progress=on_progress,
+        )
 
-    async def disable_data_capture(self, *, wait: bool = True, **waiting: Unpack[WaitFields]) -> None:
+    async def disable_data_capture(
+        self,
+        *,
+        wait: bool = True,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: waiting.OnProgress | None = None,
+    ) -> None:
         """Capture nothing any more: ``DataCaptureConfig(False)``.
+
+        The arguments are those of `update_data_capture_config`.
 
         Raises:
             As `enable_data_capture`.
         """
-        control = await self._control()
-        await self.update_data_capture_config(control.data_capture(False), wait=wait, **waiting)
-
-    async def update_predictor(
-        self,
-        model_name: str | None = None,
-        image_uri: str | None = None,
-        model_data: str | None = None,
-        env: Mapping[str, str] | None = None,
-        model_data_download_timeout: int | None = None,
-        container_startup_health_check_timeout: int | None = None,
-        resources: ResourceRequirements | None = None,
-        *,
-        wait: bool = True,
-        **waiting: Unpack[WaitFields],
-    ) -> None:
-        """Update the inference component.
-
-        Args:
-            model_name: the model to run; or
-            image_uri: the container to run, with
-            model_data: the S3 URL of its model artifacts, and
-            env: its environment.
-            model_data_download_timeout: seconds for the download of the model.
-            container_startup_health_check_timeout: seconds for the container to answer its first ping.
-            resources: what each copy gets, and how many copies there are; None leaves both as they are.
-            wait: whether to wait until the component is in service.
-            waiting: how; see `WaitFields`.
-
-        Raises:
-            ConfigurationError: the predictor has no component, there is no such component, both a model and a container
-                are given, or nothing at all.
-            UnexpectedStatusException: the update failed; `CapacityError` for lack of capacity.
-            WaiterTimeoutError: it took longer than `limit`; it may still succeed.
-            CallError: a call failed.
-        """
-        control = await self._control()
-        await control.update_predictor(
-            model_name,
-            image_uri,
-            model_data,
-            env,
-            model_data_download_timeout,
-            container_startup_health_check_timeout,
-            resources,
-            wait,
-            **waiting,
+        await _lazy.load("predictor.values")
+        await self.update_data_capture_config(
+            values.DataCaptureConfig(False),
+            wait=wait,
+            interval=interval,
+            limit=limit,
+            jitter=jitter,
+            on_progress=on_progress,
         )
 
     # --- deleting -----------------------------------------------------------------------------------------------------
@@ -174,24 +251,43 @@ class HostedEndpoint(EndpointView):
     async def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
         """Delete the endpoint, and before it its configuration; its models stay, see `delete_model`.
 
-        A configuration that is gone already is no obstacle: the endpoint, which costs, is deleted all the same.
+        A configuration that is gone already does not matter: the endpoint, which costs, is deleted all the same.
 
         Args:
             delete_endpoint_config: whether to delete the configuration as well.
 
         Raises:
-            ConfigurationError, ValidationError: there is no such endpoint, as its description or its deletion told.
+            ConfigurationError, ValidationError: there is no such endpoint: the first when its configuration is deleted
+                as well, and therefore asked for.
             CallError: a call failed.
         """
-        control = await self._control()
-        await control.delete_endpoint(delete_endpoint_config)
+        hosting = await self._hosting()
+        if delete_endpoint_config:
+            name = await self._get_endpoint_config_name()
+            try:
+                await answers.answer_or_raise(hosting.delete_endpoint_config(endpoint_config_name=name))
+            except ValidationError as error:
+                if not updates.is_missing(error):
+                    raise
+        await answers.answer_or_raise(hosting.delete_endpoint(endpoint_name=self.endpoint_name))
 
-    async def delete_predictor(self, wait: bool = False, **waiting: Unpack[WaitFields]) -> None:
-        """Delete the inference component; of a predictor without one, the endpoint and its configuration.
+    async def delete_predictor(
+        self,
+        wait: bool = False,
+        *,
+        interval: float | None = None,
+        limit: float | None = 3600.0,
+        jitter: float = 0.2,
+        on_progress: waiting.OnProgress | None = None,
+    ) -> None:
+        """Delete the inference component; a predictor without one deletes the endpoint and its configuration.
 
         Args:
             wait: whether to wait until it is gone.
-            waiting: how; see `WaitFields`.
+            interval: how to wait, as for `update_endpoint`.
+            limit: as for `update_endpoint`.
+            jitter: as for `update_endpoint`.
+            on_progress: as for `update_endpoint`.
 
         Raises:
             ConfigurationError, ValidationError: there is no such endpoint or component; as `delete_endpoint`.
@@ -199,8 +295,19 @@ class HostedEndpoint(EndpointView):
             WaiterTimeoutError: it took longer than `limit`.
             CallError: a call failed.
         """
-        control = await self._control()
-        await control.delete_predictor(self.delete_endpoint, wait, **waiting)
+        hosting = await self._hosting()
+        rules = "EndpointDeleted" if self.component_name is None else "InferenceComponentDeleted"
+        plan = updates.waiting_for(rules, interval, limit, jitter, on_progress)
+        if self.component_name is None:
+            await self.delete_endpoint()
+            resource = {"EndpointName": self.endpoint_name}
+        else:
+            resource = {"InferenceComponentName": self.component_name}
+            await answers.answer_or_raise(
+                hosting.delete_inference_component(inference_component_name=self.component_name)
+            )
+        if wait:
+            await plan.wait(hosting, resource)
 
     async def delete_model(self) -> None:
         """Delete the models behind the endpoint, or the one behind the inference component.
@@ -212,5 +319,52 @@ class HostedEndpoint(EndpointView):
             ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
             CallError: it could not be found out which models there are.
         """
-        control = await self._control()
-        await control.delete_model()
+        hosting = await self._hosting()
+        failures: dict[str, SageMakerAsyncError] = {}
+        for name in await self._get_model_names():
+            try:
+                await answers.answer_or_raise(hosting.delete_model(model_name=name))
+            except SageMakerAsyncError as error:
+                failures[name] = error
+        self._model_names = list(failures)
+        if failures:
+            raise ModelsNotDeletedError(failures)
+
+    # --- what they share ----------------------------------------------------------------------------------------------
+
+    async def _get_endpoint_config_name(self) -> str:
+        if self._endpoint_config_name is None:
+            endpoint = await updates.existing_endpoint(await self._hosting(), self.endpoint_name)
+            self._endpoint_config_name = endpoint.endpoint_config_name
+        return self._endpoint_config_name or ""
+
+    async def _get_model_names(self) -> list[str]:
+        if self._model_names is None:
+            hosting = await self._hosting()
+            if self.component_name is not None:
+                component = await updates.existing_component(hosting, self.component_name)
+                every = [*(component.specifications or ()), component.specification]
+                named = [specification.model_name for specification in every if specification is not None]
+            else:
+                config_name = await self._get_endpoint_config_name()
+                call = hosting.describe_endpoint_config(endpoint_config_name=config_name)
+                named = [variant.model_name for variant in (await answers.answer_or_raise(call)).production_variants]
+            self._model_names = list(dict.fromkeys(name for name in named if name is not None))
+        return self._model_names
+
+    async def _capture_fields(self, config: values.DataCaptureConfig | Mapping[str, Any] | None) -> Any:
+        if not isinstance(config, values.DataCaptureConfig):
+            return config
+        # Nobody is asked for the account when it is not needed.
+        session = self.sagemaker_session
+        return config.request_fields(await session.default_bucket() if config.destination_s3_uri is None else "")
+
+    async def _perform(self, update: updates.EndpointUpdate, plan: updates.Waiting | None) -> bool:
+        """Return whether the update was made; it was not when the endpoint runs another configuration meanwhile."""
+        self._endpoint_config_name = self._model_names = None
+        try:
+            await update.perform(await self._hosting(), plan)
+        except updates.ConfigurationMoved:
+            return False
+        self._endpoint_config_name = update.new_config
+        return True

@@ -8,30 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from sagemaker_async.errors import UnknownMonitoringTypeError
-from sagemaker_async.hosting.answers import answer_of
-
-if TYPE_CHECKING:
-    from sagemaker_async.hosting.client import SageMakerClient
-    from sagemaker_async.hosting.generated.shapes import (
-        DescribeDataQualityJobDefinitionResponse,
-        DescribeModelBiasJobDefinitionResponse,
-        DescribeModelExplainabilityJobDefinitionResponse,
-        DescribeModelQualityJobDefinitionResponse,
-        DescribeMonitoringScheduleResponse,
-        MonitoringExecutionSummary,
-        MonitoringJobDefinitionOutput,
-    )
-
-    JobDefinition = (
-        DescribeDataQualityJobDefinitionResponse
-        | DescribeModelQualityJobDefinitionResponse
-        | DescribeModelBiasJobDefinitionResponse
-        | DescribeModelExplainabilityJobDefinitionResponse
-        | MonitoringJobDefinitionOutput
-    )
+from sagemaker_async.hosting.answers import answer_or_raise
+from sagemaker_async.hosting.client import SageMakerClient
+from sagemaker_async.hosting.generated import shapes
 
 __all__ = ["Monitor", "MonitorKind", "list_monitors"]
 
@@ -39,15 +21,23 @@ _ANALYZER = "sagemaker-model-monitor-analyzer"
 """The repository of AWS's own image, with which a schedule's inline definition watches data quality."""
 
 
+JobDefinition: TypeAlias = (
+    "shapes.DescribeDataQualityJobDefinitionResponse | shapes.DescribeModelQualityJobDefinitionResponse"
+    " | shapes.DescribeModelBiasJobDefinitionResponse | shapes.DescribeModelExplainabilityJobDefinitionResponse"
+    " | shapes.MonitoringJobDefinitionOutput"
+)
+"""What each run of a schedule does: a job definition of its own kind, or the one in the schedule itself."""
+
+
 class MonitorKind(StrEnum):
-    """What a schedule watches; the values are AWS's, but for `CUSTOM`."""
+    """What a schedule watches; the values are AWS's, except `CUSTOM`."""
 
     DATA_QUALITY = "DataQuality"
     MODEL_QUALITY = "ModelQuality"
     MODEL_BIAS = "ModelBias"
     MODEL_EXPLAINABILITY = "ModelExplainability"
     CUSTOM = "Custom"
-    """Whatever a container of one's own does, defined in the schedule itself."""
+    """What your own container watches; defined in the schedule itself."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +62,13 @@ class Monitor:
     """The name of its job definition; None when that is in the schedule itself."""
     job_definition: JobDefinition = field(repr=False)
     """What each run does."""
-    description: DescribeMonitoringScheduleResponse = field(repr=False)
-    """All that SageMaker says of the schedule."""
+    description: shapes.DescribeMonitoringScheduleResponse = field(repr=False)
+    """SageMaker's whole description of the schedule."""
     tags: Mapping[str, str]
     """The schedule's tags."""
     _hosting: SageMakerClient = field(repr=False, compare=False)
 
-    async def executions(self) -> list[MonitoringExecutionSummary]:
+    async def executions(self) -> list[shapes.MonitoringExecutionSummary]:
         """Return all its runs, over all pages, in AWS's order: the latest first.
 
         Raises:
@@ -95,7 +85,7 @@ class Monitor:
         Raises:
             CallError: the call failed.
         """
-        await answer_of(self._hosting.start_monitoring_schedule(monitoring_schedule_name=self.name))
+        await answer_or_raise(self._hosting.start_monitoring_schedule(monitoring_schedule_name=self.name))
 
     async def stop(self) -> None:
         """Stop the schedule; a run under way goes on.
@@ -103,7 +93,7 @@ class Monitor:
         Raises:
             CallError: the call failed.
         """
-        await answer_of(self._hosting.stop_monitoring_schedule(monitoring_schedule_name=self.name))
+        await answer_or_raise(self._hosting.stop_monitoring_schedule(monitoring_schedule_name=self.name))
 
     async def delete(self) -> None:
         """Delete the schedule; its job definition stays, as others may use it.
@@ -111,7 +101,7 @@ class Monitor:
         Raises:
             CallError: the call failed.
         """
-        await answer_of(self._hosting.delete_monitoring_schedule(monitoring_schedule_name=self.name))
+        await answer_or_raise(self._hosting.delete_monitoring_schedule(monitoring_schedule_name=self.name))
 
     async def refresh(self) -> Monitor:
         """Return the schedule as it is now.
@@ -135,7 +125,7 @@ async def list_monitors(hosting: SageMakerClient, endpoint_name: str) -> list[Mo
 
 
 async def _monitor(hosting: SageMakerClient, name: str, endpoint_name: str) -> Monitor:
-    description = await answer_of(hosting.describe_monitoring_schedule(monitoring_schedule_name=name))
+    description = await answer_or_raise(hosting.describe_monitoring_schedule(monitoring_schedule_name=name))
     config = description.monitoring_schedule_config
     inline = config.monitoring_job_definition
     kind = _kind(description.monitoring_type or config.monitoring_type, inline)
@@ -145,7 +135,7 @@ async def _monitor(hosting: SageMakerClient, name: str, endpoint_name: str) -> M
         definition = inline
     else:
         fields: dict[str, Any] = {"JobDefinitionName": definition_name}
-        definition = await answer_of(hosting.invoke(f"Describe{kind}JobDefinition", fields))
+        definition = await answer_or_raise(hosting.invoke(f"Describe{kind}JobDefinition", fields))
     tags = {tag.key: tag.value async for tag in hosting.iter_tags(resource_arn=description.monitoring_schedule_arn)}
     return Monitor(
         name=name,
@@ -163,7 +153,7 @@ async def _monitor(hosting: SageMakerClient, name: str, endpoint_name: str) -> M
     )
 
 
-def _kind(monitoring_type: str | None, inline: MonitoringJobDefinitionOutput | None) -> MonitorKind:
+def _kind(monitoring_type: str | None, inline: shapes.MonitoringJobDefinitionOutput | None) -> MonitorKind:
     if inline is not None and monitoring_type not in (MonitorKind.MODEL_BIAS, MonitorKind.MODEL_EXPLAINABILITY):
         repository = inline.monitoring_app_specification.image_uri.rpartition("/")[2].partition(":")[0]
         return MonitorKind.DATA_QUALITY if repository == _ANALYZER else MonitorKind.CUSTOM

@@ -1,42 +1,58 @@
 """`PredictionStream`: what `Predictor.predict_stream` returns.
 
-The life of one: *new* (checked and serialised, nothing sent), *open* (the head of the answer has come), *closed*. The
-first use opens it: ``async for``, ``async with``, ``await stream.open()`` or ``await stream``. It is iterated once, by
-one consumer; a second iteration, a second consumer and use after close are each their own error.
+The life of one: *new* (checked and serialised, its iterator made, nothing sent), *open* (the head of the answer has
+come), *closed*. The first use opens it: ``async for``, ``async with``, ``await stream.open()`` or ``await stream``. It
+is iterated once, by one consumer; a second iteration, a second consumer and use after close are each their own error.
 
-It lets go of its connection at its end, on any failure, on leaving ``async with``, by `aclose` (from another task as
+It releases its connection at its end, on any failure, on leaving ``async with``, by `aclose` (from another task as
 well, which also ends an opening under way), when a read is cancelled, and when the last reference goes. So ``async
-for`` over a stream without a name lets go at once when the loop is left early; a stream that has a name is best used
-with ``async with``.
+for`` over a stream without a name releases it at once when the loop is left early; a stream that has a name is best
+used with ``async with``.
+
+Iterators are made before there is an event stream, so that wrong options are refused at the line that gave them. What
+they are made over is a `_LateEventStream`, which becomes the event stream when the `PredictionStream` is opened.
 """
 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import inspect
-import sys
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
-from sagemaker_async.errors import ConcurrentReadError, ConfigurationError, StreamClosedError, StreamConsumedError
-from sagemaker_async.records.iterator import StreamIterator
+from sagemaker_async.errors import (
+    ConcurrentReadError,
+    ConfigurationError,
+    StreamClosedError,
+    StreamConsumedError,
+    StreamError,
+    UsageError,
+)
+from sagemaker_async.iterators import (
+    BufferOptions,
+    JSONIterator,
+    LineIterator,
+    LineOptions,
+    ServerSentEvent,
+    SSEIterator,
+    SSEOptions,
+    StreamIterator,
+    TextIterator,
+    TextOptions,
+    Token,
+    TokenIterator,
+    TokenOptions,
+)
+from sagemaker_async.runtime.client import StreamHead
+from sagemaker_async.runtime.events import StreamEvent
+from sagemaker_async.runtime.stream import EventStream
 
 if TYPE_CHECKING:
-    from sagemaker_async.iterators import (
-        BufferOptions,
-        LineOptions,
-        ServerSentEvent,
-        SSEOptions,
-        TextOptions,
-        Token,
-        TokenOptions,
-    )
-    from sagemaker_async.runtime.client import StreamHead
     from sagemaker_async.runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
 __all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "check_iterator"]
@@ -47,9 +63,6 @@ R = TypeVar("R")
 
 IteratorFactory = Callable[[Any], AsyncIterable[T]]
 """An iterator class or factory: takes the event stream, returns an asynchronous iterable of records."""
-
-_ITERATORS = "sagemaker_async.iterators"
-"""Imported in a thread when the first stream is opened, if nobody did before: a prediction has no use for it."""
 
 
 @dataclass(frozen=True)
@@ -67,38 +80,48 @@ class PredictionStream(Generic[T]):
 
     Args:
         send: makes the call that opens the stream; called once.
-        iterator: makes records of the event stream; see `check_iterator`.
+        iterator: makes records of the event stream; called once, at once.
+
+    Raises:
+        ConfigurationError: `iterator` is wrong, or one of the options bound to it.
     """
 
     __slots__ = (
         "__weakref__",
         "_closed",
         "_ended",
+        "_event_stream",
         "_head",
         "_iterated",
-        "_make_iterator",
+        "_next_records",
         "_opener",
-        "_read",
         "_reading",
         "_ready",
         "_records",
+        "_records_closed",
         "_send",
         "_started",
     )
 
     def __init__(self, send: Callable[[], Awaitable[StreamHead]], iterator: IteratorFactory[T]) -> None:
         self._send: Callable[[], Awaitable[StreamHead]] | None = send
-        self._make_iterator = iterator
         self._head: StreamHead | None = None
-        self._records: AsyncIterator[T] | None = None
-        self._read: AsyncIterator[T] | None = None
+        self._event_stream = _LateEventStream()
         self._opener: asyncio.Task[Any] | None = None
         self._ready: list[T] = []
+        """Records that the iterator has made and nobody has taken, the next one last."""
         self._iterated = False
         self._started = False
         self._reading = False
         self._ended = False
         self._closed = False
+        self._records_closed = False
+        self._read_with(iterator)
+
+    def _read_with(self, make_iterator: IteratorFactory[T]) -> None:
+        """Take the records from a new iterator over the event stream."""
+        self._records = _made(make_iterator, self._event_stream)
+        self._next_records = _next_records_of(self._records)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed or self._ended else "new" if self._head is None else "open"
@@ -133,41 +156,44 @@ class PredictionStream(Generic[T]):
 
         With `tokens`: ``.text``, ``.finish_reason`` and ``.usage``. It stays when the stream has ended.
         """
-        return self._read
+        return None if self._head is None else self._records
 
     @property
     def partial(self) -> str:
         """The text so far, also after an error: with `text` and `tokens`, the first ``keep_partial`` characters."""
-        return getattr(self._read, "text", "")
+        return getattr(self._records, "text", "")
 
     def lines(self, **options: Unpack[LineOptions]) -> PredictionStream[bytes]:
-        """Read the stream as lines, instead of what it was made to yield; see `LineIterator` for the options."""
-        return self._as(partial(_made, "LineIterator", options))
+        """Read the stream as lines, instead of what it was made to yield; see `LineIterator` for the options.
+
+        Raises, as `text`, `json`, `sse` and `tokens` do:
+            ConfigurationError: an option is wrong.
+            StreamConsumedError: the stream is being read already.
+        """
+        return self._as(partial(LineIterator, **options))
 
     def text(self, **options: Unpack[TextOptions]) -> PredictionStream[str]:
         """Read the stream as text; see `TextIterator` for the options."""
-        return self._as(partial(_made, "TextIterator", options))
+        return self._as(partial(TextIterator, **options))
 
     def json(self, **options: Unpack[BufferOptions]) -> PredictionStream[Any]:
         """Read the stream as JSON values, one after the other or one a line; see `JSONIterator` for the options."""
-        return self._as(partial(_made, "JSONIterator", options))
+        return self._as(partial(JSONIterator, **options))
 
     def sse(self, **options: Unpack[SSEOptions]) -> PredictionStream[ServerSentEvent]:
         """Read the stream as server-sent events; see `SSEIterator` for the options."""
-        return self._as(partial(_made, "SSEIterator", options))
+        return self._as(partial(SSEIterator, **options))
 
     def tokens(self, **options: Unpack[TokenOptions]) -> PredictionStream[Token]:
         """Read the stream as tokens, whatever the container's dialect; see `TokenIterator` for the options."""
-        return self._as(partial(_made, "TokenIterator", options))
+        return self._as(partial(TokenIterator, **options))
 
     def _as(self, make_iterator: IteratorFactory[R]) -> PredictionStream[R]:
         """Return this very stream, with other records: there is one connection, and one that closes it."""
         if self._iterated or self._started:
             raise StreamConsumedError("this stream is being read already; say how to read it before reading it")
         stream = cast("PredictionStream[R]", self)
-        stream._make_iterator = make_iterator
-        if stream._head is not None:
-            stream._make_records()
+        stream._read_with(make_iterator)
         return stream
 
     async def collect(self) -> list[T]:
@@ -189,21 +215,8 @@ class PredictionStream(Generic[T]):
             raise ConcurrentReadError("two tasks open one stream at the same time; give each task its own")
         if self._head is None:
             self._head = await self._send_from(asyncio.current_task())
-            try:
-                self._make_records()
-            except BaseException:
-                self._let_go()
-                raise
+            self._event_stream.opened = self._head.body
         return self
-
-    def _make_records(self) -> None:
-        assert self._head is not None
-        records = self._make_iterator(self._head.body)
-        if isinstance(records, StreamIterator):
-            self._ready = records._ready
-            self._records = self._read = records
-        else:
-            self._records = self._read = _records_of(records, self._make_iterator)
 
     async def _send_from(self, opener: asyncio.Task[Any] | None) -> StreamHead:
         """Send the request; `aclose` cancels the task that does so, as `asyncio.timeout` would."""
@@ -212,8 +225,6 @@ class PredictionStream(Generic[T]):
         send, self._send = self._send, None  # for it holds the request, whose body may be large
         assert send is not None
         try:
-            if _ITERATORS not in sys.modules:
-                await asyncio.to_thread(import_module, _ITERATORS)
             head = await send()
         except BaseException as error:
             interrupted, self._closed = self._closed, True
@@ -258,43 +269,93 @@ class PredictionStream(Generic[T]):
             raise StopAsyncIteration
         self._reading = self._started = True
         try:
-            if self._records is None:
-                await self.open()
-            return await cast("AsyncIterator[T]", self._records).__anext__()
+            if self._head is None:
+                try:
+                    await self.open()
+                except StopAsyncIteration as error:  # of a callback or an interceptor; it is not the end (PEP 479)
+                    raise RuntimeError("opening the stream raised StopAsyncIteration") from error
+            if self._next_records is None:
+                return await anext(self._records)
+            ready = await self._next_records()
+            if not ready:
+                raise StopAsyncIteration
+            ready.reverse()
+            self._ready = ready
+            return ready.pop()
         except StopAsyncIteration:
             self._ended = True
-            self._disconnect()
+            self._release_connection()
             raise
-        except ConcurrentReadError:  # another task opens the stream, which is none of the stream's fault
+        except ConcurrentReadError:  # another task is opening the stream, which is unharmed
             raise
         except BaseException:
-            self._let_go()
+            self._close()
             raise
         finally:
             self._reading = False
 
     async def aclose(self) -> None:
-        """Let go of the connection and drop what was not read; idempotent."""
+        """Release the connection and drop what was not read; idempotent."""
         if self._opener is not None and not self._closed:
             self._opener.cancel()
-        self._let_go()
-        records = self._records
-        if records is not None and not self._reading:
-            self._records = None
-            if (close := getattr(records, "aclose", None)) is not None:
-                await close()
+        try:
+            self._close()
+        finally:
+            if not (self._reading or self._records_closed):
+                self._records_closed = True
+                if (close := getattr(self._records, "aclose", None)) is not None:
+                    await close()
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         self._closed = True
-        self._disconnect()
+        self._ready.clear()
+        self._release_connection()
 
-    def _disconnect(self) -> None:
+    def _release_connection(self) -> None:
         if self._head is not None:
             self._head.body.close()
 
     def __del__(self) -> None:
         # The connection is this object's, whoever else holds on to the iterator or the event stream beneath.
-        self._disconnect()
+        self._release_connection()
+
+
+class _LateEventStream:
+    """The event stream of a prediction before and after it is opened: what its iterator is made over."""
+
+    __slots__ = ("opened",)
+
+    def __init__(self) -> None:
+        self.opened: EventStream | None = None
+
+    def next_parts(self) -> Awaitable[list[bytes]]:
+        return self._event_stream().next_parts()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self if self.opened is None else aiter(self.opened)
+
+    def __anext__(self) -> Awaitable[StreamEvent]:
+        return anext(self._event_stream())
+
+    def locate(self, error: StreamError) -> None:
+        if self.opened is not None:
+            self.opened.locate(error)
+
+    def count_tokens(self, tokens: int) -> None:
+        if self.opened is not None:
+            self.opened.count_tokens(tokens)
+
+    async def aclose(self) -> None:
+        if self.opened is not None:
+            await self.opened.aclose()
+
+    def _event_stream(self) -> EventStream:
+        if self.opened is None:
+            raise UsageError(
+                "this iterator's event stream is not open yet: read the stream that predict_stream returned, "
+                "which opens it"
+            )
+        return self.opened
 
 
 def check_iterator(make_iterator: object) -> None:
@@ -315,22 +376,64 @@ def check_iterator(make_iterator: object) -> None:
         )
 
 
-def _made(name: str, options: Mapping[str, Any], event_stream: object) -> AsyncIterable[Any]:
-    """Return an iterator of `sagemaker_async.iterators` over an event stream."""
-    records: AsyncIterable[Any] = getattr(import_module(_ITERATORS), name)(event_stream, **options)
-    return records
+def _made(make_iterator: IteratorFactory[T], event_stream: object) -> AsyncIterator[T]:
+    """Return a new iterator over an event stream.
 
-
-def _records_of(records: AsyncIterable[T], make_iterator: object) -> AsyncIterator[T]:
+    Raises:
+        ConfigurationError: it is not asynchronous, or cannot be made with the arguments bound to it.
+    """
+    try:
+        records = make_iterator(event_stream)
+    except TypeError as error:
+        if (problem := _wrong_arguments(make_iterator, event_stream)) is None:
+            raise
+        raise ConfigurationError(problem) from error
     if isinstance(records, AsyncIterable):
         return aiter(records)
+    if inspect.iscoroutine(records):
+        records.close()
     raise ConfigurationError(
         f"iterator {_name_of(make_iterator)} made a {type(records).__name__}, which is not asynchronously iterable; "
         "subclass sagemaker_async.iterators.StreamIterator"
     )
 
 
+def _next_records_of(records: AsyncIterator[T]) -> Callable[[], Awaitable[list[T]]] | None:
+    """Return the iterator's `StreamIterator.next_records`; None for one that has records one by one alone."""
+    if isinstance(records, StreamIterator) and type(records).__anext__ is StreamIterator.__anext__:
+        return records.next_records
+    return None
+
+
+def _wrong_arguments(make_iterator: Callable[..., object], event_stream: object) -> str | None:
+    """Say what is wrong with the arguments of a call that failed; None when they fit the signature."""
+    function: Callable[..., object] = make_iterator
+    options: dict[str, object] = {}
+    while isinstance(function, partial):
+        options = {**function.keywords, **options}
+        function = function.func
+    name = _name_of(function)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return None
+    known = [each.name for each in parameters if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    for option in options:
+        if option not in known and not takes_any:
+            nearest = difflib.get_close_matches(option, known, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
+            return f"{name} has no option {option!r}{hint} Its options are {', '.join(known) or 'none'}"
+    try:
+        inspect.signature(make_iterator).bind(event_stream)
+    except (TypeError, ValueError) as error:
+        return f"iterator {name} cannot be called with the event stream alone: {error}"
+    return None
+
+
 def _name_of(make_iterator: object) -> str:
+    while isinstance(make_iterator, partial):
+        make_iterator = make_iterator.func
     return getattr(make_iterator, "__name__", None) or f"a {type(make_iterator).__name__}"
 
 

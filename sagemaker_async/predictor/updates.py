@@ -1,4 +1,4 @@
-"""Moving an endpoint to a new configuration that is the old one but for what changes.
+"""Moving an endpoint to a copy of its configuration in which some members differ.
 
 The old configuration is carried over as a whole: every member that ``CreateEndpointConfig`` takes, and all tags but
 AWS's own. A new configuration whose update never began is removed again; when an update began and failed, the error
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 from sagemaker_async.errors import (
     CallError,
@@ -20,20 +20,17 @@ from sagemaker_async.errors import (
     ValidationError,
     WaiterTimeoutError,
 )
-from sagemaker_async.hosting.answers import answer_of
+from sagemaker_async.hosting.answers import answer_or_raise, member
 from sagemaker_async.hosting.client import SageMakerClient
-from sagemaker_async.hosting.pagination import member
+from sagemaker_async.hosting.generated import shapes
 from sagemaker_async.hosting.waiting import WAIT_RULES, OnProgress, Pace, WaitRules, kind_of_failure
-
-if TYPE_CHECKING:
-    from sagemaker_async.hosting.generated.shapes import DescribeEndpointResponse
 
 __all__ = [
     "CARRIED_OVER",
     "ConfigurationMoved",
     "EndpointUpdate",
-    "WaitFields",
     "Waiting",
+    "existing_component",
     "existing_endpoint",
     "is_missing",
     "waiting_for",
@@ -55,25 +52,12 @@ CARRIED_OVER = (
     "MetricsConfig",
     "CrossRegionTrafficConfig",
 )
-"""The members of an endpoint configuration, but for its name and tags."""
-
-
-class WaitFields(TypedDict, total=False):
-    """How to wait, as keywords."""
-
-    interval: float | None
-    """The longest time between polls in seconds; None: 30 for endpoints, 20 for inference components."""
-    limit: float | None
-    """Seconds for the whole wait, 3600 unless given; None: for ever."""
-    jitter: float
-    """The largest part of each delay that chance takes away, from 0 to 1; 0.2 unless given."""
-    on_progress: OnProgress | None
-    """Gets each description as it comes; may be ``async``."""
+"""The members of an endpoint configuration without its name and tags."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A wait that was checked and has still to begin."""
+    """A wait whose options were checked, and which has not begun."""
 
     rules: WaitRules
     pace: Pace
@@ -85,23 +69,20 @@ class Waiting:
 
 
 def waiting_for(
-    rules_name: str,
-    interval: float | None = None,
-    limit: float | None = 3600.0,
-    jitter: float = 0.2,
-    on_progress: OnProgress | None = None,
-    **unknown: object,
+    rules_name: str, interval: float | None, limit: float | None, jitter: float, on_progress: OnProgress | None
 ) -> Waiting:
-    """Return a wait by a row of `WAIT_RULES`; checked now, so that nothing is begun whose end cannot be waited for.
+    """Return a wait by a row of `WAIT_RULES`, its options checked: a wrong one is found before anything is changed.
+
+    Args:
+        rules_name: the name of the row.
+        interval: the longest time between polls in seconds; None: the row's.
+        limit: seconds for the whole wait; None: for ever.
+        jitter: the largest part of each delay that chance takes away, from 0 to 1.
+        on_progress: gets each description as it comes; may be ``async``.
 
     Raises:
-        ConfigurationError: a number is none, or `on_progress` cannot be called.
-        TypeError: there is no such option.
+        ConfigurationError: a number is out of range, or `on_progress` cannot be called.
     """
-    if unknown:
-        raise TypeError(
-            f"there is no option {', '.join(unknown)} of waiting; there are {', '.join(WaitFields.__annotations__)}"
-        )
     rules = WAIT_RULES[rules_name]
     if on_progress is not None and not callable(on_progress):
         raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")
@@ -110,7 +91,7 @@ def waiting_for(
 
 
 class ConfigurationMoved(Exception):
-    """The endpoint runs another configuration than the one that was to be carried over: begin anew."""
+    """The endpoint runs another configuration than the one that was to be carried over: start over with that one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +104,12 @@ class EndpointUpdate:
     new_config: str
     """The name of the one to be made."""
     changes: dict[str, Any]
-    """Members of the new configuration that are not the old one's, under AWS's names."""
+    """The members of the new configuration that differ from the old one's, under AWS's names."""
     tags: Sequence[Mapping[str, str]] | None = None
     """The new configuration's tags; None: the old one's."""
 
     async def perform(self, hosting: SageMakerClient, waiting: Waiting | None) -> None:
-        """Create the configuration, move the endpoint to it, and wait for it if that is wanted.
+        """Create the configuration, move the endpoint to it, and wait for it unless `waiting` is None.
 
         Raises:
             ConfigurationMoved: the endpoint does not run `old_config`; nothing was changed.
@@ -144,7 +125,7 @@ class EndpointUpdate:
             if running not in (None, self.old_config):
                 raise ConfigurationMoved
             asked = True
-            await answer_of(
+            await answer_or_raise(
                 hosting.update_endpoint(endpoint_name=self.endpoint_name, endpoint_config_name=self.new_config)
             )
         except (SageMakerAsyncError, ConfigurationMoved) as error:
@@ -157,7 +138,7 @@ class EndpointUpdate:
             await self._wait(hosting, waiting)
 
     async def _create_config(self, hosting: SageMakerClient) -> None:
-        old = await answer_of(hosting.describe_endpoint_config(endpoint_config_name=self.old_config))
+        old = await answer_or_raise(hosting.describe_endpoint_config(endpoint_config_name=self.old_config))
         if old.model_extra:
             logger.warning(
                 "%s of the endpoint configuration %r is unknown to this version and not carried over",
@@ -169,16 +150,16 @@ class EndpointUpdate:
         if tags is None:
             every = hosting.iter_tags(resource_arn=old.endpoint_config_arn)
             tags = [tag async for tag in every if not tag.key.lower().startswith("aws:")]
-        await answer_of(
+        await answer_or_raise(
             hosting.invoke(
                 "CreateEndpointConfig", {"EndpointConfigName": self.new_config, **fields, "Tags": tags or None}
             )
         )
 
     async def _remove_config(self, hosting: SageMakerClient, reason: Exception) -> None:
-        """Remove the new configuration, which nothing uses; if that fails, the reason for removing it says so."""
+        """Remove the new configuration, which nothing uses; if that fails, add it to the message of `reason`."""
         try:
-            await answer_of(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
+            await answer_or_raise(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
         except SageMakerAsyncError as error:
             logger.warning("the endpoint configuration %r, which nothing uses, is left: %s", self.new_config, error)
             self._say_what_is_left(reason)
@@ -222,20 +203,39 @@ def was_refused(error: Exception) -> bool:
     return not isinstance(error, CallError) or error.not_sent
 
 
-async def existing_endpoint(hosting: SageMakerClient, endpoint_name: str) -> DescribeEndpointResponse:
+async def existing_endpoint(hosting: SageMakerClient, endpoint_name: str) -> shapes.DescribeEndpointResponse:
     """Return the description of an endpoint.
 
     Raises:
-        ConfigurationError: there is no such endpoint; worded as by the SDK.
+        ConfigurationError: there is no such endpoint; the words are the SDK's.
         CallError: it could not be described for another reason.
     """
     try:
-        return await answer_of(hosting.describe_endpoint(endpoint_name=endpoint_name))
+        return await answer_or_raise(hosting.describe_endpoint(endpoint_name=endpoint_name))
     except ValidationError as error:
         if not is_missing(error):
             raise
         raise ConfigurationError(
             f"Endpoint with name '{endpoint_name}' does not exist; please use an existing endpoint name"
+        ) from error
+
+
+async def existing_component(
+    hosting: SageMakerClient, component_name: str
+) -> shapes.DescribeInferenceComponentResponse:
+    """Return the description of an inference component.
+
+    Raises:
+        ConfigurationError: there is no such component.
+        CallError: it could not be described for another reason.
+    """
+    try:
+        return await answer_or_raise(hosting.describe_inference_component(inference_component_name=component_name))
+    except ValidationError as error:
+        if not is_missing(error):
+            raise
+        raise ConfigurationError(
+            f"Inference component with name '{component_name}' does not exist; please use an existing component name"
         ) from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sagemaker_async.errors import ConfigurationError
@@ -16,13 +17,13 @@ from sagemaker_async.errors import ConfigurationError
 __all__ = ["DataCaptureConfig", "ResourceRequirements", "name_from_base", "production_variant"]
 
 MAX_NAME_LENGTH = 63
-"""What SageMaker allows the names of endpoints and their configurations to have."""
+"""The most characters that SageMaker allows in the names of endpoints and their configurations."""
 
 _CAPTURE_MODES = {"REQUEST": "Input", "RESPONSE": "Output", "INPUT": "Input", "OUTPUT": "Output"}
 
 
 def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.datetime | None = None) -> str:
-    """Return a name that no other has: `base`, shortened as needed, and the time to the millisecond, in UTC.
+    """Return a unique name: `base`, shortened as needed, and the time to the millisecond, in UTC.
 
     Args:
         base: what the name begins with.
@@ -30,7 +31,7 @@ def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.date
         now: the time to use; None: the present.
 
     Raises:
-        ConfigurationError: `base` is no str, or `max_length` leaves no room for the time.
+        ConfigurationError: `base` is not a str, or `max_length` leaves no room for the time.
     """
     if not isinstance(base, str):
         raise ConfigurationError(f"base must be a str, got {type(base).__name__}")
@@ -116,9 +117,9 @@ class DataCaptureConfig:
     enable_capture: bool
     """Whether anything is captured."""
     sampling_percentage: int = 20
-    """How many of a hundred inferences are, from 0 to 100."""
+    """How many of a hundred inferences are captured, from 0 to 100."""
     destination_s3_uri: str | None = None
-    """Where to, ``s3://bucket/prefix``; None: ``model-monitor/data-capture`` in `Session.default_bucket`."""
+    """Where to store them, ``s3://bucket/prefix``; None: ``model-monitor/data-capture`` in `Session.default_bucket`."""
     kms_key_id: str | None = None
     """The key to encrypt with; None: the bucket's own."""
     capture_options: Sequence[str] | None = None
@@ -187,7 +188,7 @@ class ResourceRequirements:
         limits: what each copy may have at most: ``memory`` in MB.
 
     Raises:
-        ConfigurationError: there is another key, or a value that is no number of at least 0.
+        ConfigurationError: there is another key, or a value that is not a number of at least 0.
 
     Example:
         ::
@@ -230,8 +231,6 @@ def _amounts(argument: str, given: Mapping[str, float] | None, known: tuple[str,
         raise ConfigurationError(f"ResourceRequirements.{argument} must be a mapping, got {type(given).__name__}")
     for name, amount in (given or {}).items():
         if name not in known:
-            from difflib import get_close_matches
-
             near = get_close_matches(str(name), known, n=1)
             suggestion = f"; did you mean {near[0]}?" if near else ""
             raise ConfigurationError(

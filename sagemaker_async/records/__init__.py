@@ -17,16 +17,12 @@ Nothing here awaits, reads a clock, or knows SageMaker.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter
-    from .json_values import JSONLinesSplitter, JSONSplitter
-    from .lines import LineEnds, LineSplitter
-    from .sse import ServerSentEvent, SSESplitter
-    from .text import KEEP_PARTIAL, DecodeErrors, KeptText, TextSplitter
-    from .tokens import TokenSplitter
+from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter
+from .json_values import JSONLinesSplitter, JSONSplitter
+from .lines import LineEnds, LineSplitter
+from .sse import ServerSentEvent, SSESplitter
+from .text import KEEP_PARTIAL, DecodeErrors, KeptText, TextSplitter
+from .tokens import TokenSplitter
 
 __all__ = [
     "KEEP_PARTIAL",
@@ -44,29 +40,3 @@ __all__ = [
     "TextSplitter",
     "TokenSplitter",
 ]
-
-_HOMES = {
-    "DecodeErrors": "text",
-    "JSONLinesSplitter": "json_values",
-    "JSONSplitter": "json_values",
-    "KEEP_PARTIAL": "text",
-    "KeptText": "text",
-    "LineEnds": "lines",
-    "LineSplitter": "lines",
-    "MAX_BUFFER": "_bounds",
-    "SSESplitter": "sse",
-    "ServerSentEvent": "sse",
-    "Splitter": "_bounds",
-    "TextSplitter": "text",
-    "TokenSplitter": "tokens",
-    "UNDELIVERED_LIMIT": "_bounds",
-}
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Import a splitter when it is asked for (PEP 562): who predicts without streams has no use for any."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        return value

@@ -39,7 +39,7 @@ class Splitter(Protocol[T_co]):
 
 
 def check_limit(name: str, value: int, *, minimum: int = 1) -> int:
-    """Return `value`, or raise `ConfigurationError` when it is no int of at least `minimum`."""
+    """Return `value`, or raise `ConfigurationError` when it is not an int of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ConfigurationError(f"{name} must be an int of at least {minimum}, got {value!r}")
     return value

@@ -231,7 +231,7 @@ def dialect_named(name: str) -> Dialect:
     """Return the dialect of that name or alias; case does not matter, and ``_`` is as good as ``-``.
 
     Raises:
-        ConfigurationError: there is none; the message lists all, and names the nearest.
+        ConfigurationError: there is no such dialect; the message lists all, and names the nearest.
     """
     wanted = name.lower().replace("_", "-")
     found = DIALECTS.get(ALIASES.get(wanted, wanted))

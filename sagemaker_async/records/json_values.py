@@ -29,7 +29,7 @@ def load_json(source: bytes | bytearray | str, record: str, *, ended: bool = Fal
         ended: whether the stream's end came in the place of the record's own end.
 
     Raises:
-        StreamDecodeError: it is no JSON.
+        StreamDecodeError: it is not JSON.
         StreamIncomplete: the same, when `ended`.
     """
     try:
@@ -83,7 +83,7 @@ class JSONLinesSplitter:
         """Give the value of the last line when no line end came after it.
 
         Raises:
-            StreamIncomplete: that is no complete JSON.
+            StreamIncomplete: that is not complete JSON.
         """
         for line in self._lines.finish():
             yield from self._values(line, ended=True)

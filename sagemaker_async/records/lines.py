@@ -1,7 +1,7 @@
 """Lines out of slices.
 
 A line is given without its end. Empty lines are kept; a last line without an end is given once, by `finish`; after a
-final line end there is no further, empty line.
+final line end no further, empty line follows.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sagemaker_async.config import check_flag
 from sagemaker_async.errors import RecordTooLongError
 
 from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT
@@ -19,7 +20,7 @@ from .lines import LineSplitter
 __all__ = ["SSESplitter", "ServerSentEvent"]
 
 MAX_RETRY_DIGITS = 18
-"""Longer reconnection times (over 30 million years) are ignored, as values that are no number are."""
+"""Longer reconnection times (over 30 million years) are ignored, as values that are not numbers are."""
 
 
 class ServerSentEvent(NamedTuple):
@@ -44,7 +45,7 @@ class SSESplitter:
         max_buffer: the most bytes that one line, or the data of one event, may hold.
 
     Raises:
-        ConfigurationError: `max_buffer` is wrong.
+        ConfigurationError: an argument is wrong.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class SSESplitter:
     )
 
     def __init__(self, *, deliver_unterminated: bool = False, max_buffer: int = MAX_BUFFER) -> None:
+        check_flag(deliver_unterminated, "deliver_unterminated")
         self._lines = LineSplitter(max_buffer=max_buffer, line_ends="any")
         self._max_buffer = max_buffer
         self._deliver_unterminated = deliver_unterminated

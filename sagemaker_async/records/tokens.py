@@ -13,6 +13,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from sagemaker_async.config import check_flag
 from sagemaker_async.errors import ConfigurationError, InBandError, StreamDecodeError, StreamIncomplete
 
 from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty
@@ -104,6 +105,7 @@ class TokenSplitter:
             dialect = dialect_named(dialect)
         elif dialect is not None and not isinstance(dialect, Dialect):
             raise ConfigurationError(f"dialect must be a name, a Dialect or None, got {type(dialect).__name__}")
+        check_flag(allow_incomplete, "allow_incomplete")
         self.count = 0
         self.dialect: Dialect | None = dialect
         self.usage: dict[str, Any] | None = None
@@ -242,7 +244,7 @@ class TokenSplitter:
                         delta.id,
                         delta.logprob,
                         delta.special,
-                        delta.finish_reason,
+                        delta.finish_reason or None,
                         record,
                         choice,
                     )
@@ -264,14 +266,24 @@ class TokenSplitter:
             )
         try:
             deltas = list(dialect.deltas(record))
-            well_formed = all(isinstance(delta.text, str) for delta in deltas)
+            well_formed = all(map(_is_well_formed, deltas))
         except (LookupError, TypeError, ValueError, AttributeError):
             well_formed = False
         if not well_formed:
             raise faulty(
-                StreamDecodeError(f"a record has not the form of dialect {dialect.name!r}"), _source_of(record)
+                StreamDecodeError(f"a record does not have the fields of dialect {dialect.name!r}"), _source_of(record)
             )
         return deltas
+
+
+def _is_well_formed(delta: Delta) -> bool:
+    """Return whether what is reckoned with is absent or has its type; the rest is handed on as the model sent it."""
+    return (
+        isinstance(delta.text, str)
+        and (not delta.choice or isinstance(delta.choice, int))
+        and (not delta.finish_reason or isinstance(delta.finish_reason, str))
+        and (not delta.usage or isinstance(delta.usage, dict))
+    )
 
 
 def _error_event(data: str) -> InBandError:

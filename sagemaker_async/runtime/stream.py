@@ -6,6 +6,10 @@ What is yielded, in order: every `PayloadPart`, `UnknownEvent`, and as the last 
 message; `StreamConnectionError` when the connection ends before the HTTP body does; `StreamStalledError` after too long
 a silence. A stream never just stops.
 
+What a callback or an interceptor of the user raises within a read is raised by that read as it is, once, whatever its
+class; the connection has been closed then. A StopAsyncIteration of theirs would look like the stream's end: it becomes
+the cause of a RuntimeError, as PEP 479 has it for generators.
+
 The connection is let go of at the end, on any failure, when a read is cancelled, by `aclose`, and when the last
 reference to the stream goes, from whichever thread that happens. Single use, one consumer.
 """
@@ -16,6 +20,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.errors import (
     CallError,
     ChunkTimeoutError,
@@ -240,7 +245,10 @@ class EventStream:
         self._reading = False
         if chunk and self._on_chunk_received is not None:
             self._chunk_bytes += len(chunk)
-            self._on_chunk_received(self._chunk_bytes, None)
+            try:
+                self._on_chunk_received(self._chunk_bytes, None)
+            except StopAsyncIteration as error:
+                raise RuntimeError("on_chunk_received raised StopAsyncIteration") from error
         if self._ended:  # closed by another task while this one waited
             return
         decoder = self._decoder
@@ -253,10 +261,16 @@ class EventStream:
                 decoder.close()
                 self._stop(None)
         except StreamError as error:
+            if self._ended:  # it is an interceptor's, which was told of the end
+                raise
             self._fail(error)
 
     def _noted(self, error: BaseException) -> bool:
         """Note how reading failed, and return True; close the stream when it is the reader's own affair."""
+        forget_frames(error)
+        if not self._reading:  # `_received` was reached: this is what a callback or an interceptor raised
+            self.close()
+            return False
         self._reading = False
         if isinstance(error, CallError):
             self._fail(_while_streaming(error))

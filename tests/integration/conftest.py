@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import json
+import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import traceback
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import CoroutineType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
 import aiohttp
@@ -112,6 +118,103 @@ def stream(call: RawClient) -> Callable[..., Awaitable[Answer]]:
         return await call(name, "invocations-response-stream", body, **options)
 
     return stream
+
+
+SESSIONS_OWN = {
+    *("Session", "SageMakerClient", "SageMakerRuntimeClient", "Predictor", "Config", "Settings", "Channel", "Pipeline"),
+    *("Signer", "CredentialCache", "Credentials", "AiohttpTransport", "Connector", "ClientSession", "StubTransport"),
+    *("AssumeRole", "CognitoIdentityProvider", "ContainerCredentials", "DefaultChain", "Process", "WebIdentity"),
+}
+"""Classes of what lives as long as the session, has masked secrets in its `repr`, and is the user's to hold."""
+
+_DEPTH = 8
+
+
+class Frames:
+    """What the frames that exceptions keep hold in their local variables, as debuggers and error reporters show them.
+
+    Looked through are containers, functions' closures, coroutines, and objects of this package and of the libraries it
+    stands on. Left out are the frames of the test, for a user's own variables are the user's; and what lives as long
+    as the session (`SESSIONS_OWN`), which every frame with a client or a predictor reaches.
+    """
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = secrets
+
+    def holding(self, error: BaseException) -> list[str]:
+        """Return where a secret is held, as ``file:line in function: path to the value``."""
+        found: list[str] = []
+        seen_errors: set[int] = set()
+        errors: list[BaseException | None] = [error]
+        while errors:
+            each = errors.pop()
+            if each is None or id(each) in seen_errors:
+                continue
+            seen_errors.add(id(each))
+            errors += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            for frame, line in traceback.walk_tb(each.__traceback__):
+                path = Path(frame.f_code.co_filename)
+                if path.is_relative_to(Path(__file__).parents[1]) or "pytest" in path.parts:
+                    continue
+                where = f"{type(each).__name__}: {path.name}:{line} in {frame.f_code.co_name}"
+                seen: dict[int, object] = {}
+                for name, value in list(frame.f_locals.items()):
+                    found += [f"{where}: {place}" for place in self._within(value, name, seen, _DEPTH)]
+        return found
+
+    def _within(self, value: Any, place: str, seen: dict[int, object], depth: int) -> Iterator[str]:
+        if isinstance(value, str | bytes | bytearray | memoryview):
+            text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+            if any(secret in text for secret in self._secrets):
+                yield place
+            return
+        if depth == 0 or id(value) in seen or isinstance(value, int | float | type | ModuleType | None):
+            return
+        seen[id(value)] = value  # which keeps it, so that its id stays its own
+        for name, part in _parts_of(value):
+            yield from self._within(part, f"{place}.{name}", seen, depth - 1)
+
+
+def _parts_of(value: Any) -> Iterable[tuple[str, Any]]:
+    kind = type(value)
+    if kind.__name__ in SESSIONS_OWN or isinstance(value, os._Environ | BaseException | asyncio.AbstractEventLoop):
+        return
+    if isinstance(value, Mapping):
+        for key, item in list(value.items()):
+            yield "key", key
+            yield str(key)[:30], item
+    elif isinstance(value, list | tuple | set | frozenset | deque):
+        for at, item in enumerate(list(value)):
+            yield str(at), item
+    elif isinstance(value, FunctionType):
+        for cell, name in zip(value.__closure__ or (), value.__code__.co_freevars, strict=True):
+            with contextlib.suppress(ValueError):  # an empty cell
+                yield name, cell.cell_contents
+    elif isinstance(value, MethodType):
+        yield "__self__", value.__self__
+    elif isinstance(value, functools.partial):
+        yield from (("func", value.func), ("args", value.args), ("keywords", value.keywords))
+    elif isinstance(value, CoroutineType | GeneratorType):
+        frame = value.cr_frame if isinstance(value, CoroutineType) else value.gi_frame
+        if frame is not None:
+            yield from frame.f_locals.items()
+    elif kind.__module__.partition(".")[0] in {"sagemaker_async", "aiohttp", "multidict", "yarl", "botocore"}:
+        yield from getattr(value, "__dict__", {}).items()
+        for name in {name for base in kind.__mro__ for name in _slots(base)}:
+            if not name.startswith("__"):
+                with contextlib.suppress(AttributeError):
+                    yield name, getattr(value, name)
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = kind.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+@pytest.fixture(scope="session")
+def frames_of() -> Callable[[Collection[str]], Frames]:
+    """Makes what looks into the frames of exceptions: ``frames_of(secrets).holding(error)``."""
+    return Frames
 
 
 class Forwarder:

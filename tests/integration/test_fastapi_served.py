@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.websockets import WebSocketDisconnect
 
@@ -499,18 +500,48 @@ async def test_a_server_that_shuts_down_midway_tells_the_client_and_leaves_nothi
     assert app.state.sessions[0].connections_in_use == 0
 
 
-async def test_a_server_that_shuts_down_before_the_first_byte_answers_503(
-    local: LocalSageMaker, text: Endpoint, serve: Serve, http: aiohttp.ClientSession
+@pytest.mark.parametrize("after_parts", [None, 0], ids=["no head yet", "no token yet"])
+@pytest.mark.parametrize("path", ["awaited", "returned", "returned-by-a-thread", "events", "formats/raw", "whole"])
+async def test_a_server_that_shuts_down_before_the_first_record_answers_503(
+    path: str, after_parts: int | None, local: LocalSageMaker, text: Endpoint, serve: Serve, http: aiohttp.ClientSession
 ) -> None:
-    url, stop = await serve(application(local), timeout_graceful_shutdown=0.1)
-    text.faults.append(Stall())
-    asking = asyncio.create_task(http.post(f"{url}/returned", json=QUESTION))
+    app = application(local)
+    url, stop = await serve(app, timeout_graceful_shutdown=0.1)
+    async with http.get(f"{url}/state"):
+        pass
+    text.faults.append(Stall(after_parts))
+    asking = asyncio.create_task(http.post(f"{url}/{path}", json=QUESTION))
     await text.until(lambda e: e.stalled == 1)
     await stop()
     response = await asking
-    assert response.status == 503
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
     assert (await response.json(content_type="application/problem+json"))["code"] == "cancelled"
     await text.until(lambda e: e.stalled == 0, timeout=1)
+    assert app.state.sessions[0].connections_in_use == 0
+
+
+async def test_what_has_begun_is_not_answered_twice_when_the_server_shuts_down(
+    local: LocalSageMaker, serve: Serve, http: aiohttp.ClientSession
+) -> None:
+    app = application(local)
+    begun = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"one"
+        begun.set()
+        await asyncio.Event().wait()
+
+    @app.get("/slow")
+    async def of_starlette() -> StreamingResponse:
+        return StreamingResponse(slow())
+
+    url, stop = await serve(app, timeout_graceful_shutdown=0.1)
+    response = await http.get(f"{url}/slow")
+    await begun.wait()
+    await stop()
+    assert response.status == 200
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await response.read()
 
 
 async def test_200_clients_half_of_which_leave_at_random(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 from collections.abc import Callable, Iterator
@@ -558,6 +559,16 @@ def test_a_token_survives_deletions_and_serves_no_other_request(local: ThreadedL
     assert "Invalid NextToken" in refusal(lambda: sm.list_endpoint_configs(NextToken=page["NextToken"]))
 
 
+def test_a_token_of_the_clients_own_making_is_refused(sm: Any) -> None:
+    for name in ("a", "b", "c"):
+        create_model(sm, name)
+    page = {"MaxResults": 2, "SortBy": "Name", "SortOrder": "Ascending"}
+    checksum, _, number = json.loads(base64.urlsafe_b64decode(sm.list_models(**page)["NextToken"]))
+    for content in (f"[{checksum}, {number}, {number}]", f"[{checksum}, null, null]", "[" * 5000):
+        token = base64.urlsafe_b64encode(content.encode()).decode()
+        assert "Invalid NextToken" in refusal(lambda token=token: sm.list_models(**page, NextToken=token))
+
+
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
@@ -814,6 +825,18 @@ def test_the_caller_is_told_who_it_is(local: ThreadedLocalSageMaker, clients: Cl
     identity = clients(local, "sts").get_caller_identity()
     assert identity["Account"] == "123456789012"
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/local-sagemaker"
+
+
+def test_an_unknown_action_of_sts_is_refused_in_xml_whatever_its_name(
+    local: ThreadedLocalSageMaker, clients: Clients
+) -> None:
+    sts = clients(local, "sts")
+    sts.meta.events.register("before-call.sts", lambda params, **_: params["body"].update(Action="a\0<\x1f\ufffe"))
+    with pytest.raises(ClientError) as raised:
+        sts.get_caller_identity()
+    error = raised.value.response["Error"]
+    assert error["Code"] == "InvalidAction"
+    assert "operation a\ufffd<\ufffd\ufffd for" in error["Message"]
 
 
 def test_wrong_signatures_are_refused_in_each_protocol(local: ThreadedLocalSageMaker, clients: Clients) -> None:

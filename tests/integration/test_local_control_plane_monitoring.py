@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import boto3
 import pytest
@@ -332,6 +334,13 @@ def test_lineage_is_queried_by_direction_depth_and_filters(sm: Any, graph: dict[
     first = sm.query_lineage(StartArns=[graph["model"]], MaxResults=3)
     following = sm.query_lineage(StartArns=[graph["model"]], MaxResults=3, NextToken=first["NextToken"])
     assert (len(first["Vertices"]), len(following["Vertices"])) == (3, 1)
+    _, *place = json.loads(base64.urlsafe_b64decode(first["NextToken"]))
+    assert place == [3, 0]
+    for start in (-1, "x", None, 1.5):
+        token = base64.urlsafe_b64encode(json.dumps([crc32(b"QueryLineage"), start, 0]).encode()).decode()
+        assert "Invalid NextToken" in refusal(
+            lambda token=token: sm.query_lineage(NextToken=token), "ValidationException"
+        )
     assert len(first["Edges"]) == 4
     assert "Edges" not in sm.query_lineage(StartArns=[graph["model"]], IncludeEdges=False)
     vertex = sm.query_lineage(StartArns=[graph["data"]], MaxDepth=1)["Vertices"]

@@ -183,6 +183,7 @@ async def test_an_unknown_route_is_an_unknown_operation(
         ("async-invocations", "X-Amzn-SageMaker-S3OutputPathExtension", "s3:x", "s3OutputPathExtension"),
         ("async-invocations", "X-Amzn-SageMaker-Filename", "a.b.c", "filename"),
         ("async-invocations", "X-Amzn-SageMaker-RequestTTLSeconds", "59", "requestTTLSeconds"),
+        ("async-invocations", "X-Amzn-SageMaker-RequestTTLSeconds", "6" * 5000, "requestTTLSeconds"),
         ("async-invocations", "X-Amzn-SageMaker-InvocationTimeoutSeconds", "1h", "invocationTimeoutSeconds"),
     ],
 )

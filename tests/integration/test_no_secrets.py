@@ -11,12 +11,16 @@ import base64
 import contextlib
 import json
 import logging
+import shlex
 import socket
+import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import aiohttp
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -25,6 +29,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sagemaker_async import Config, Predictor, Session
+from sagemaker_async.aws.credentials import AssumeRole, ContainerCredentials, EnvironmentCredentials, Process
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
@@ -44,16 +49,19 @@ from sagemaker_async.errors import (
     ModelError,
     ModelStreamError,
     NotAnEventStreamError,
+    PoolTimeoutError,
     ProxyError,
     RequestValidationError,
     SageMakerAsyncError,
     ServiceError,
     ServiceUnavailable,
+    SessionClosedError,
     SignatureError,
     StreamConnectionError,
     StreamStalledError,
     ThrottlingError,
     TLSError,
+    TotalTimeoutError,
     TruncatedStreamError,
     UnmodeledStreamError,
     ValidationError,
@@ -105,6 +113,11 @@ def spellings(canary: str) -> set[str]:
     }
 
 
+LOGIN = base64.b64encode(f"{PROXY_USER}:{PASSWORD}".encode()).decode()
+IN_FRAMES = [SECRET, TOKEN, "Signature=", *sorted(spellings(PASSWORD)), PROXY_USER, LOGIN]
+"""What no frame of an exception may hold. Request fields and bodies are the caller's own."""
+
+
 class Onlooker(Interceptor):
     """Takes the `repr` of whatever interceptors are shown."""
 
@@ -134,8 +147,10 @@ class Onlooker(Interceptor):
 class Evidence:
     """Everything that calls leave behind for others to read."""
 
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+    def __init__(self, caplog: pytest.LogCaptureFixture, frames: Any) -> None:
         self._caplog = caplog
+        self._frames = frames
+        self._held: list[str] = []
         self._shown: list[str] = []
         self._datagrams: list[bytes] = []
         self._spans = InMemorySpanExporter()
@@ -153,8 +168,10 @@ class Evidence:
         """Take what a program would print of some objects."""
         self._shown += [repr(each) for each in objects]
 
-    def failure(self, error: BaseException) -> None:
-        """Take what a program would print of an exception and all that it is chained to."""
+    def failure(self, error: BaseException, *, frames: bool = True) -> None:
+        """Take what a program would print of an exception and all that it is chained to, and what their frames hold."""
+        if frames:
+            self._held += self._frames.holding(error)
         self._shown += ["".join(traceback.format_exception(error)), str(error), repr(error)]
         seen: BaseException | None = error
         while seen is not None:
@@ -174,6 +191,7 @@ class Evidence:
 
     def check(self, *, calls: bool = True, sent: bool = True) -> None:
         """Assert that there is evidence, and no canary in it."""
+        assert self._held == []
         datagrams = b"\n".join(self._datagrams).decode()
         shown = "\n".join(self._shown)
         for canary in SECRETS:
@@ -197,14 +215,14 @@ class Evidence:
 
 
 @pytest.fixture
-async def evidence(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Evidence]:
+async def evidence(caplog: pytest.LogCaptureFixture, frames_of: Callable[..., Any]) -> AsyncIterator[Evidence]:
     caplog.set_level(logging.DEBUG)
     for name in ("aiohttp", "asyncio", "sagemaker_async"):
         caplog.set_level(logging.DEBUG, name)
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.slow_callback_duration = 0.0
-    evidence = Evidence(caplog)
+    evidence = Evidence(caplog, frames_of(IN_FRAMES))
     yield evidence
     evidence.meters.shutdown()
     evidence.tracers.shutdown()
@@ -437,6 +455,164 @@ async def test_a_call_that_is_cancelled(
     evidence.check()
 
 
+@pytest.fixture
+def stalled(guarded: LocalSageMaker) -> Stall:
+    """The endpoint takes the next request and does not answer."""
+    stall = Stall()
+    guarded.endpoints["e"].faults.append(stall)
+    return stall
+
+
+@pytest.mark.usefixtures("stalled")
+@pytest.mark.parametrize("way", [invoke, stream, predict])
+async def test_a_call_that_its_callers_own_limit_ends(
+    open_session: Callable[..., Session], evidence: Evidence, way: Way
+) -> None:
+    async with open_session() as session:
+        with pytest.raises(TimeoutError) as caught:
+            await asyncio.wait_for(way(session, evidence), 0.1)
+        assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+        evidence.failure(caught.value)
+
+    evidence.check()
+
+
+@pytest.mark.usefixtures("stalled")
+@pytest.mark.parametrize("way", [invoke, stream])
+async def test_a_call_over_its_total_limit(open_session: Callable[..., Session], evidence: Evidence, way: Way) -> None:
+    async with open_session(timeouts=Timeouts(total=0.1)) as session:
+        with pytest.raises(TotalTimeoutError) as caught:
+            await way(session, evidence)
+        evidence.failure(caught.value)
+
+    evidence.check()
+
+
+@pytest.mark.usefixtures("stalled")
+async def test_a_call_that_gets_no_connection(open_session: Callable[..., Session], evidence: Evidence) -> None:
+    async with open_session(timeouts=Timeouts(pool=0.1), max_connections=1) as session:
+        first = asyncio.create_task(invoke(session, evidence))
+        await asyncio.sleep(0)
+        with pytest.raises(PoolTimeoutError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    evidence.check()
+
+
+@pytest.mark.usefixtures("stalled")
+async def test_a_call_whose_session_is_closed(
+    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
+) -> None:
+    async with open_session() as session:
+        task = asyncio.create_task(invoke(session, evidence))
+        await guarded.endpoints["e"].until(lambda endpoint: endpoint.stalled == 1)
+    with pytest.raises(SessionClosedError) as caught:
+        await task
+    evidence.failure(caught.value)
+    with pytest.raises(SessionClosedError) as caught:
+        await invoke(session, evidence)
+    evidence.failure(caught.value)
+
+    evidence.check()
+
+
+async def test_an_answer_that_breaks_off(
+    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
+) -> None:
+    guarded.endpoints["e"].faults.append(DropConnection())
+    async with open_session() as session:
+        with pytest.raises(ConnectionLostError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+
+    evidence.check()
+
+
+async def test_a_stream_whose_read_is_cancelled(
+    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
+) -> None:
+    guarded.endpoints["e"].faults.append(Stall(after_parts=1))
+    async with open_session() as session:
+        with pytest.raises(TimeoutError) as caught:
+            await asyncio.wait_for(stream(session, evidence), 0.1)
+        evidence.failure(caught.value)
+
+    evidence.check()
+
+
+@pytest.mark.parametrize("way", [invoke, stream])
+async def test_a_call_through_a_session_that_is_watched(
+    guarded: LocalSageMaker,
+    open_session: Callable[..., Session],
+    evidence: Evidence,
+    monkeypatch: pytest.MonkeyPatch,
+    way: Way,
+) -> None:
+    request = aiohttp.ClientSession._request
+
+    async def watched(self: aiohttp.ClientSession, *arguments: Any, **options: Any) -> Any:
+        return await request(self, *arguments, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", watched)
+    guarded.endpoints["e"].faults.append(Reset("after_read"))
+    async with open_session() as session:
+        with pytest.raises(ConnectionLostError) as caught:
+            await way(session, evidence)
+        evidence.failure(caught.value)
+    async with open_session(endpoint_url="http://127.0.0.1:1") as session:
+        with pytest.raises(ConnectError) as caught_too:
+            await way(session, evidence)
+        evidence.failure(caught_too.value)
+
+    evidence.check()
+
+
+@pytest.mark.parametrize("callback", ["on_chunk_sent", "on_chunk_received"])
+@pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_endpoint_with_response_stream"])
+@pytest.mark.parametrize("size", [10, 1 << 20])
+async def test_a_callback_that_raises_shows_its_own_frame_and_none_of_ours(
+    open_session: Callable[..., Session], evidence: Evidence, callback: str, operation: str, size: int
+) -> None:
+    def report(done: int, total: int | None) -> None:
+        raise ValueError("the callback failed")
+
+    async def call() -> None:
+        answer = await getattr(session.runtime, operation)(
+            endpoint_name="e", body=b"x" * size, custom_attributes=ATTRIBUTES, **{callback: report}
+        )
+        await anext(answer.body)
+
+    async with open_session() as session:
+        with pytest.raises(ValueError, match="the callback failed") as caught:
+            await call()
+        evidence.failure(caught.value)
+        assert caught.traceback[-1].name == "report"
+
+    evidence.check()
+
+
+@pytest.mark.parametrize("hook", ["before_call", "before_attempt", "after_attempt", "after_call"])
+async def test_an_interceptor_that_raises_shows_its_own_frame_and_none_of_ours(
+    open_session: Callable[..., Session], evidence: Evidence, hook: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("the interceptor failed")
+
+    failing = Interceptor()
+    setattr(failing, hook, fail)
+    async with open_session(interceptors=(*evidence.interceptors, failing)) as session:
+        with pytest.raises(ValueError, match="the interceptor failed") as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+        assert caught.traceback[-1].name == "fail"
+
+    evidence.check(calls=False)
+
+
 # --- what never gets as far as a call ---------------------------------------------------------------------------------
 
 
@@ -467,7 +643,7 @@ async def test_attributes_that_are_refused(
 async def test_options_that_are_refused(evidence: Evidence, make: Callable[[], object]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make()
-    evidence.failure(caught.value)
+    evidence.failure(caught.value, frames=False)  # what a constructor is given is in the hands of who calls it
 
     evidence.check(calls=False)
 
@@ -501,8 +677,97 @@ async def test_a_source_of_credentials_that_fails(open_session: Callable[..., Se
     evidence.check(calls=False)
 
 
-def test_objects_that_hold_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    evidence = Evidence(caplog)
+def printing(text: str) -> Process:
+    return Process(f"{sys.executable} -c 'import sys; sys.stdout.write(sys.argv[1])' {shlex.quote(text)}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        printing(json.dumps({"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": SECRET})[:-1]),
+        printing(json.dumps({"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": SECRET, "Expiration": "soon"})),
+        printing(json.dumps({"Version": 2, "AccessKeyId": "AKID", "SecretAccessKey": SECRET})),
+        Process(f"{sys.executable} -c 'raise SystemExit(1)' {SECRET}"),
+        AssumeRole("arn:aws:iam::123456789012:role/r", KEYS, region="us-east-1", endpoint_url="http://127.0.0.1:1"),
+        ContainerCredentials(full_uri="http://127.0.0.1:1/", authorization_token=TOKEN),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+async def test_sources_of_ours_that_fail(
+    open_session: Callable[..., Session],
+    evidence: Evidence,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    source: Any,
+) -> None:
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    caplog.set_level(logging.INFO, "botocore")  # at DEBUG it shows what it signs, as it does everywhere
+    async with open_session(credentials=source) as session:
+        with pytest.raises(CredentialsError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+        with pytest.raises(CredentialsError) as caught:
+            await session.channel.credentials(session.runtime.operations[0].service)
+        evidence.failure(caught.value)
+    with pytest.raises(CredentialsError) as caught:
+        await source.get()
+    evidence.failure(caught.value)
+
+    evidence.check(calls=False)
+
+
+@pytest.mark.parametrize("expiration", ["soon", "2001-01-01T00:00:00Z"])
+async def test_an_environment_that_is_refused(
+    open_session: Callable[..., Session], evidence: Evidence, monkeypatch: pytest.MonkeyPatch, expiration: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", expiration)
+    async with open_session(credentials=None) as session:
+        with pytest.raises(CredentialsError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+    if expiration == "soon":
+        with pytest.raises(CredentialsError) as caught:
+            await EnvironmentCredentials().get()
+        evidence.failure(caught.value)
+
+    evidence.check(calls=False)
+
+
+async def test_a_file_that_is_refused(
+    open_session: Callable[..., Session], evidence: Evidence, clean_environment: Path
+) -> None:
+    (clean_environment / ".aws" / "credentials").write_text(f"[default]\naws_secret_access_key = {SECRET}\n{TOKEN}\n")
+    async with open_session(credentials=None, profile="default") as session:
+        with pytest.raises(SageMakerAsyncError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+
+    evidence.check(calls=False)
+
+
+async def test_a_source_of_the_users_that_raises_shows_its_own_frame(
+    open_session: Callable[..., Session], evidence: Evidence
+) -> None:
+    class Vault:
+        async def get(self) -> Credentials:
+            raise LookupError("no such path")
+
+    async with open_session(credentials=Vault()) as session:
+        with pytest.raises(CredentialsError) as caught:
+            await invoke(session, evidence)
+        evidence.failure(caught.value)
+    cause = caught.value.__cause__
+    assert isinstance(cause, LookupError)
+    assert [entry.name for entry in traceback.extract_tb(cause.__traceback__)] == ["get"]
+
+    evidence.check(calls=False)
+
+
+def test_objects_that_hold_secrets(caplog: pytest.LogCaptureFixture, frames_of: Callable[..., Any]) -> None:
+    evidence = Evidence(caplog, frames_of(IN_FRAMES))
     config = Config(credentials=KEYS, proxy=f"http://{PROXY_LOGIN}@proxy:8080")
     evidence.show(KEYS, config, Session(config), Session(config).runtime)
     evidence.meters.shutdown()

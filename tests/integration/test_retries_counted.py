@@ -98,16 +98,14 @@ class Expected(NamedTuple):
 
 def expected(operation: str, script: list[Failure], retry: RetryConfig) -> Expected:
     """Return what the rules say of a call whose requests fail as scripted, and succeed once the script is used up."""
-    requests = runs = failed = 0
-    for failure in script:
-        requests += 1
+    runs = 0
+    for requests, failure in enumerate(script, start=1):
         runs += failure.runs
-        failed += 1
         handed_over = operation == "stream" and failure.name == "answer cut"
         repeated = failure.repeated or (failure.ambiguous and retry.retry_ambiguous and not handed_over)
-        if not repeated or failed == retry.max_attempts:
+        if not repeated or requests == retry.max_attempts:
             return Expected(requests, runs, failure.error)
-    return Expected(requests + 1, runs + 1, None)
+    return Expected(len(script) + 1, runs + 1, None)
 
 
 async def _invoke(session: Session, name: str) -> tuple[Attempt, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import os
 import queue
 import re
@@ -321,11 +322,6 @@ def test_the_page_needs_no_other_server_and_refuses_other_sites(stage: Stage) ->
         policy = response.headers["Content-Security-Policy"]
     assert not re.search(r"https?://(?!127\.0\.0\.1)", html)
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    rebound = urllib.request.Request(stage.url, headers={"Host": "attacker.example"})
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(rebound)
-    assert refused.value.code == 400
-    refused.value.close()
     question = b'{"prompt": "a", "stream_id": "00000000-0000-0000-0000-000000000000"}'
     simple = urllib.request.Request(f"{stage.url}api/stream", question, {"Content-Type": "text/plain"})
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -333,6 +329,38 @@ def test_the_page_needs_no_other_server_and_refuses_other_sites(stage: Stage) ->
     assert refused.value.code in (415, 422)
     refused.value.close()
     assert stage.local.endpoints["text"].requests == 0
+
+
+@pytest.mark.parametrize("path", ["", "api/info", "api/upstream", "api/stream", "nowhere"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Host": "attacker.example"},
+        {"Origin": "https://attacker.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=lambda fields: "-".join(*fields.items()),
+)
+def test_the_page_refuses_what_a_browser_sends_for_other_sites(stage: Stage, fields: dict[str, str], path: str) -> None:
+    question = b'{"prompt": "a", "stream_id": "00000000-0000-0000-0000-000000000000"}'
+    data = question if path == "api/stream" else None
+    request = urllib.request.Request(stage.url + path, data, {"Content-Type": "application/json", **fields})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    problem = json.load(refused.value)
+    refused.value.close()
+    assert (problem["status"], problem["code"]) == (refused.value.code, "not_admitted") == (403, "not_admitted")
+    assert problem["detail"].startswith("This server does not answer")
+    assert stage.local.endpoints["text"].requests == 0
+
+
+def test_the_page_answers_itself_by_any_name_of_this_machine(stage: Stage) -> None:
+    for host in ("localhost", "127.0.0.1:1", "[::1]:8000"):
+        own = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+        with urllib.request.urlopen(urllib.request.Request(f"{stage.url}api/info", headers=own)) as response:
+            assert response.status == 200
 
 
 def test_an_endpoint_of_aws_is_asked_in_its_own_words() -> None:

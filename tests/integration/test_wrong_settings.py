@@ -18,6 +18,7 @@ from typing import Any
 import botocore.credentials
 import botocore.tokens
 import pytest
+from sagemaker_async.stub import StubResponse, StubTransport
 
 from sagemaker_async import Config, Credentials, Predictor, RetryConfig, Session, Timeouts, TLSConfig
 from sagemaker_async.errors import (
@@ -28,7 +29,6 @@ from sagemaker_async.errors import (
     SageMakerAsyncError,
 )
 from sagemaker_async.local import LocalSageMaker
-from sagemaker_async.stub import StubResponse, StubTransport
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-SECRET"
 

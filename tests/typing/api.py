@@ -40,6 +40,7 @@ from sagemaker_async.hosting.generated.shapes import (
     DescribeEndpointResponse,
     InferenceComponentSummary,
     MonitoringExecutionSummary,
+    ProductionVariant,
     Vertex,
 )
 from sagemaker_async.iterators import (
@@ -250,6 +251,20 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     if context is not None:
         assert_type(await context.dataset_artifacts("Both"), list[Vertex])
         assert_type(await context.pipeline_execution_arn(), str | None)
+
+    hosting = session.hosting
+    assert_type(await hosting.describe_endpoint(endpoint_name="e"), DescribeEndpointResponse)
+    assert_type(await hosting.describe_endpoint(EndpointName="e", timeout=5), DescribeEndpointResponse)
+    variant = ProductionVariant(variant_name="v", model_name="m", instance_type="ml.m5.large")
+    await hosting.create_endpoint_config(endpoint_config_name="c", production_variants=[variant, {"VariantName": "w"}])
+    await hosting.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant], Tags=[])
+    async for endpoint in hosting.iter_endpoints(status_equals="InService", MaxResults=5):
+        assert_type(endpoint.endpoint_name, str)
+    await hosting.describe_endpoint(endpoint_nam="e")  # type: ignore[call-arg]
+    await hosting.describe_endpoint(EndpointNam="e")  # type: ignore[call-arg]
+    await hosting.describe_endpoint(endpoint_name=7)  # type: ignore[arg-type]
+    await hosting.describe_endpoint(EndpointName=7)  # type: ignore[arg-type]
+    await hosting.create_endpoint_config(production_variants=["v"])  # type: ignore[list-item]
 
     await predictor.update_endpoint(intervall=5)  # type: ignore[call-arg]
     await predictor.update_endpoint("1")  # type: ignore[arg-type]

@@ -9,10 +9,9 @@ from importlib import import_module, metadata
 
 import pytest
 
-from sagemaker_async.cli import main
-from sagemaker_async.cli.arguments import COMMANDS
+from sagemaker_async.cli import COMMANDS, main
 
-HEAVY = ("aiohttp", "pydantic", "botocore", "rich", "asyncio")
+HEAVY = ("pydantic", "botocore", "rich", "fastapi", "uvicorn", "numpy")
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,8 @@ import sys
 import pytest
 import rich.console
 
-from sagemaker_async.cli.console import Console, PlainConsole, console_for
+from sagemaker_async.cli.console import Console, PlainConsole
+from sagemaker_async.cli.demo import console_for
 from sagemaker_async.cli.rich_console import RichConsole
 
 

@@ -19,10 +19,11 @@ from sagemaker_async import Session
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import CallContext, Interceptor
 from sagemaker_async.aws.timing import Timing
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import CallError, ConfigurationError, ConnectionLostError, TotalTimeoutError
 from sagemaker_async.integrations.client_side_monitoring import ClientSideMonitoring
-from sagemaker_async.stub import StubResponse, StubTransport
+from sagemaker_async.runtime.stub import StubResponse
 
 UNAVAILABLE = StubResponse.error("ServiceUnavailable", "later", status=503)
 NOW = 1_700_000_000.5

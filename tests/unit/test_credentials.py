@@ -612,6 +612,15 @@ async def test_an_expiration_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPat
             CredentialsConfigurationError,
             "must be an ISO 8601 time such as 2030-01-31T12:00:00Z",
         ),
+        (
+            {
+                "AWS_ACCESS_KEY_ID": "AKID",
+                "AWS_SECRET_ACCESS_KEY": SECRET,
+                "AWS_CREDENTIAL_EXPIRATION": "0001-01-01T00:00:00+14:00",
+            },
+            CredentialsConfigurationError,
+            "must be an ISO 8601 time such as 2030-01-31T12:00:00Z",
+        ),
     ],
 )
 async def test_wrong_variables_are_named_and_their_values_are_not(
@@ -621,8 +630,9 @@ async def test_wrong_variables_are_named_and_their_values_are_not(
         monkeypatch.setenv(name, value)
     with pytest.raises(kind, match=says) as caught:
         await EnvironmentCredentials().get()
-    assert SECRET not in str(caught.value)
-    assert TOKEN not in str(caught.value)
+    for said in (str(caught.value), str(caught.value.__cause__), str(caught.value.__context__)):
+        assert SECRET not in said
+        assert TOKEN not in said
 
 
 async def test_rotated_variables_are_read_again_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

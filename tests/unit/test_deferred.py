@@ -43,7 +43,7 @@ async def main():
     async with Session(transport=stub) as session:
         predictor = Predictor("e", session)
         assert await predictor.predict(b"x", target_model="m.tar.gz", custom_attributes="a=b") == b"answer"
-        before = [name for name in sys.modules if name.startswith("pydantic")]
+        before = "pydantic" in sys.modules
         try:
             await predictor.predict(b"x", target_variant="no/name")
         except RequestValidationError as error:
@@ -58,7 +58,7 @@ def test_a_prediction_needs_no_model_and_a_refusal_does() -> None:
         [sys.executable, "-W", "error", "-c", PREDICT], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["[]", "target_variant", "True", "None"]
+    assert done.stdout.split() == ["False", "target_variant", "True", "None"]
 
 
 def test_a_module_that_is_not_there_is_an_error_of_its_own() -> None:

@@ -310,7 +310,7 @@ def test_pydantic_strict_takes_no_conversions() -> None:
     [
         (b"", "is empty"),
         (b"{", "the document: Invalid JSON"),
-        (b"[]", "is no valid Answer: the document: Input should be an object"),
+        (b"[]", "is not a valid Answer: the document: Input should be an object"),
         (b'{"text": 5, "score": "sesame"}', "text: Input should be a valid string; score: Input should be"),
     ],
 )
@@ -444,11 +444,11 @@ PICKLED = npy(np.array([None]), allow_pickle=True)
     ("body", "content_type", "problem"),
     [
         (b"", "application/x-npy", "is empty where an array"),
-        (b"junk", "application/x-npy", "is no .npy file"),
-        (pickle.dumps([1]), "application/x-npy", "is no .npy file"),
+        (b"junk", "application/x-npy", "is not a .npy file"),
+        (pickle.dumps([1]), "application/x-npy", "is not a .npy file"),
         (PICKLED, "application/x-npy", "holds pickled Python objects, .* allow_pickle=True if you trust it"),
         (npz(a=np.array([None])), "application/x-npz", "holds pickled Python objects"),
-        (npy(np.arange(3)), "application/x-npz", "is no .npz file"),
+        (npy(np.arange(3)), "application/x-npz", "is not a .npz file"),
         (b"1,2\n3\n", "text/csv", r"Line #2 \(got 1 columns instead of 2\)"),
         (b"\n# nothing\n", "text/csv", "holds no values"),
         (b"[[1], [1, 2]]", "application/json", "inhomogeneous"),

@@ -281,6 +281,15 @@ class TestTokens:
         assert [(token.choice, token.text) for token in tokens] == [(0, "a"), (1, "x"), (0, "b"), (1, "y")]
         assert (splitter.text, splitter.finish_reason) == ("ab", "stop")
 
+    @pytest.mark.parametrize("nothing", ["", None, [], {}, 0, False])
+    def test_nothing_in_the_place_of_an_index_a_finish_reason_or_the_usage_is_none(self, nothing: Any) -> None:
+        choice = {"index": nothing, "delta": {"content": "a"}, "finish_reason": nothing}
+        tokens, error, splitter = run([sse({"choices": [choice], "usage": nothing}, chat("b", "stop"))])
+        assert error is None
+        assert tokens[0] == Token("a", 0, raw=tokens[0].raw)
+        assert tokens[0].finish_reason is None
+        assert (splitter.finish_reason, splitter.usage) == ("stop", None)
+
     def test_a_list_of_generated_texts_gives_one_choice_each(self) -> None:
         tokens, _, splitter = run([b'[{"generated_text": "a"}, {"generated_text": "b"}]'])
         assert [(token.choice, token.text) for token in tokens] == [(0, "a"), (1, "b")]
@@ -313,6 +322,9 @@ class TestMalformed:
             ("openai-chat", {"choices": ["x"]}),
             ("openai-chat", {"choices": [{"delta": "x"}]}),
             ("openai-chat", {"choices": [{"delta": {"content": ["x"]}}]}),
+            ("openai-chat", {"choices": [{"delta": {"content": "x"}, "index": "1"}]}),
+            ("openai-chat", {"choices": [{"delta": {"content": "x"}, "finish_reason": ["stop"]}]}),
+            ("openai-chat", {"choices": [{"delta": {"content": "x"}}], "usage": [1]}),
             ("openai-chat", {"choices": [{"delta": {"content": "x"}, "logprobs": {"content": 5}}]}),
             ("tgi", {"token": "x"}),
             ("tgi", {"token": {"text": None}}),

@@ -196,11 +196,11 @@ class TestArgumentsOfUpdates:
             tag_list(tags)
 
     def test_no_argument_keeps_the_variants(self) -> None:
-        assert new_variant(None, None, None, None, None, None, hosts_components=False) is None
+        assert new_variant(hosts_components=False) is None
 
     def test_scaling_makes_no_variant_by_itself(self) -> None:
         with pytest.raises(ConfigurationError, match="max_instance_count and min_instance_count are for a new variant"):
-            new_variant(None, None, None, None, 3, None, hosts_components=False)
+            new_variant(hosts_components=False, max_instance_count=3)
 
     @pytest.mark.parametrize(
         ("count", "kind", "accelerator", "model"),
@@ -210,7 +210,13 @@ class TestArgumentsOfUpdates:
         self, count: int | None, kind: str | None, accelerator: str | None, model: str | None
     ) -> None:
         with pytest.raises(ValueError) as caught:
-            new_variant(count, kind, accelerator, model, None, None, hosts_components=False)
+            new_variant(
+                hosts_components=False,
+                initial_instance_count=count,
+                instance_type=kind,
+                accelerator_type=accelerator,
+                model_name=model,
+            )
         assert isinstance(caught.value, SageMakerAsyncError)
         assert str(caught.value) == (
             "Missing initial_instance_count and/or instance_type. Provided values: "
@@ -229,12 +235,12 @@ class TestArgumentsOfUpdates:
 
     def test_a_component_runs_a_model_or_a_container(self) -> None:
         with pytest.raises(ConfigurationError, match="a model or a container"):
-            component_changes("m", "image", None, None, None, None, None)
+            component_changes(model_name="m", image_uri="image")
 
     def test_nothing_to_update_is_an_error(self) -> None:
         with pytest.raises(ConfigurationError, match="nothing to update"):
-            component_changes(None, None, None, None, None, None, None)
+            component_changes()
 
     def test_resources_are_resource_requirements(self) -> None:
         with pytest.raises(ConfigurationError, match="resources must be a ResourceRequirements, got dict"):
-            component_changes(None, None, None, None, None, None, {"memory": 1})  # type: ignore[arg-type]
+            component_changes(resources={"memory": 1})  # type: ignore[arg-type]

@@ -238,15 +238,15 @@ def test_the_generator_writes_a_row_for_each_partition() -> None:
     assert values["PARTITION_ROWS"] == (("aws-zz", *common, ("zz-one-1", "zz-two-1")), ("aws-y", *common, ("y",)))
 
 
-def test_resolving_loads_no_botocore() -> None:
+def test_resolving_does_not_load_botocore() -> None:
     program = (
         "import sys\n"
         "from sagemaker_async.aws.endpoints import STS, resolve\n"
         "import sagemaker_async.aws.endpoints.s3\n"
         "resolve(STS, 'us-east-1', use_fips=True)\n"
-        "print(sorted({'botocore'} & set(sys.modules)))\n"
+        "print('botocore' in sys.modules)\n"
     )
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.strip() == "False"

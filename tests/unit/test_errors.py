@@ -226,17 +226,29 @@ def test_the_outcome_of_an_attempt_is_short() -> None:
         ),
         ("arn:aws-cn:logs:cn-north-1:1:log-group:g:log-stream:s", "https://cn-north-1.console.amazonaws.cn/"),
         ("arn:aws:s3:::bucket", None),
+        (
+            "arn:aws:logs:eu-west-1:1:log-group:\ud800",
+            "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/$253F",
+        ),
         ("nonsense", None),
         (None, None),
+        (5, None),
     ],
 )
-def test_a_model_error_leads_to_the_containers_log(arn: str | None, url: str | None) -> None:
+def test_a_model_error_leads_to_the_containers_log(arn: object, url: str | None) -> None:
     error = ModelError("m", status=424, code="ModelError", fields={"LogStreamArn": arn})
     if url is None:
         assert error.log_url is None
     else:
         assert error.log_url is not None
         assert error.log_url.startswith(url)
+
+
+def test_facts_of_a_model_error_that_have_another_type_are_left_to_fields() -> None:
+    fields = {"OriginalStatusCode": "500", "OriginalMessage": ["boom"], "LogStreamArn": {}}
+    error = ModelError("m", status=424, code="ModelError", fields=fields)
+    assert (error.original_status_code, error.original_message, error.log_stream_arn) == (None, None, None)
+    assert error.fields == fields
 
 
 def test_an_error_without_words_of_the_service_says_its_name() -> None:

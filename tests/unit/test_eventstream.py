@@ -30,7 +30,6 @@ from sagemaker_async.aws.eventstream import (
 from sagemaker_async.errors import (
     HeaderError,
     MessageChecksumError,
-    MessageLengthError,
     PreludeChecksumError,
     SerializationError,
     TruncatedStreamError,
@@ -63,67 +62,6 @@ def decoded(stream: bytes) -> list[Message]:
 
 
 # --- malformed streams -----------------------------------------------------------------------------------------------
-
-MALFORMED = {
-    "prelude checksum": (damaged(PART, 9), PreludeChecksumError, 12),
-    "total length": (damaged(PART, 3), PreludeChecksumError, 12),
-    "message checksum": (damaged(PART, len(PART) - 1), MessageChecksumError, len(PART)),
-    "payload": (damaged(PART, len(PART) - 8), MessageChecksumError, len(PART)),
-    "total length 0": (prelude(0, 0), MessageLengthError, 12),
-    "shorter than its frame": (prelude(15, 0) + b"\0" * 3, MessageLengthError, 12),
-    "shorter than its headers": (prelude(16 + 9, 10) + b"\0" * 13, MessageLengthError, 12),
-    "payload beyond the limit": (prelude(16 + MAX_PAYLOAD_LENGTH + 1, 0), MessageLengthError, 12),
-    "headers beyond the limit": (prelude(16 + MAX_HEADERS_LENGTH + 1, MAX_HEADERS_LENGTH + 1), MessageLengthError, 12),
-    "unknown header type": (framed(b"\x01a\x0a"), HeaderError, 19),
-    "header cut inside its name": (framed(b"\x05abc"), HeaderError, 20),
-    "header cut before its type": (framed(b"\x03abc"), HeaderError, 20),
-    "header cut inside its number": (framed(b"\x01a\x05" + b"\0" * 7), HeaderError, 26),
-    "header cut inside its length": (framed(b"\x01a\x07\x00"), HeaderError, 20),
-    "header cut inside its string": (framed(b"\x01a\x07\x00\x04abc"), HeaderError, 24),
-    "header cut inside its bytes": (framed(b"\x01a\x06\x00\x04abc"), HeaderError, 24),
-    "header cut inside its uuid": (framed(b"\x01a\x09" + b"\0" * 15), HeaderError, 34),
-    "header name not UTF-8": (framed(b"\x01\xff\x00"), HeaderError, 19),
-    "header value not UTF-8": (framed(b"\x01a\x07\x00\x01\xff"), HeaderError, 22),
-    "header twice": (framed(b"\x01a\x00\x01a\x01"), HeaderError, 22),
-}
-malformed = pytest.mark.parametrize(("stream", "error", "known_at"), MALFORMED.values(), ids=MALFORMED)
-
-
-@malformed
-def test_malformed_message_raises_its_own_error(stream, error, known_at):
-    with pytest.raises(error) as caught:
-        Decoder().feed(stream)
-    assert type(caught.value) is error
-    assert caught.value.undelivered == stream
-
-
-@malformed
-def test_malformed_message_raises_at_the_byte_that_shows_it(stream, error, known_at):
-    decoder = Decoder()
-    for offset in range(known_at - 1):
-        assert decoder.feed(stream[offset : offset + 1]) == []
-    with pytest.raises(error):
-        decoder.feed(stream[known_at - 1 : known_at])
-    assert decoder.buffered == 0
-
-
-@malformed
-def test_malformed_message_cut_anywhere_raises(stream, error, known_at):
-    for cut in range(1, len(stream)):
-        with pytest.raises(error if cut >= known_at else TruncatedStreamError):
-            decoded(stream[:cut])
-
-
-@malformed
-def test_good_messages_before_a_malformed_one_are_delivered_first(stream, error, known_at):
-    decoder = Decoder()
-    assert [message.payload for message in decoder.feed(PART + PART + stream + PART)] == [b"some tokens"] * 2
-    assert type(decoder.error) is error
-    assert f"byte {2 * len(PART)} of the stream" in str(decoder.error)
-    assert decoder.error.undelivered == (stream + PART)[:1024]
-    for use in (lambda: decoder.feed(PART), lambda: decoder.feed(b""), decoder.close):
-        with pytest.raises(error):
-            use()
 
 
 def test_a_failed_decoder_raises_a_new_instance_each_time_and_keeps_no_traceback():

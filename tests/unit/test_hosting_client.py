@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
+import pydoc
+import typing
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.errors import (
     ConfigurationError,
     RequestValidationError,
@@ -22,10 +25,12 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.hosting.client import SageMakerClient
+from sagemaker_async.hosting.generated import shapes
 from sagemaker_async.hosting.generator.generate import iterator_name
 from sagemaker_async.hosting.generator.model import python_name
-from sagemaker_async.hosting.operations import OPERATIONS
+from sagemaker_async.hosting.operations import OPERATIONS, modelled
 from sagemaker_async.hosting.unmodelled import UnmodelledResponse
+from sagemaker_async.predictor.management import HostedEndpoint
 
 
 @pytest.fixture
@@ -51,6 +56,58 @@ def test_every_row_has_a_method_and_every_list_an_iterator() -> None:
     for row in OPERATIONS.values():
         assert inspect.iscoroutinefunction(getattr(SageMakerClient, python_name(row.name)))
         assert (row.items is not None) == hasattr(SageMakerClient, iterator_name(row))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_method_names_every_field_of_its_operation(name: str) -> None:
+    fields = set(aws_names(modelled(name).request))
+    methods = [python_name(name)]
+    if OPERATIONS[name].items is not None:
+        methods.append(iterator_name(OPERATIONS[name]))
+    for method in methods:
+        parameters = inspect.signature(getattr(SageMakerClient, method)).parameters
+        assert set(parameters) - {"self", "timeout", "aws_fields"} == fields
+        assert all(parameters[field].kind is inspect.Parameter.KEYWORD_ONLY for field in fields)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_keywords_in_awss_spelling_are_all_of_its_fields(name: str) -> None:
+    keywords = getattr(shapes, f"{name}Fields")
+    assert set(keywords.__annotations__) == set(aws_names(modelled(name).request).values())
+
+
+def public_methods(cls: type) -> list[Any]:
+    return [value for name, value in inspect.getmembers(cls, callable) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("method", [*public_methods(SageMakerClient), *public_methods(HostedEndpoint)])
+def test_the_types_of_every_method_can_be_resolved(method: Any) -> None:
+    hints = typing.get_type_hints(method)
+    assert set(inspect.signature(method).parameters) - {"self"} <= set(hints)
+
+
+def help_on(function: Any) -> str:
+    return pydoc.render_doc(function, renderer=pydoc.plaintext).replace("'", "")  # Python 3.14 quotes no annotations
+
+
+def test_help_shows_the_fields_and_their_types() -> None:
+    text = help_on(SageMakerClient.create_endpoint_config)
+    for field in ("endpoint_config_name: str", "production_variants: Sequence[", "kms_key_id: str | None = None"):
+        assert field in text
+    assert "API_CreateEndpointConfig.html" in text
+    assert "limit: float | None = 3600.0" in help_on(HostedEndpoint.update_endpoint)
+
+
+async def test_a_field_in_both_spellings_is_refused(hosting: SageMakerClient, stub: StubTransport) -> None:
+    with pytest.raises(RequestValidationError, match="is given twice, as endpoint_name and as EndpointName"):
+        await hosting.describe_endpoint(endpoint_name="e", EndpointName="e")
+    assert stub.requests == []
+
+
+async def test_a_missing_field_is_named(hosting: SageMakerClient, stub: StubTransport) -> None:
+    with pytest.raises(RequestValidationError, match=r"endpoint_name \(EndpointName\): is required"):
+        await hosting.describe_endpoint()
+    assert stub.requests == []
 
 
 def test_only_what_ends_the_same_when_done_twice_is_repeatable() -> None:

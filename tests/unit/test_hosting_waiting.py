@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     AccessDeniedError,
     CapacityError,
@@ -18,7 +19,7 @@ from sagemaker_async.errors import (
     WaiterTimeoutError,
 )
 from sagemaker_async.hosting.client import SageMakerClient
-from sagemaker_async.hosting.waiting import WAIT_RULES, Pace, Timing
+from sagemaker_async.hosting.waiting import WAIT_RULES, Pace
 
 NOT_FOUND = StubResponse.error("ValidationException", 'Could not find endpoint "e".')
 DENIED = StubResponse.error("AccessDeniedException", "not yet")
@@ -58,7 +59,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def hosting(stub: StubTransport, clock: Clock) -> AsyncIterator[SageMakerClient]:
     async with Session(transport=stub) as session:
-        session.hosting.timing = Timing(sleep=clock.sleep, clock=lambda: clock.now, uniform=lambda: 0.0)
+        session.hosting.timing = Timing(sleep=clock.sleep, monotonic=lambda: clock.now, uniform=lambda: 0.0)
         yield session.hosting
 
 
@@ -87,7 +88,7 @@ async def test_the_interval_is_an_argument(hosting: SageMakerClient, stub: StubT
 
 
 async def test_chance_shortens_delays(hosting: SageMakerClient, stub: StubTransport, clock: Clock) -> None:
-    hosting.timing = Timing(sleep=clock.sleep, clock=lambda: clock.now, uniform=lambda: 0.5)
+    hosting.timing = Timing(sleep=clock.sleep, monotonic=lambda: clock.now, uniform=lambda: 0.5)
     stub.add(endpoint("Creating"), endpoint("InService"))
     await hosting.wait_until_in_service(endpoint_name="e", jitter=0.4)
     assert clock.delays == pytest.approx([0.8, 1.2])
@@ -170,7 +171,7 @@ async def test_progress_is_observed_by_functions_and_coroutines(hosting: SageMak
     assert seen == ["Creating", "InService"] * 2
 
 
-async def test_access_denied_is_borne_for_five_minutes(
+async def test_access_denied_is_tolerated_for_five_minutes(
     hosting: SageMakerClient, stub: StubTransport, clock: Clock
 ) -> None:
     stub.add(DENIED, DENIED, endpoint("InService"), *[DENIED] * 40)
@@ -181,9 +182,24 @@ async def test_access_denied_is_borne_for_five_minutes(
     assert 300 < clock.now - began < 335
 
 
-async def test_throttling_is_borne(hosting: SageMakerClient, stub: StubTransport) -> None:
-    stub.add(THROTTLED, endpoint("InService"))
-    await hosting.wait_until_in_service(endpoint_name="e")
+async def test_throttling_is_tolerated_at_every_poll_and_each_waits_its_delay(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock
+) -> None:
+    stub.add(THROTTLED, THROTTLED, endpoint("Creating"), THROTTLED, endpoint("InService"))
+    description = await hosting.wait_until_in_service(endpoint_name="e")
+    assert description.endpoint_status == "InService"
+    assert len(stub.requests) == 5
+    assert clock.delays == [1.0, 1.5, 2.25, 3.375, 5.0625]
+
+
+async def test_throttling_does_not_outlast_the_limit(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock
+) -> None:
+    stub.add(*[THROTTLED] * 3)
+    with pytest.raises(WaiterTimeoutError, match="within 4 s; it could not be described yet"):
+        await hosting.wait_until_in_service(endpoint_name="e", limit=4)
+    assert len(stub.requests) == 3
+    assert clock.now - 1000 == 4
 
 
 async def test_what_does_not_exist_is_not_waited_for(hosting: SageMakerClient, stub: StubTransport) -> None:
@@ -209,7 +225,7 @@ async def test_a_deletion_that_fails_is_reported(hosting: SageMakerClient, stub:
 async def test_responses_that_carry_errors_are_waited_for_all_the_same(stub: StubTransport, clock: Clock) -> None:
     stub.add(endpoint("Deleting"), NOT_FOUND)
     async with Session(transport=stub, raise_response_errors=False) as session:
-        session.hosting.timing = Timing(sleep=clock.sleep, clock=lambda: clock.now, uniform=lambda: 0.0)
+        session.hosting.timing = Timing(sleep=clock.sleep, monotonic=lambda: clock.now, uniform=lambda: 0.0)
         await session.hosting.wait_until_deleted(endpoint_name="e")
     assert stub.unused == 0
 

@@ -21,6 +21,8 @@ from sagemaker_async.aws.interceptors import (
     StreamSummary,
 )
 from sagemaker_async.aws.interceptors.chain import InterceptorChain
+from sagemaker_async.aws.timing import SYSTEM_TIMING
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     ConnectionLostError,
@@ -35,7 +37,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.iterators import TokenIterator
-from sagemaker_async.stub import StubResponse, StubTransport
+from sagemaker_async.runtime.stub import StubResponse
 
 NO_BACKOFF = RetryConfig(max_attempts=3, base_delay=0)
 UNAVAILABLE = StubResponse.error("ServiceUnavailable", status=503)
@@ -357,7 +359,7 @@ def context() -> CallContext:
 
 def test_a_stream_that_is_dropped_unread_is_summed_up_all_the_same(context: CallContext) -> None:
     recorder = Recorder()
-    watcher = StreamWatcher(InterceptorChain([recorder]), context, 0.0)
+    watcher = StreamWatcher(InterceptorChain([recorder]), context, 0.0, SYSTEM_TIMING)
 
     del watcher
     gc.collect()
@@ -367,7 +369,7 @@ def test_a_stream_that_is_dropped_unread_is_summed_up_all_the_same(context: Call
 
 def test_a_stream_ends_once(context: CallContext) -> None:
     recorder = Recorder()
-    watcher = StreamWatcher(InterceptorChain([recorder]), context, 0.0)
+    watcher = StreamWatcher(InterceptorChain([recorder]), context, 0.0, SYSTEM_TIMING)
 
     watcher.ended(3, 30, None)
     watcher.ended(4, 40, None)
@@ -380,7 +382,9 @@ def test_a_stream_ends_once(context: CallContext) -> None:
 @pytest.mark.parametrize("ended_before", [True, False])
 def test_the_tokens_of_a_stream_are_told_once_and_after_its_end(context: CallContext, ended_before: bool) -> None:
     seen: list[tuple[str, Any]] = []
-    watcher = StreamWatcher(InterceptorChain([Recorder(seen, "outer"), Recorder(seen, "inner")]), context, 0.0)
+    watcher = StreamWatcher(
+        InterceptorChain([Recorder(seen, "outer"), Recorder(seen, "inner")]), context, 0.0, SYSTEM_TIMING
+    )
 
     if ended_before:
         watcher.ended(3, 30, None)

@@ -91,6 +91,8 @@ def test_all_broken_constraints_are_counted_and_listed() -> None:
         ({"Count": "1"}, "STRING_VALUE can not be converted to an Integer"),
         ({"Count": True}, "TRUE_VALUE can not be converted to an Integer"),
         ({"Count": 1.5}, "NUMBER_VALUE can not be converted to an Integer"),
+        ({"Share": float("nan")}, "NUMBER_VALUE can not be converted to a Float"),
+        ({"When": float("inf")}, "NUMBER_VALUE can not be converted to a Timestamp"),
         ({"Flag": 0}, "NUMBER_VALUE can not be converted to a Boolean"),
         ({"When": "2026-01-01"}, "STRING_VALUE can not be converted to a Timestamp"),
         ({"Items": {}}, "START_OBJECT can not be converted to a List"),

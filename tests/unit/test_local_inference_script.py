@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.local.as_model import as_model
 from sagemaker_async.local.inference_script import InferenceScript
-from sagemaker_async.local.models import InvocationRequest, ModelFailure, ModelResponse, as_model
+from sagemaker_async.local.models import InvocationRequest, ModelFailure, ModelResponse
 
 ALL_FOUR = """
 import json

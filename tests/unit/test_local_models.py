@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from sagemaker_async.errors import ConfigurationError, InternalStreamFailure, ModelStreamError
+from sagemaker_async.local.as_model import as_model
 from sagemaker_async.local.models import (
     CallableModel,
     InvocationRequest,
     ModelFailure,
     ModelResponse,
-    as_model,
     close_parts,
     definite_type,
     wants_request,

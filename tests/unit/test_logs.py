@@ -9,10 +9,11 @@ import pytest
 
 from sagemaker_async import Session
 from sagemaker_async.aws.logs import log_abandoned
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import Credentials, RetryConfig
 from sagemaker_async.errors import ConnectionLostError, NoCredentialsError, ServiceUnavailable
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
-from sagemaker_async.stub import StubResponse, StubTransport
+from sagemaker_async.runtime.stub import StubResponse
 
 UNAVAILABLE = StubResponse.error("ServiceUnavailable", status=503)
 REQUEST_ID = "00000000-0000-4000-8000-000000000000"

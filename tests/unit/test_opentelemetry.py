@@ -25,6 +25,7 @@ from sagemaker_async import Predictor, Session
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.interceptors import AttemptOutcome, CallContext, StreamSummary
 from sagemaker_async.aws.timing import Timing
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import RetryConfig, Timeouts
 from sagemaker_async.errors import (
     Attempt,
@@ -38,7 +39,7 @@ from sagemaker_async.errors import (
     TotalTimeoutError,
 )
 from sagemaker_async.integrations.opentelemetry import OpenTelemetry
-from sagemaker_async.stub import StubResponse, StubTransport
+from sagemaker_async.runtime.stub import StubResponse
 
 UNAVAILABLE = StubResponse.error("ServiceUnavailable", "answer-canary", status=503)
 REQUEST_ID = "00000000-0000-4000-8000-000000000000"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-import types
 from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Any
@@ -24,6 +23,7 @@ from sagemaker_async.aws.pipeline import HASH_OFF_LOOP_BYTES, Pipeline, Reply
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
 from sagemaker_async.aws.shapes.operation import Operation
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import (
     AccessDeniedError,
@@ -165,12 +165,8 @@ def http_date(timestamp: float) -> str:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    fake = types.SimpleNamespace(monotonic=clock.monotonic)
-    monkeypatch.setattr(pipeline_module, "time", fake)
-    monkeypatch.setattr(call_module, "time", fake)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 Make = Callable[..., Pipeline]
@@ -196,9 +192,12 @@ def make(clock: Clock) -> Make:
             retry=RetryConfig(**retry),
             interceptors=interceptors or InterceptorChain(()),
             correct_clock_skew=correct_clock_skew,
-            clock=now,
-            sleep=clock.sleep,
-            uniform=lambda: random,
+            timing=Timing(
+                clock=now,
+                monotonic=lambda: clock.monotonic(),
+                sleep=lambda seconds: clock.sleep(seconds),
+                uniform=lambda: random,
+            ),
         )
 
     return made

@@ -11,8 +11,6 @@ import contextlib
 import functools
 import gc
 import json
-import subprocess
-import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -33,9 +31,19 @@ from sagemaker_async.errors import (
     StreamError,
     StreamIncomplete,
     TruncatedStreamError,
+    UsageError,
     ValidationError,
 )
-from sagemaker_async.iterators import ByteIterator, JSONLinesIterator, LineIterator, StreamIterator
+from sagemaker_async.iterators import (
+    ByteIterator,
+    JSONIterator,
+    JSONLinesIterator,
+    LineIterator,
+    SSEIterator,
+    StreamIterator,
+    TextIterator,
+    TokenIterator,
+)
 from sagemaker_async.local import (
     CutFrame,
     DropConnection,
@@ -651,29 +659,123 @@ class TestIterators:
             with pytest.raises(ConfigurationError, match="asynchronous"):
                 predictor.predict_stream(LINES, iterator=iterator)  # type: ignore[call-overload]
 
-    @pytest.mark.parametrize("factory", [lambda events: iter([b""]), lambda events: None])
-    async def test_a_factory_that_makes_something_else_is_told_and_lets_go(
-        self, stalled: Callable[..., PredictionStream[bytes]], session: Session, factory: Any
+    @pytest.mark.parametrize("factory", [lambda events: iter([b""]), lambda events: None, lambda events: unwanted()])
+    async def test_a_factory_that_makes_something_else_is_refused_at_the_call(
+        self, predictor: Predictor[bytes], endpoint: Endpoint, factory: Any
     ) -> None:
-        stream = stalled(iterator=factory)
         with pytest.raises(ConfigurationError, match="asynchronously iterable"):
-            await stream.open()
-        assert session.connections_in_use == 0
-        with pytest.raises(StreamClosedError):
-            await stream.open()
+            predictor.predict_stream(LINES, iterator=factory)
+        assert endpoint.requests == 0
 
-    async def test_a_factory_that_raises_lets_go(
-        self, stalled: Callable[..., PredictionStream[bytes]], session: Session
+    async def test_a_factory_that_does_not_take_the_event_stream_is_refused_at_the_call(
+        self, predictor: Predictor[bytes]
+    ) -> None:
+        with pytest.raises(ConfigurationError, match="cannot be called with the event stream alone: too many"):
+            predictor.predict_stream(LINES, iterator=lambda: upper(None))  # type: ignore[misc, arg-type]
+
+    @pytest.mark.parametrize("error", [ZeroDivisionError, TypeError])
+    async def test_what_a_factory_raises_reaches_the_caller_at_the_call(
+        self, predictor: Predictor[bytes], endpoint: Endpoint, error: type[Exception]
     ) -> None:
         def broken(events: Any) -> Any:
-            raise ZeroDivisionError
+            raise error
 
-        stream = stalled(iterator=broken)
-        with pytest.raises(ZeroDivisionError):
-            await anext(stream)
-        assert session.connections_in_use == 0
-        with pytest.raises(StreamClosedError):
-            await anext(stream)
+        with pytest.raises(error):
+            predictor.predict_stream(LINES, iterator=broken)
+        assert endpoint.requests == 0
+
+    async def test_an_iterator_with_an_anext_of_its_own_is_read_through_it(self, predictor: Predictor[bytes]) -> None:
+        class Numbered(StreamIterator[Any]):
+            number = 0
+
+            def split(self, data: bytes, /) -> Iterable[Any]:
+                return data.split()
+
+            async def __anext__(self) -> Any:
+                word = await super().__anext__()
+                self.number += 1
+                return self.number, word
+
+        records = await predictor.predict_stream(b"a b c", iterator=Numbered).collect()
+        assert records == [(1, b"a"), (2, b"b"), (3, b"c")]
+
+    async def test_an_iterator_that_asks_for_events_in_its_constructor(self, predictor: Predictor[bytes]) -> None:
+        class Early:
+            def __init__(self, event_stream: Any) -> None:
+                self.events = aiter(event_stream)
+
+            def __aiter__(self) -> Any:
+                return self
+
+            async def __anext__(self) -> Any:
+                return (await anext(self.events)).bytes
+
+        assert await predictor.predict_stream(LINES, iterator=Early).collect() == [LINES]
+
+    async def test_an_iterator_read_before_the_stream_is_open_says_what_to_read(
+        self, predictor: Predictor[bytes], endpoint: Endpoint
+    ) -> None:
+        made: list[LineIterator] = []
+
+        def lines(event_stream: Any) -> LineIterator:
+            made.append(LineIterator(event_stream))
+            return made[0]
+
+        stream = predictor.predict_stream(LINES, iterator=lines)
+        with pytest.raises(UsageError, match="read the stream that predict_stream returned"):
+            await anext(made[0])
+        assert endpoint.requests == 0
+        assert await stream.collect() == LINES.split()
+
+
+async def unwanted() -> list[bytes]:
+    return []
+
+
+WRONG_OPTIONS: list[tuple[Callable[[Any], Any], type[Any], dict[str, Any], str]] = [
+    (PredictionStream.tokens, TokenIterator, {"dialect": "typo"}, "unknown dialect 'typo'. Known are djl, .*vllm"),
+    (PredictionStream.tokens, TokenIterator, {"dialect": "open-ai"}, "did you mean 'openai'"),
+    (PredictionStream.tokens, TokenIterator, {"allow_incomplete": "no"}, "allow_incomplete must be True or False"),
+    (PredictionStream.tokens, TokenIterator, {"keep_partial": -1}, "keep_partial must be an int of at least 0"),
+    (PredictionStream.text, TextIterator, {"errors": "x"}, "errors must be one of strict, replace, .*; got 'x'"),
+    (PredictionStream.sse, SSEIterator, {"max_buffer": -1}, "max_buffer must be an int of at least 1, got -1"),
+    (PredictionStream.sse, SSEIterator, {"deliver_unterminated": 1}, "deliver_unterminated must be True or False"),
+    (PredictionStream.json, JSONIterator, {"max_buffer": 2.5}, "max_buffer must be an int of at least 1, got 2.5"),
+    (PredictionStream.lines, LineIterator, {"line_ends": "LF"}, "line_ends must be one of lf, crlf, any; got 'LF'"),
+    (
+        PredictionStream.lines,
+        LineIterator,
+        {"line_end": "lf"},
+        "LineIterator has no option 'line_end'; did you mean 'line_ends'. Its options are max_buffer, line_ends",
+    ),
+    (PredictionStream.json, JSONIterator, {"x": 1}, "JSONIterator has no option 'x'. Its options are max_buffer"),
+]
+
+
+class TestWrongOptions:
+    @pytest.mark.parametrize(("method", "iterator", "options", "message"), WRONG_OPTIONS)
+    async def test_are_refused_when_the_method_is_called(
+        self,
+        predictor: Predictor[bytes],
+        endpoint: Endpoint,
+        method: Callable[..., Any],
+        iterator: type[Any],
+        options: dict[str, Any],
+        message: str,
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            method(predictor.predict_stream(LINES), **options)
+        with pytest.raises(ConfigurationError, match=message):
+            predictor.predict_stream(LINES, iterator=functools.partial(iterator, **options))
+        with pytest.raises(ConfigurationError, match=message):
+            predictor.predict_stream(LINES, iterator=functools.partial(functools.partial(iterator), **options))
+        assert endpoint.requests == 0
+
+    async def test_leave_an_open_stream_as_it_was(self, predictor: Predictor[bytes]) -> None:
+        async with predictor.predict_stream(LINES).lines() as stream:
+            with pytest.raises(ConfigurationError, match="unknown dialect"):
+                stream.tokens(dialect="typo")
+            assert await stream.collect() == LINES.split()
 
 
 @contextlib.contextmanager
@@ -740,49 +842,3 @@ class TestReferences:
             assert session.connections_in_use == 0
             await settled()
             assert [ref() for ref in alive] == [None, None]
-
-
-FIRST_STREAM = """
-import asyncio, sys, threading
-from sagemaker_async import Predictor, Session, StubResponse, StubTransport
-
-SPLITTERS = ("_bounds", "dialects", "json_values", "lines", "sse", "text", "tokens")
-STREAMING = ("sagemaker_async.iterators", *(f"sagemaker_async.records.{name}" for name in SPLITTERS))
-
-def imported():
-    return [name for name in sys.modules if name.startswith(STREAMING)]
-
-def watch(event, arguments):
-    if event == "import" and arguments[0].startswith(STREAMING):
-        (on_loop if threading.current_thread() is threading.main_thread() else elsewhere).append(arguments[0])
-
-async def main():
-    stub = StubTransport(*(StubResponse.stream([b"one ", b"two"]) for _ in range(2)))
-    async with Session(transport=stub) as session:
-        predictor = Predictor("e", session)
-        for name in imported():
-            del sys.modules[name]
-        sys.addaudithook(watch)
-        {read}
-        assert not on_loop and elsewhere, (on_loop, elsewhere)
-
-on_loop, elsewhere = [], []
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        "assert await predictor.predict_stream(b'').text().collect() == ['one ', 'two']",
-        "stream = await predictor.predict_stream(b''); assert await stream.lines().collect() == [b'one two']",
-        "await asyncio.gather(*(predictor.predict_stream(b'').tokens().collect() for _ in range(2)))",
-    ],
-    ids=["said before opening", "said when open", "two at once"],
-)
-def test_what_reads_a_stream_is_never_imported_on_the_event_loops_thread(read: str) -> None:
-    program = FIRST_STREAM.replace("{read}", read)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr

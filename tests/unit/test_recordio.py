@@ -193,7 +193,7 @@ def test_truncation_is_noticed_at_every_byte(name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"junk junk", "record 0 at byte 0 begins with 0x6b6e756a instead of 0xced7230a; this is no RecordIO"),
+        (b"junk junk", "record 0 at byte 0 begins with 0x6b6e756a instead of 0xced7230a: not RecordIO"),
         (framed(b"") + b"\x0a\x23", "record 1 at byte 8 is cut off inside its 8-byte header"),
         (framed(b"\xff"), "not a valid protobuf Record: a varint is cut off"),
         (framed(b"\x80" * 10 + b"\x01"), "a varint is longer than 10 bytes"),
@@ -202,7 +202,7 @@ def test_truncation_is_noticed_at_every_byte(name: str) -> None:
         (framed(b"\x0b"), "field 1 has the unknown wire type 3"),
         (framed(b"\x00\x00"), "a field has the number 0"),
         (framed(b"\x1a\x01\xff"), "a text is not valid UTF-8"),
-        (values_record(b"\x12\x05\x0a\x03abc"), "3 bytes of packed float32 are no multiple of 4"),
+        (values_record(b"\x12\x05\x0a\x03abc"), "3 bytes of packed float32 are not a multiple of 4"),
         (values_record(b"\x3a\x03\x0a\x01\x80"), "a varint is cut off"),
     ],
 )

@@ -197,6 +197,47 @@ async def test_without_validation_the_service_decides(local: LocalSageMaker) -> 
     assert len(local.requests) == 1
 
 
+@pytest.mark.parametrize("way", ["straight", "through a proxy"])
+@pytest.mark.parametrize(
+    ("name", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("../other/invocations?x=", "..%2Fother%2Finvocations%3Fx%3D"),
+        ("/", "%2F"),
+        ("...", "..."),
+        ("a?b=c&d", "a%3Fb%3Dc%26d"),
+        ("a#b", "a%23b"),
+        ("100%", "100%25"),
+        ("%2e%2e", "%252e%252e"),
+        ("a%2Fb", "a%252Fb"),
+        ("a b+c;d:e@f", "a%20b%2Bc%3Bd%3Ae%40f"),
+        ("a\r\nHost: x", "a%0D%0AHost%3A%20x"),
+        ("\\..\\", "%5C..%5C"),
+        ("\u00e4\u65e5\U0001f600", "%C3%A4%E6%97%A5%F0%9F%98%80"),
+        ("{endpoint_name}", "%7Bendpoint_name%7D"),
+    ],
+)
+async def test_without_validation_a_name_stays_one_segment_of_the_path(
+    local: LocalSageMaker, name: str, segment: str, way: str
+) -> None:
+    through = {"proxy": local.url} if way != "straight" else {}
+    async with Session(**local.client_options, validate_params=False, **through) as session:
+        with pytest.raises(ValidationError, match="'endpointName' failed to satisfy"):  # its signature is right
+            await session.runtime.invoke_endpoint(endpoint_name=name, body=b"")
+    assert [request.target for request in local.requests] == [f"/endpoints/{segment}/invocations"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "\ud800", None, 5, b"echo"])
+async def test_without_validation_what_cannot_be_one_segment_is_refused(local: LocalSageMaker, name: Any) -> None:
+    async with Session(**local.client_options, validate_params=False) as session:
+        for call in (session.runtime.invoke_endpoint, session.runtime.invoke_endpoint_async):
+            with pytest.raises(RequestValidationError):
+                await call(endpoint_name=name)
+        with pytest.raises(RequestValidationError):
+            await session.runtime.invoke_endpoint_with_response_stream(endpoint_name=name, body=b"")
+    assert not local.requests
+
+
 @pytest.mark.parametrize("value", ["line\r\nbreak: yes", "nul\0"])
 async def test_without_validation_a_header_still_cannot_be_smuggled_in(local: LocalSageMaker, value: str) -> None:
     local.add_endpoint("echo", lambda body: body)

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,27 +17,18 @@ import pytest
 import sagemaker_async
 
 PACKAGE = Path(sagemaker_async.__file__).parent
+ROOT = "sagemaker_async"
 
-LAYERS: list[tuple[str, ...]] = [
-    ("_version", "config", "errors"),
-    ("records", "codecs"),
-    (
-        "aws.endpoints", "aws.eventstream", "aws.http", "aws.protocols", "aws.retries", "aws.shapes",
-        "aws.signing", "aws.timing",
-    ),
-    ("aws.transport",),
-    ("aws",),
-    ("aws.client", "aws.channel", "aws.pipeline", "aws.call", "aws.logs", "aws.sts"),
-    ("runtime", "hosting"),
-    ("iterators", "records.iterator", "dialects", "serializers", "deserializers"),
-    (
-        "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
-        "predictor.values",
-    ),
-    ("session", "predictor", "stub"),
-    ("local", "integrations", "cli"),
-]  # fmt: skip
-"""From the bottom up; a module belongs to the longest name that begins its own."""
+
+def layers() -> list[tuple[str, ...]]:
+    """Return the layers that CONTRIBUTING.md lists, from the top down; each line is names, two spaces, and prose."""
+    house = (PACKAGE.parent / "CONTRIBUTING.md").read_text().partition("## The house")[2]
+    _, block, _ = house.split("```", 2)
+    return [tuple(line.split("  ")[0].split(", ")) for line in block.strip().splitlines()]
+
+
+LAYERS = layers()
+"""A module belongs to the longest name that begins its own."""
 
 PURE = [
     "predictor.changes",
@@ -46,10 +37,12 @@ PURE = [
     "config",
     "records",
     "codecs",
+    "local.admission",
     "aws.endpoints.partition_table",
     "aws.endpoints.partitions",
     "aws.endpoints.rules",
     "aws.eventstream",
+    "aws.frames",
     "aws.http",
     "aws.protocols",
     "aws.retries",
@@ -73,41 +66,32 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__").replace("__init__", "")
 
 
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = {module_name(path) or ROOT: path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
 
 
 def begins(module: str, name: str) -> bool:
     return module == name or module.startswith(f"{name}.")
 
 
+def room(module: str) -> str:
+    """Return the name in CONTRIBUTING.md's list that a module belongs to."""
+    found = [name for names in LAYERS for name in names if begins(module, name)]
+    assert found, f"{module} is in no layer: add it to the list in CONTRIBUTING.md"
+    return max(found, key=len)
+
+
 def layer(module: str) -> int:
-    found = [(len(name), number) for number, names in enumerate(LAYERS) for name in names if begins(module, name)]
-    assert found, f"{module} is in no layer: add it to the list, and to CONTRIBUTING.md"
-    return max(found)[1]
-
-
-def type_checking_only(tree: ast.Module) -> set[int]:
-    """Return the ids of the nodes that run for type checkers alone."""
-    return {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
-        for statement in block.body
-        for node in ast.walk(statement)
-    }
+    """Return the number of a module's layer, from the top down."""
+    return next(number for number, names in enumerate(LAYERS) if room(module) in names)
 
 
 def imports(module: str) -> Iterator[tuple[str, str | None, int]]:
-    """Yield what a module imports when it runs: absolute module, name or None, line."""
-    path = MODULES[module]
-    tree = ast.parse(path.read_text())
-    skipped = type_checking_only(tree)
-    package = ["sagemaker_async", *(module.split(".") if module else [])]
-    if path.name != "__init__.py":
+    """Yield what a module imports, for type checkers and in functions as well: absolute module, name or None, line."""
+    package = [ROOT, *(module.split(".") if module != ROOT else [])]
+    if MODULES[module].name != "__init__.py":
         package = package[:-1]
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, None, node.lineno
@@ -118,40 +102,109 @@ def imports(module: str) -> Iterator[tuple[str, str | None, int]]:
                 yield home, alias.name, node.lineno
 
 
+def lazy_imports(module: str) -> Iterator[tuple[str, int]]:
+    """Yield the modules of this package that a module names to `_lazy`, or to what asks `_lazy` for it."""
+    loggers = {
+        id(argument)
+        for call in ast.walk(TREES[module])
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("getLogger")
+        for argument in call.args
+    }
+    uses_lazy = any(name == "_lazy" for _, name, _ in imports(module))
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in loggers:
+            name = node.value.removeprefix(f"{ROOT}.")
+            if name in MODULES and (name != node.value or (uses_lazy and "." in name)):
+                yield name, node.lineno
+
+
 def own_imports(module: str) -> Iterator[tuple[str, int]]:
-    """Yield the modules of this package that a module imports."""
+    """Yield the modules of this package that a module imports, now or later."""
     for home, name, line in imports(module):
-        if not begins(home, "sagemaker_async"):
+        if not begins(home, ROOT):
             continue
-        inside = home.removeprefix("sagemaker_async").removeprefix(".")
+        inside = home.removeprefix(ROOT).removeprefix(".")
         deeper = f"{inside}.{name}".strip(".")
-        yield (deeper if deeper in MODULES else inside), line
+        target = deeper if deeper in MODULES else inside or ROOT
+        if target != module:
+            yield target, line
+    yield from lazy_imports(module)
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name])
+GRAPH = {module: {target for target, _ in own_imports(module)} for module in MODULES}
+
+
+def circles(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
+    """Return a circle for each node that closes one, found depth first."""
+    found: list[tuple[str, ...]] = []
+    done: set[str] = set()
+
+    def visit(node: str, path: tuple[str, ...]) -> None:
+        if node in path:
+            found.append((*path[path.index(node) :], node))
+        elif node not in done:
+            for target in sorted(graph.get(node, ())):
+                visit(target, (*path, node))
+            done.add(node)
+
+    for node in sorted(graph):
+        visit(node, ())
+    return found
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [("b", "c", "b")]
+
+
+def test_the_list_in_contributing_is_complete_and_names_what_there_is() -> None:
+    listed = [name for names in LAYERS for name in names]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= set(MODULES)
+    without_code = {module for module, tree in TREES.items() if len(tree.body) == 1}
+    assert set(MODULES) - without_code <= {module for module in MODULES if any(begins(module, n) for n in listed)}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if len(TREES[name].body) > 1])
 def test_imports_point_down(module: str) -> None:
     upward = [
         f"{module}:{line} imports {target}"
         for target, line in own_imports(module)
-        if target and layer(target) > layer(module)
+        if layer(target) < layer(module) and len(TREES[target].body) > 1
     ]
     assert not upward
 
 
+def test_there_is_no_circle_of_files() -> None:
+    assert not circles(GRAPH)
+
+
+def test_there_is_no_circle_of_rooms() -> None:
+    rooms: dict[str, set[str]] = {}
+    for module, targets in GRAPH.items():
+        for target in targets:
+            if len(TREES[target].body) > 1 and room(target) != room(module):
+                rooms.setdefault(room(module), set()).add(room(target))
+    assert not circles(rooms)
+
+
 def test_nothing_imports_what_is_on_top() -> None:
-    top = LAYERS[-1]
+    top = LAYERS[0]
     for module in MODULES:
-        if any(begins(module, name) for name in top):
-            continue
         for target, line in own_imports(module):
-            assert not any(begins(target, name) for name in top), f"{module}:{line} imports {target}"
+            assert target != ROOT, f"{module}:{line} imports the package itself"
+            if not any(begins(module, name) for name in top):
+                assert not any(begins(target, name) for name in top), f"{module}:{line} imports {target}"
+
+
+def test_the_top_floor_has_at_most_nine_modules() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 9
 
 
 def test_only_the_transport_imports_aiohttp_on_the_client_side() -> None:
     importers = {
         module for module in MODULES for home, _, _ in imports(module) if home.partition(".")[0] in {"aiohttp", "yarl"}
     }
-    client_side = {module for module in importers if layer(module) < len(LAYERS) - 1}
+    client_side = {module for module in importers if layer(module) > 0}
     assert client_side
     assert all(begins(module, "aws.transport") for module in client_side)
 
@@ -194,20 +247,78 @@ def test_pure_modules_touch_no_loop_clock_randomness_or_socket(module: str) -> N
         for home, name, line in imports(module)
         if home.partition(".")[0] in FORBIDDEN_IN_PURE and not (home == "time" and name in FORMATTING)
     ]
-    source = MODULES[module].read_text()
     if impure == [f"{module}:{line} imports time " for home, _, line in imports(module) if home == "time"]:
         used = set(re.findall(r"\btime\.(\w+)", code_without_prose(MODULES[module])))
         impure = [] if used <= FORMATTING else impure
     assert not impure
-    awaiting = [
-        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
-    ]
+    awaiting = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)]
     assert not awaiting
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    for module, path in MODULES.items():
-        assert ast.get_docstring(ast.parse(path.read_text())), module
+    for module, tree in TREES.items():
+        assert ast.get_docstring(tree), module
+
+
+# --- what is imported later -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "_lazy"])
+def test_nothing_is_imported_late_but_by_the_one_mechanism(module: str) -> None:
+    tree = TREES[module]
+    late = [
+        f"{module}:{node.lineno}: {ast.unparse(node)}"
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    late += [
+        f"{module}:{node.lineno}: {name}"
+        for node in ast.walk(tree)
+        for name in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", ""))
+        if name in {"import_module", "__import__"}
+    ]
+    assert not late
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_the_root_alone_has_names_that_are_imported_later(module: str) -> None:
+    outside_classes = [
+        node
+        for statement in TREES[module].body
+        if not isinstance(statement, ast.ClassDef)
+        for node in ast.walk(statement)
+    ]
+    functions = [node for node in outside_classes if getattr(node, "name", "") == "__getattr__"]
+    tables = [
+        node
+        for node in outside_classes
+        if isinstance(node, ast.Name) and node.id == "__getattr__" and isinstance(node.ctx, ast.Store)
+    ]
+    assert not functions
+    assert bool(tables) == (module == ROOT)
+
+
+CONTROL_PLANE = (
+    "aws.protocols.json_rpc", "aws.protocols.query", "aws.protocols.structures", "aws.sts", "hosting",
+    "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
+    "predictor.values",
+)  # fmt: skip
+MODELS = ("aws.shapes.models", "runtime.fields", "runtime.shapes")
+FACES = ("dialects",)
+"""Whose contents are imported from elsewhere; the file itself is for users alone."""
+S3 = ("aws.endpoints.s3",)
+"""For what keeps its payloads in S3, which predictions do not."""
+GENERATORS = ("aws.endpoints.generator", "hosting.generator")
+
+
+def test_what_is_not_imported_with_the_package_is_the_control_plane_and_the_models(tmp_path: Path) -> None:
+    imported = modules_after("import sagemaker_async", tmp_path)
+    later = {module for module in MODULES if f"{ROOT}.{module}".removesuffix(f".{ROOT}") not in imported}
+    allowed = (*CONTROL_PLANE, *MODELS, *FACES, *S3, *GENERATORS, *LAYERS[0])
+    assert not {module for module in later if not any(begins(module, name) for name in allowed)}
+    assert not {module for module in set(MODULES) - later if any(begins(module, name) for name in allowed)}
 
 
 # --- what is imported when, in a process of its own -------------------------------------------------------------------
@@ -232,30 +343,23 @@ def modules_after(program: str, tmp_path: Path, **environment: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
-    imported = modules_after("import sagemaker_async", tmp_path)
-    assert not imported & {"botocore", "boto3", "numpy", "pandas", "aiohttp", "pydantic", "asyncio"}
+HEAVY = {"botocore", "boto3", "pydantic", "numpy", "pandas", "scipy", "torch", "orjson", "fastapi", "rich"}
 
 
-def test_importing_session_and_predictor_imports_no_botocore_and_no_extra(tmp_path: Path) -> None:
+def test_importing_the_package_imports_aiohttp_and_pydantics_engine_and_nothing_heavier(tmp_path: Path) -> None:
     imported = modules_after(
+        "import sagemaker_async\n"
         "from sagemaker_async import Session, Predictor\n"
         "from sagemaker_async.serializers import JSONSerializer\n"
         "from sagemaker_async.deserializers import JSONDeserializer\n"
         "from sagemaker_async.iterators import LineIterator",
         tmp_path,
     )
-    assert not imported & {"botocore", "boto3", "numpy", "pandas", "scipy", "torch", "orjson"}
+    assert {"aiohttp", "pydantic_core"} <= imported
+    assert not imported & HEAVY
 
 
-UNWANTED = {
-    "csv", "importlib.metadata", "importlib.resources", "zipfile",
-    "sagemaker_async.codecs.arrays", "sagemaker_async.codecs.csv_rows",
-    "sagemaker_async.predictor.changes", "sagemaker_async.predictor.control", "sagemaker_async.predictor.updates",
-    "sagemaker_async.predictor.values",
-    "sagemaker_async.hosting.client", "sagemaker_async.hosting.operations", "sagemaker_async.hosting.waiting",
-    "sagemaker_async.predictor.lineage", "sagemaker_async.predictor.monitors",
-}  # fmt: skip
+UNWANTED = {*HEAVY, "importlib.metadata", "importlib.resources", *(f"sagemaker_async.{m}" for m in CONTROL_PLANE)}
 """What most predictions have no use for."""
 
 FIRST_PREDICTION = """
@@ -274,9 +378,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("program", ["from sagemaker_async import Predictor, Session", FIRST_PREDICTION])
-def test_a_prediction_imports_only_what_it_uses(program: str, tmp_path: Path) -> None:
-    assert not modules_after(program, tmp_path) & UNWANTED
+def test_a_prediction_imports_only_what_it_uses(tmp_path: Path) -> None:
+    assert not modules_after(FIRST_PREDICTION, tmp_path) & UNWANTED
 
 
 PREDICT = """
@@ -317,7 +420,7 @@ EXTRAS = {"numpy", "pandas", "scipy", "torch", "orjson", "rich", "boto3", "moto"
 
 def test_everything_but_the_parts_that_need_an_extra_imports_without_any(tmp_path: Path) -> None:
     names = [
-        f"sagemaker_async.{module}" if module else "sagemaker_async"
+        f"sagemaker_async.{module}" if module != ROOT else ROOT
         for module in MODULES
         if not begins(module, "cli") and not begins(module, "integrations") and module != "local.pytest_plugin"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -120,6 +121,22 @@ def test_errors_are_read_from_xml(code: bytes, kind: type) -> None:
     error = service_error(GET_CALLER_IDENTITY, 400, {"x-amzn-RequestId": "1"}, REFUSAL % code)
     assert type(error) is kind
     assert (error.code, error.error_message, error.request_id) == (code.decode(), "no", "1")
+
+
+@pytest.mark.timeout(20)
+def test_xml_takes_time_and_memory_in_proportion_to_its_size() -> None:
+    nested = b"<a>" * 10_000 + b"</a>" * 10_000
+    tracemalloc.start()
+    try:
+        service_error(GET_CALLER_IDENTITY, 400, {}, nested)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * len(nested)
+    # The parser hands out the text of an element line by line; two megabytes joined anew with each would be minutes.
+    lines = b"x\n" * 1_000_000
+    error = service_error(GET_CALLER_IDENTITY, 400, {}, REFUSAL.replace(b"no", lines) % b"SlowDown")
+    assert error.error_message == lines.decode().rstrip()
 
 
 def test_an_error_that_is_not_xml_is_what_its_status_says() -> None:

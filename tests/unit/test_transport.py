@@ -77,7 +77,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The way that requests take: all that is promised holds on both."""
     assert session_is_plain()
     if request.param == "through the session":
-        monkeypatch.setattr("sagemaker_async.aws.transport.session_is_plain", lambda: False)
+        monkeypatch.setattr("sagemaker_async.aws.transport.pooled.session_is_plain", lambda: False)
     return request.param
 
 
@@ -321,7 +321,8 @@ async def test_an_answer_without_a_body_ends_with_its_head(
         response = await transport.send(request(server.origin, b"", method=method), NO_LIMITS)
         assert (response.status, await getattr(response, read)()) == (status, b"")
         assert transport.in_use == 0
-    assert server.connections == 1
+    # aiohttp 3.11 does not tell whether its parser is done with the answer to a HEAD: such a connection is dropped.
+    assert server.connections == 1 or (method == "HEAD" and aiohttp.__version__.startswith("3.11."))
 
 
 async def test_a_body_without_a_length_goes_on_to_the_end_of_its_connection(

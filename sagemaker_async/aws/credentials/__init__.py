@@ -30,16 +30,11 @@ for every SDK, so the calls that fetch credentials obey them, as botocore's do.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from .cache import CredentialCache
+from .chain import DefaultChain, ProfileCredentials
+from .exchange import SSO, AssumeRole, CognitoIdentityProvider, WebIdentity
+from .machine import ContainerCredentials, EnvironmentCredentials, InstanceMetadata, Process
 from .source import credential_source
-
-if TYPE_CHECKING:
-    from .chain import DefaultChain, ProfileCredentials
-    from .exchange import SSO, AssumeRole, CognitoIdentityProvider, WebIdentity
-    from .machine import ContainerCredentials, EnvironmentCredentials, InstanceMetadata, Process
 
 __all__ = [
     "SSO",
@@ -55,25 +50,3 @@ __all__ = [
     "WebIdentity",
     "credential_source",
 ]
-
-_HOMES = {
-    "SSO": "exchange",
-    "AssumeRole": "exchange",
-    "CognitoIdentityProvider": "exchange",
-    "ContainerCredentials": "machine",
-    "DefaultChain": "chain",
-    "EnvironmentCredentials": "machine",
-    "InstanceMetadata": "machine",
-    "Process": "machine",
-    "ProfileCredentials": "chain",
-    "WebIdentity": "exchange",
-}
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Import a source when it is asked for (PEP 562): most programs have no use for most of them."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        return value

@@ -3,7 +3,7 @@
 The only module that knows how botocore holds credentials and what it raises. Nothing foreign gets past `translated`:
 the exceptions of botocore, of the standard library's parsers and of sockets may carry a secret in their text or their
 attributes (a JSON error holds the whole document, a parse error the offending line), so ours are raised without them
-as cause or context, and repeat only text that is known to be free of secrets.
+as cause or context and without the frames they came through, and repeat only text that is known to be free of secrets.
 
 botocore is imported inside the functions: a program that never needs it does not pay for it.
 """
@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sagemaker_async import _lazy
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError, CredentialsConfigurationError, CredentialsError
 
@@ -64,6 +66,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         try:
             deliver = partial(outcome.set_result, function())
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            forget_frames(error)
             deliver = partial(outcome.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(settle, deliver)
@@ -96,16 +99,13 @@ def new_session(profile: str | None = None, region: str | None = None) -> Sessio
     `profile` makes botocore ignore the credentials in the environment; a profile that only the environment names does
     not. Without a `region`, ``AWS_REGION`` is looked at before the places that botocore knows.
     """
-    import botocore.config
-    import botocore.session
-
-    session = botocore.session.Session(profile=profile)
+    session: Session = _lazy.library("botocore.session").Session(profile=profile)
     settings = session.get_component("config_store")
     settings.set_config_variable("profile", profile or selected_profile())
     if region := region or os.environ.get("AWS_REGION"):
         settings.set_config_variable("region", region)
     session.set_default_client_config(
-        botocore.config.Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
+        _lazy.library("botocore.config").Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     )
     return session
 
@@ -122,26 +122,32 @@ def new_credentials(
     account_id: str | None = None,
 ) -> Credentials:
     """Return the credentials found at `where`; raises `CredentialsConfigurationError` when they are malformed."""
-    if isinstance(expiration, str):
-        try:
-            expiration = datetime.datetime.fromisoformat(expiration)
-        except ValueError:
-            raise CredentialsConfigurationError(
-                f"{where}: the expiration must be an ISO 8601 time such as 2030-01-31T12:00:00Z"
-            ) from None
-    if expiration is not None:
-        aware = expiration if expiration.tzinfo is not None else expiration.replace(tzinfo=datetime.UTC)
-        expiration = aware.astimezone(datetime.UTC)
+    moment = _in_utc(expiration) if expiration is not None else None
+    if expiration is not None and moment is None:
+        raise CredentialsConfigurationError(
+            f"{where}: the expiration must be an ISO 8601 time such as 2030-01-31T12:00:00Z"
+        )
     try:
         return Credentials(
             access_key_id,
             secret_access_key,
             session_token or None,
             account_id=account_id or None,
-            expiration=expiration,
+            expiration=moment,
         )
     except ConfigurationError as error:
         raise CredentialsConfigurationError(f"{where}: {error}") from None
+
+
+def _in_utc(moment: str | datetime.datetime) -> datetime.datetime | None:
+    """Return a moment in UTC, which one without a zone is in; None for a malformed text, or one out of range in UTC."""
+    try:
+        if isinstance(moment, str):
+            moment = datetime.datetime.fromisoformat(moment)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+        return aware.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def credentials_from_botocore(loaded: Any, where: str) -> Credentials:

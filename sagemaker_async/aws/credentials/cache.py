@@ -32,9 +32,15 @@ import logging
 import math
 from typing import TypeAlias
 
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Credentials, CredentialSource
-from sagemaker_async.errors import CredentialsError, CredentialsExpiredError, SageMakerAsyncError, SessionClosedError
+from sagemaker_async.errors import (
+    CredentialsError,
+    CredentialsExpiredError,
+    SageMakerAsyncError,
+    SessionClosedError,
+)
 
 __all__ = ["ADVISORY_SECONDS", "MANDATORY_SECONDS", "CredentialCache"]
 
@@ -168,10 +174,12 @@ class CredentialCache:
             credentials: Credentials = await coming
             self._keep(credentials)
         except SageMakerAsyncError as error:
+            forget_frames(error)
             return error
         except Exception as error:  # noqa: BLE001 - a user's source may raise anything; only our errors may escape
             failure = CredentialsError(f"the credential source {self._source_name} raised {type(error).__name__}")
             failure.__cause__ = error
+            forget_frames(failure)
             return failure
         return credentials
 

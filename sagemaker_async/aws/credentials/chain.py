@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import Credentials, check_region
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -114,8 +115,6 @@ _PROFILE_METHODS = {
 
 def _resolved(profile: str | None, region: str | None, *, profile_only: bool) -> Credentials:
     """Walk botocore's chain; blocking."""
-    from botocore.credentials import create_credential_resolver
-
     session = new_session(profile, region)
     files = _Files.of(session)
     where = "the AWS credential chain"
@@ -128,7 +127,8 @@ def _resolved(profile: str | None, region: str | None, *, profile_only: bool) ->
     name = chosen or "default"
     _refuse_mfa(name, profiles)
     resolver = translated(
-        lambda: create_credential_resolver(session), lambda error: explained(error, where, _CORRECT_FILES)
+        lambda: _lazy.library("botocore.credentials").create_credential_resolver(session),
+        lambda error: explained(error, where, _CORRECT_FILES),
     )
     metadata_service = "gave no credentials"
     for provider in resolver.providers:

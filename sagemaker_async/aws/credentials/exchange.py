@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import Credentials, CredentialSource, check_endpoint_url, check_region
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -124,16 +125,15 @@ class AssumeRole:
         )
 
     def _fetch(self, caller: Credentials) -> dict[str, Any]:
-        import botocore.credentials
-
         arguments: dict[str, Any] = {"DurationSeconds": self.duration}
         if self.session_name:
             arguments["RoleSessionName"] = self.session_name
         if self.external_id:
             arguments["ExternalId"] = self.external_id
-        fetcher = botocore.credentials.AssumeRoleCredentialFetcher(
+        credentials = _lazy.library("botocore.credentials")
+        fetcher = credentials.AssumeRoleCredentialFetcher(
             _client_creator(self.region, self.endpoint_url),
-            botocore.credentials.Credentials(caller.access_key_id, caller.secret_access_key, caller.session_token),
+            credentials.Credentials(caller.access_key_id, caller.secret_access_key, caller.session_token),
             self.role_arn,
             extra_args=arguments,
         )
@@ -181,13 +181,11 @@ class WebIdentity(ThreadedSource):
         )
 
     def _fetch(self, role_arn: str, token_file: str) -> dict[str, Any]:
-        from botocore.credentials import AssumeRoleWithWebIdentityCredentialFetcher
-
         token = _token_in(token_file)
         arguments: dict[str, Any] = {"DurationSeconds": self.duration}
         if session_name := self.session_name or os.environ.get("AWS_ROLE_SESSION_NAME"):
             arguments["RoleSessionName"] = session_name
-        fetcher = AssumeRoleWithWebIdentityCredentialFetcher(
+        fetcher = _lazy.library("botocore.credentials").AssumeRoleWithWebIdentityCredentialFetcher(
             _client_creator(self.region, self.endpoint_url), lambda: token, role_arn, extra_args=arguments
         )
         return dict(fetcher.fetch_credentials())
@@ -249,9 +247,6 @@ class SSO(ThreadedSource):
         )
 
     def _fetch(self, where: str) -> Credentials:
-        from botocore.credentials import SSOProvider
-        from botocore.tokens import SSOTokenProvider
-
         place = {"sso_start_url": self.start_url, "sso_region": self.region}
         profile = {"sso_account_id": self.account_id, "sso_role_name": self.role_name, **place}
         if self.session_name:
@@ -259,12 +254,12 @@ class SSO(ThreadedSource):
         settings = {"profiles": {"sso": profile}, "sso_sessions": {self.session_name: place}}
         create_client = _client_creator(self.region, None)
         # The token provider uses nothing of a botocore session but its settings and a client.
-        session: Any = SimpleNamespace(full_config=settings, create_client=create_client)
-        provider = SSOProvider(
+        session = SimpleNamespace(full_config=settings, create_client=create_client)
+        provider = _lazy.library("botocore.credentials").SSOProvider(
             load_config=lambda: settings,
             client_creator=create_client,
             profile_name="sso",
-            token_provider=SSOTokenProvider(session, profile_name="sso"),
+            token_provider=_lazy.library("botocore.tokens").SSOTokenProvider(session, profile_name="sso"),
         )
         return credentials_from_botocore(provider.load(), where)
 
@@ -319,11 +314,9 @@ class CognitoIdentityProvider:
         return translated(lambda: self._fetch(logins, where), lambda error: explained(error, where, remedy))
 
     def _fetch(self, logins: dict[str, str], where: str) -> Credentials:
-        from botocore import UNSIGNED
-        from botocore.config import Config
-
+        config = _lazy.library("botocore.config").Config(signature_version=_lazy.library("botocore").UNSIGNED)
         create_client = _client_creator(self._region, self._endpoint_url)
-        client = create_client("cognito-identity", config=Config(signature_version=UNSIGNED))
+        client = create_client("cognito-identity", config=config)
         if self._identity_id is None:
             self._identity_id = client.get_id(IdentityPoolId=self.identity_pool_id, Logins=logins)["IdentityId"]
         answer = client.get_credentials_for_identity(IdentityId=self._identity_id, Logins=logins)

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagemaker_async import _lazy
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials, check_endpoint_url
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -54,7 +56,12 @@ class EnvironmentCredentials:
             NoCredentialsError: ``AWS_ACCESS_KEY_ID`` is not set.
             CredentialsConfigurationError: ``AWS_SECRET_ACCESS_KEY`` is not set, or a variable's value is malformed.
         """
-        if (found := self.find()) is None:
+        try:
+            found = self.find()
+        except CredentialsError as error:
+            forget_frames(error)
+            raise
+        if found is None:
             raise NoCredentialsError("AWS_ACCESS_KEY_ID is not set: set it and AWS_SECRET_ACCESS_KEY")
         return found
 
@@ -98,11 +105,10 @@ class Process(ThreadedSource):
             raise ConfigurationError("Process.command must be a non-empty str: the program and its arguments")
 
     def _load(self) -> Credentials:
-        from botocore.credentials import ProcessProvider
-
         program = self.command.split(maxsplit=1)[0]
         where = f"the credential process {bounded(program, 100)!r}"
-        provider = ProcessProvider("process", lambda: {"profiles": {"process": {"credential_process": self.command}}})
+        config = {"profiles": {"process": {"credential_process": self.command}}}
+        provider = _lazy.library("botocore.credentials").ProcessProvider("process", lambda: config)
         return translated(
             lambda: credentials_from_botocore(provider.load(), where), lambda error: explained_process(error, where)
         )
@@ -159,17 +165,16 @@ class InstanceMetadata(ThreadedSource):
         raise NoCredentialsError(f"{where} gave no credentials: attach a role to the instance; {remedy}")
 
     def _fetch(self) -> dict[str, Any]:
-        from botocore.utils import InstanceMetadataFetcher, resolve_imds_endpoint_mode
-
+        utils = _lazy.library("botocore.utils")
         session = new_session()
         endpoint = self.endpoint or session.get_config_variable("ec2_metadata_service_endpoint")
-        fetcher = InstanceMetadataFetcher(
-            timeout=self.timeout,  # type: ignore[arg-type]
+        fetcher = utils.InstanceMetadataFetcher(
+            timeout=self.timeout,
             num_attempts=self.attempts,
             user_agent=session.user_agent(),
             config={
                 "ec2_metadata_service_endpoint": endpoint,
-                "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session),
+                "ec2_metadata_service_endpoint_mode": utils.resolve_imds_endpoint_mode(session),
                 "ec2_metadata_v1_disabled": True,
             },
         )
@@ -206,8 +211,6 @@ class ContainerCredentials(ThreadedSource):
             raise ConfigurationError("ContainerCredentials: an authorization token needs relative_uri or full_uri")
 
     def _load(self) -> Credentials:
-        from botocore.credentials import ContainerProvider
-
         names = {
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": self.relative_uri,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.full_uri,
@@ -223,7 +226,7 @@ class ContainerCredentials(ThreadedSource):
             "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI and, if the service needs a token, "
             "AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE"
         )
-        provider = ContainerProvider(environ=settings)
+        provider = _lazy.library("botocore.credentials").ContainerProvider(environ=settings)
         loaded = translated(provider.load, lambda error: explained(error, where, remedy))
         if loaded is None:
             raise NoCredentialsError(

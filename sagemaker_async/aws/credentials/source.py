@@ -1,14 +1,14 @@
-"""The cache that a session makes from its option `credentials`.
-
-The sources are imported when they are needed: a session with fixed credentials does not need them.
-"""
+"""The cache that a session makes from its option `credentials`."""
 
 from __future__ import annotations
 
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Credentials, CredentialSource
 
+from .blocking import ThreadedSource
 from .cache import CredentialCache
+from .chain import DefaultChain
+from .machine import EnvironmentCredentials
 
 __all__ = ["credential_source"]
 
@@ -20,7 +20,7 @@ def credential_source(
     region: str | None,
     timing: Timing = SYSTEM_TIMING,
 ) -> CredentialCache:
-    """Return the cache that a session gets its credentials from. Imports, which blocks, unless they are fixed.
+    """Return the cache that a session gets its credentials from.
 
     Args:
         value: `Config.credentials`. Fixed credentials are used until they expire; credentials of a user's own source
@@ -33,10 +33,6 @@ def credential_source(
     if isinstance(value, Credentials):
         fixed = _FixedCredentials(value)
         return CredentialCache(fixed, advisory=0, mandatory=0, name="Config.credentials", timing=timing)
-    from .blocking import ThreadedSource
-    from .chain import DefaultChain
-    from .machine import EnvironmentCredentials
-
     if value is None:
         return CredentialCache(DefaultChain(profile=profile, region=region), timing=timing)
     # Credentials without an expiration from these are long-lived ones, good until AWS refuses them.

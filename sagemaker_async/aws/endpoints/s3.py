@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import check_endpoint_url, check_region
 from sagemaker_async.errors import ConfigurationError
 
@@ -25,12 +26,10 @@ class S3Endpoints:
 
     def __init__(self) -> None:
         """Load the rule set; blocks for tens of milliseconds."""
-        from botocore.endpoint_provider import EndpointProvider
-        from botocore.loaders import Loader
-
-        loader = Loader()
+        loader = _lazy.library("botocore.loaders").Loader()
         rules = loader.load_service_model("s3", "endpoint-rule-set-1")
-        self._provider = EndpointProvider(rules, loader.load_data("partitions"))
+        provider = _lazy.library("botocore.endpoint_provider").EndpointProvider
+        self._provider = provider(rules, loader.load_data("partitions"))
 
     def resolve(
         self,
@@ -56,8 +55,6 @@ class S3Endpoints:
         Raises:
             ConfigurationError: S3 has no such endpoint, or it wants signatures that this package does not make.
         """
-        from botocore.exceptions import BotoCoreError
-
         check_region(region, "region")
         region, is_fips_region = without_fips_marker(region)
         use_fips = use_fips or is_fips_region
@@ -77,7 +74,7 @@ class S3Endpoints:
                 UseDualStack=use_dualstack,
                 UseGlobalEndpoint=region == "us-east-1",  # as botocore's clients
             )
-        except BotoCoreError as error:
+        except _lazy.library("botocore.exceptions").BotoCoreError as error:
             raise ConfigurationError(_no_endpoint(region, use_fips, use_dualstack, error)) from None
         scheme = _sigv4_scheme(answer.properties)
         return Endpoint.from_url(

@@ -1,34 +1,25 @@
-"""Interceptors: seams at which a program sees every call and attempt, and may change what is sent."""
+"""Interceptors: seams at which a program sees every call and attempt, and may change what is sent.
+
+What they are, in which order they run and what they may do is stated in `sagemaker_async.config.interceptors`.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from sagemaker_async.config.interceptors import (
+    AttemptOutcome,
+    CallContext,
+    ConnectionPool,
+    Interceptor,
+    StreamSummary,
+)
 
-if TYPE_CHECKING:
-    from .interceptor import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
+from .chain import InterceptorChain
 
 __all__ = [
     "AttemptOutcome",
     "CallContext",
     "ConnectionPool",
     "Interceptor",
+    "InterceptorChain",
     "StreamSummary",
 ]
-
-_HOMES = {
-    "AttemptOutcome": "interceptor",
-    "CallContext": "interceptor",
-    "ConnectionPool": "interceptor",
-    "Interceptor": "interceptor",
-    "StreamSummary": "interceptor",
-}
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Import what interceptors are written with when it is asked for (PEP 562): most sessions have none."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        return value

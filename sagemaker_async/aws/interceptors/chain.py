@@ -1,18 +1,19 @@
-"""`InterceptorChain`: how the interceptors of a session are run; what they are is in `interceptors`.
-
-That module is imported by whoever has one: most sessions have none.
-"""
+"""`InterceptorChain`: how the interceptors of a session are run; what they are is in `config.interceptors`."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from sagemaker_async.aws.http import HTTPRequest
-
-    from .interceptor import AttemptOutcome, CallContext, ConnectionPool, Interceptor, StreamSummary
+from sagemaker_async.config.http import HTTPRequest
+from sagemaker_async.config.interceptors import (
+    AttemptOutcome,
+    CallContext,
+    ConnectionPool,
+    Interceptor,
+    StreamSummary,
+)
 
 __all__ = ["InterceptorChain"]
 
@@ -68,12 +69,20 @@ class InterceptorChain:
     def after_stream(self, summary: StreamSummary) -> None:
         """Tell all of a stream's end."""
         for interceptor in reversed(self._interceptors):
-            interceptor.after_stream(summary)
+            _told(interceptor.after_stream, summary)
 
     def after_tokens(self, call: CallContext, tokens: int) -> None:
         """Tell all how many tokens were made of a stream."""
         for interceptor in reversed(self._interceptors):
-            interceptor.after_tokens(call, tokens)
+            _told(interceptor.after_tokens, call, tokens)
+
+
+def _told(hook: Callable[..., object], *facts: object) -> None:
+    """Call a hook from within a stream, where its StopAsyncIteration would look like the stream's end (PEP 479)."""
+    try:
+        hook(*facts)
+    except StopAsyncIteration as error:
+        raise RuntimeError(f"an interceptor's {hook.__name__} raised StopAsyncIteration") from error
 
 
 async def _settled(result: Any) -> Any:

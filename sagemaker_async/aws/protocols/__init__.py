@@ -1,18 +1,18 @@
 """The wire protocols: a request's fields become an HTTP request, an HTTP response becomes a response or an error.
 
-`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. The latter two are imported when they are first
-wanted; who must not be kept waiting calls `load_protocol` before, in a thread. Pure: values in, values out; nothing
-here awaits, sends, signs or reads a clock. An HTTP response that breaks the protocol raises `ResponseError`, whatever
-bytes it holds.
+`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. The latter two belong to the control plane and
+are imported on first use; call `load_protocol` before, in a thread, where that must not block. Pure: values in, values
+out; nothing here awaits, sends, signs or reads a clock. An HTTP response that breaks the protocol raises
+`ResponseError`, whatever bytes it holds.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, Protocol, cast
 
+from sagemaker_async import _lazy
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
@@ -60,7 +60,7 @@ class _Protocol(Protocol):
 @functools.cache
 def load_protocol(name: str) -> _Protocol:
     """Return the module of a protocol. Blocks the first time."""
-    return cast("_Protocol", import_module(f".{name.replace('-', '_')}", __package__))
+    return cast("_Protocol", _lazy.module(f"aws.protocols.{name.replace('-', '_')}"))
 
 
 def build_request(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic_core import ValidationError
+
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ResponseError
 
@@ -41,8 +43,6 @@ def validated(operation: Operation, fields: Mapping[str, Any], status: int) -> A
     Raises:
         ResponseError: a field is missing or of the wrong type.
     """
-    from pydantic import ValidationError  # which the shape has imported
-
     try:
         return operation.response.model_validate(fields)
     except ValidationError as error:

@@ -25,6 +25,10 @@ __all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
 
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 
+_DEPTH = 4
+"""How deep an element may be to be read: as a member in ``<Response><Errors><Error>``. Without a limit, the names on
+the way to elements within elements would take memory that grows with the square of the body."""
+
 
 def build_request(
     operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
@@ -55,19 +59,21 @@ def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:  # noqa:
 
 
 def _texts(body: bytes) -> dict[tuple[str, ...], str] | None:
-    """Return the text of each element by the names on the way to it; None when the body is no XML."""
-    found: dict[tuple[str, ...], str] = {}
+    """Return the text of each element by the names on the way to it, `_DEPTH` at most; None when the body is no XML."""
+    found: dict[tuple[str, ...], list[str]] = {}
     path: list[str] = []
 
     def start(name: str, _attributes: Mapping[str, str]) -> None:
         path.append(name)
-        found[tuple(path)] = ""
+        if len(path) <= _DEPTH:
+            found[tuple(path)] = []
 
     def end(_name: str) -> None:
         path.pop()
 
     def text(characters: str) -> None:
-        found[tuple(path)] += characters
+        if len(path) <= _DEPTH:
+            found[tuple(path)].append(characters)
 
     def refuse(*_declaration: object) -> None:
         raise ValueError("a document type")
@@ -81,4 +87,4 @@ def _texts(body: bytes) -> dict[tuple[str, ...], str] | None:
         parser.Parse(body, True)
     except (expat.ExpatError, ValueError):
         return None
-    return found
+    return {names: "".join(pieces) for names, pieces in found.items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import DefaultsMode
 from sagemaker_async.errors import ConfigurationError
 
@@ -67,15 +68,14 @@ def _instance_region(sources: Sources) -> str | None:
     }
     timeout = seconds.count() if seconds else 1
     num_attempts = attempts.count() if attempts else 1
-    from botocore.utils import InstanceMetadataRegionFetcher
-
     try:
-        fetcher = InstanceMetadataRegionFetcher(
+        fetcher = _lazy.library("botocore.utils").InstanceMetadataRegionFetcher(
             timeout=timeout, num_attempts=num_attempts, env=dict(sources.environ), config=config
         )
-        return fetcher.retrieve_region() or None
+        region: str = fetcher.retrieve_region()
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - the mode falls back to standard, as AWS prescribes
         logger.debug("the metadata service of EC2 did not give the region: %s", type(error).__name__)
         return None
+    return region or None

@@ -168,8 +168,6 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
     )
-    if config.interceptors:
-        import sagemaker_async.aws.interceptors.interceptor  # noqa: F401 - for those that derive from nothing in it
     # Called here to fill its cache: it asks the platform, which may block.
     user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
     return settings

@@ -21,6 +21,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import check_endpoint_url
 from sagemaker_async.errors import ConfigurationError
 
@@ -182,13 +183,9 @@ def load_shared_files(environ: Mapping[str, str]) -> SharedFiles:
     config: Mapping[str, Any] = {}
     credentials: Mapping[str, Section] = {}
     if _is_there(config_path, "AWS_CONFIG_FILE"):
-        from botocore.configloader import load_config
-
-        config = _parsed(load_config, config_path)
+        config = _parsed(_lazy.library("botocore.configloader").load_config, config_path)
     if _is_there(credentials_path, "AWS_SHARED_CREDENTIALS_FILE"):
-        from botocore.configloader import raw_config_parse
-
-        credentials = _parsed(raw_config_parse, credentials_path)
+        credentials = _parsed(_lazy.library("botocore.configloader").raw_config_parse, credentials_path)
     return SharedFiles(
         config_path, credentials_path, config.get("profiles", {}), credentials, config.get("services", {})
     )
@@ -220,13 +217,12 @@ def _is_there(path: Path, variable: str) -> bool:
 
 
 def _parsed(parse: Any, path: Path) -> Mapping[str, Any]:
-    from botocore.exceptions import ConfigNotFound, ConfigParseError
-
+    exceptions = _lazy.library("botocore.exceptions")
     try:
         parsed: Mapping[str, Any] = parse(str(path))
-    except ConfigNotFound:  # removed meanwhile
+    except exceptions.ConfigNotFound:  # removed meanwhile
         return {}
-    except ConfigParseError as error:
+    except exceptions.ConfigParseError as error:
         cause = error.kwargs.get("error")
     else:
         return parsed

@@ -7,8 +7,9 @@ a thread, once per process.
 from __future__ import annotations
 
 import threading
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from sagemaker_async import _lazy
 
 if TYPE_CHECKING:
     from .models import RequestShape, ResponseShape
@@ -51,7 +52,7 @@ class DeferredShapes:
             return self._shapes
         with _LOADING:
             if self._shapes is None:
-                module = import_module(self._module)
+                module = _lazy.library(self._module)
                 request: type[RequestShape] = getattr(module, f"{self._name}Request")
                 response: type[ResponseShape] = getattr(module, f"{self._name}Response")
                 request.model_rebuild()

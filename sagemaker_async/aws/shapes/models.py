@@ -12,9 +12,10 @@ import difflib
 import functools
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
+from pydantic_core import core_schema
 
 from sagemaker_async.errors import CallError, FieldProblem, RequestValidationError
 
@@ -38,14 +39,26 @@ class RequestShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(**_SHARED, extra="forbid")
 
 
+class _AsItIs:
+    """Marks a field that is neither checked nor converted.
+
+    `pydantic.SkipValidation` builds the type's schema all the same, which for `ResponseMetadata` takes longer than for
+    all else that most responses hold.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+
 class ResponseShape(pydantic.BaseModel):
     """What an operation answers."""
 
     model_config = pydantic.ConfigDict(**_SHARED, extra="allow", arbitrary_types_allowed=True)
 
-    metadata: pydantic.SkipValidation[ResponseMetadata] = pydantic.Field(exclude=True)
+    metadata: Annotated[ResponseMetadata, _AsItIs] = pydantic.Field(exclude=True)
     """What travels beside the answer's own fields."""
-    error: pydantic.SkipValidation[CallError | None] = pydantic.Field(default=None, exclude=True, repr=False)
+    error: Annotated[CallError | None, _AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from sagemaker_async.aws.endpoints import EndpointRules
 from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.config.endpoints import EndpointRules
 from sagemaker_async.errors import ServiceError
 
 from .deferred import DeferredShapes

@@ -104,6 +104,9 @@ def unchecked_fields(
 ) -> dict[str, Any]:
     """Return fields by Python names without checking them, but for `required` ones: without these there is no URL.
 
+    Whatever else these are, they are percent-encoded and stay one segment of the path. ``.`` and ``..`` cannot: even
+    percent-encoded, who normalises the path on the way leads it elsewhere (RFC 3986 sections 5.2.4 and 6.2.2.2).
+
     Args:
         operation: AWS's name of the operation, for the error.
         names: AWS's name of each field, by its Python name; fields of other names are left out. An
@@ -112,7 +115,7 @@ def unchecked_fields(
         required: the Python names of fields that must be there.
 
     Raises:
-        RequestValidationError: a required field is missing or no non-empty str.
+        RequestValidationError: a required field is missing, is not a non-empty str, or is ``.`` or ``..``.
     """
     python_names = {aws_name: name for name, aws_name in names.items()}
     fields = {python_names.get(name, name): value for name, value in values.items()}
@@ -120,8 +123,10 @@ def unchecked_fields(
         fields = {name: value for name, value in fields.items() if name in names}
     problems = [
         FieldProblem(name, names[name], "is required, as a non-empty str")
-        for name in required
         if not isinstance(fields.get(name), str) or not fields[name]
+        else FieldProblem(name, names[name], "must not be '.' or '..', which lead to another path")
+        for name in required
+        if not isinstance(fields.get(name), str) or fields[name] in ("", ".", "..")
     ]
     if problems:
         raise RequestValidationError(operation, problems)

@@ -1,16 +1,14 @@
-"""The one place where bytes leave and arrive: `AiohttpTransport` over aiohttp's connections.
+"""The one place where bytes leave and arrive.
 
-What it promises to the layers above:
+What a transport promises to the layers above:
 
 - The target, the header fields and the body it is given are the ones that go out; it adds Host and Content-Length and
   nothing else: no cookies, no redirects, no decompression, no proxy or ``.netrc`` from the environment.
-- It raises `TransportError` and its kind, `ResponseError` when what answers is no HTTP, or `SessionClosedError`. No
-  exception of aiohttp passes; `translated` is the seam, and it is total.
+- It raises `TransportError` and its kind, `ResponseError` when what answers is not HTTP, or `SessionClosedError`. No
+  exception of aiohttp passes; `translated` is the seam, and it is total. What a callback raises passes as it is.
+- Each answer is the answer to its request, and whole or an error; see `protocol`.
 - Every response is let go of: when its body ends, by `close()` from any thread and at any time, when it is dropped, and
   at the latest when the transport closes. A body that was not read to its end costs its connection.
-
-Requests go `straight` on a connection of aiohttp's pool; and `through_session`, the long way, when there is a proxy, or
-when somebody mocks or watches aiohttp's session. Nobody else can tell the difference.
 
 One transport belongs to one event loop. It sends once, for retrying is the business of the pipeline, which knows what
 may be repeated.
@@ -18,56 +16,25 @@ may be repeated.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+import logging
+from typing import Any, Protocol
+
+import aiohttp
 
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse, Sign
 from sagemaker_async.config import Timeouts
+from sagemaker_async.config.http import Transport
 
-from .connector import ConnectionFacts, Connector, current_connection, keep_read_buffers, running_loop
-from .places import Place, Places
-from .response import Response, let_go
-from .straight import Answer, Destination, send_straight, session_is_plain
-from .through_session import Proxy, opened_session, send_through_session
-from .translation import (
-    PROXY_AUTHENTICATION_REQUIRED,
-    cause_of,
-    closed_meanwhile,
-    proxy_wants_credentials,
-    translated,
-)
+from .public import PublicTransport
+from .seam import missing
+from .translation import translated
 
-if TYPE_CHECKING:
-    import aiohttp
+if not missing():
+    from .pooled import AiohttpTransport
 
-__all__ = ["AiohttpTransport", "SigningBefore", "SigningTransport", "Transport", "translated"]
+__all__ = ["AiohttpTransport", "SigningBefore", "SigningTransport", "Transport", "open_transport", "translated"]
 
-
-class Transport(Protocol):
-    """Whatever carries a request and brings the answer, in place of aiohttp; what users may write."""
-
-    async def send(
-        self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None = None
-    ) -> HTTPResponse:
-        """Send once and return when the head of the answer has come.
-
-        Raises:
-            TransportError: no answer came.
-            ResponseError: what came is not HTTP.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Close every connection; idempotent."""
-        ...
-
-    @property
-    def in_use(self) -> int:
-        """How many answers are under way: neither read to their end nor closed."""
-        ...
+logger = logging.getLogger(__name__)
 
 
 class SigningTransport(Protocol):
@@ -88,6 +55,10 @@ class SigningTransport(Protocol):
 
     async def close(self) -> None:
         """See `Transport.close`."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of every connection when the event loop was closed before, and `close` cannot be awaited any more."""
         ...
 
     @property
@@ -117,166 +88,22 @@ class SigningBefore:
         """See `Transport.close`."""
         await self._transport.close()
 
+    def abandon(self) -> None:
+        """Do nothing: what a user's transport holds is its own to let go of."""
 
-class AiohttpTransport:
-    """A pool of connections of one event loop; construct it while that loop runs.
+
+def open_transport(**options: Any) -> SigningTransport:
+    """Return what carries requests over the network; call it while the event loop runs.
 
     Args:
-        max_connections: size of the pool.
-        max_waiting: how many callers may wait for a connection; None: any number.
-        keepalive: seconds an idle connection is kept.
-        ssl_context: how TLS connections are made; None is aiohttp's default, which trusts the system's authorities.
-        proxy_for: returns the proxy of an origin, or None; asked once per origin.
+        options: of `AiohttpTransport`.
     """
-
-    def __init__(
-        self,
-        *,
-        max_connections: int,
-        keepalive: float,
-        max_waiting: int | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy_for: Callable[[str], str | None] = lambda origin: None,  # noqa: ARG005
-    ) -> None:
-        keep_read_buffers()
-        self.loop = asyncio.get_running_loop()
-        self._places = Places(max_connections, max_waiting, self.loop)
-        self._connector = Connector(
-            keepalive_timeout=keepalive,
-            enable_cleanup_closed=False,
-            ssl=True if ssl_context is None else ssl_context,
+    if lacking := missing():
+        logger.warning(
+            "aiohttp %s lacks %s, which sagemaker_async uses: requests go through aiohttp's public interface, which is "
+            "slower (a connection for each request); please report it, or install another aiohttp",
+            aiohttp.__version__,
+            "; ".join(use.what for use in lacking),
         )
-        self._proxy_for = proxy_for
-        self._proxies: dict[str, Proxy | None] = {}
-        self._destinations: dict[str, Destination] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self.under_way: set[Answer | aiohttp.ClientResponse] = set()
-        """Answers whose connections are still in use."""
-        self.closed = False
-
-    @property
-    def in_use(self) -> int:
-        """How many connections are in use, those being made included."""
-        return len(self._places)
-
-    async def send(
-        self,
-        request: HTTPRequest,
-        timeouts: Timeouts,
-        on_chunk_sent: ChunkCallback | None = None,
-        sign: Sign | None = None,
-    ) -> HTTPResponse:
-        """See `SigningTransport.send`; without `sign`, the request goes out as it is."""
-        if self.closed:
-            raise closed_meanwhile()
-        place = self._places.take() or await self._places.wait(timeouts.pool)
-        facts = ConnectionFacts(timeouts)
-        token = current_connection.set(facts)
-        response: Response | None = None
-        failure: BaseException
-        try:
-            proxy = self._proxy_of(request.origin)
-            facts.proxied = proxy is not None
-            answer = await self._answer(request, proxy, facts, place, on_chunk_sent, sign)
-        except asyncio.CancelledError:
-            if facts.callback_error is not None:
-                failure = facts.callback_error
-            elif not self.closed or _is_cancelled():
-                raise
-            else:
-                failure = closed_meanwhile()  # aiohttp cancels those who wait when it is closed
-        except Exception as error:  # noqa: BLE001 - the seam: whatever it is becomes ours
-            if facts.callback_error is not None:
-                failure = facts.callback_error
-            else:
-                failure = translated(error, timeouts, facts, closed=self.closed)
-                failure.__cause__ = cause_of(error)
-        else:
-            response = Response(answer, timeouts, self)
-            if proxy is None or response.status != PROXY_AUTHENTICATION_REQUIRED:
-                return response
-            response.close()
-            failure = proxy_wants_credentials()
-        finally:
-            current_connection.reset(token)
-            facts.protocol = None  # a connection that was made on the way refers to these facts for life
-            if response is None:
-                place.free()
-        # Not raised in the handler: aiohttp's exceptions hold the request with its signature and token, and must not
-        # even be the context of ours.
-        raise failure
-
-    def _proxy_of(self, origin: str) -> Proxy | None:
-        try:
-            return self._proxies[origin]
-        except KeyError:
-            url = self._proxy_for(origin)
-            proxy = self._proxies[origin] = None if url is None else Proxy.of(url)
-            return proxy
-
-    async def _answer(
-        self,
-        request: HTTPRequest,
-        proxy: Proxy | None,
-        facts: ConnectionFacts,
-        place: Place,
-        on_chunk_sent: ChunkCallback | None,
-        sign: Sign | None,
-    ) -> Answer | aiohttp.ClientResponse:
-        """Send a request on the shortest way that is open to it; the place is freed with its connection."""
-        if proxy is None and session_is_plain():
-            destination = self._destinations.get(request.origin)
-            if destination is None:
-                destination = self._destinations[request.origin] = Destination(request.origin, self.loop)
-            return await send_straight(self._connector, destination, request, facts, place, on_chunk_sent, sign)
-        if self._session is None:
-            self._session = opened_session(self._connector)
-        return await send_through_session(self._session, proxy, request, facts, place, on_chunk_sent, sign)
-
-    async def close(self) -> None:
-        """See `Transport.close`."""
-        self.closed = True
-        self._places.close()
-        self._let_go()
-        if not self._connector.closed:
-            self._connector.cut_uploads()
-            await asyncio.shield(self._connector.close())
-
-    def abandon(self) -> None:
-        """Close every connection when the event loop was closed before, and `close` cannot be awaited any more."""
-        self.closed = True
-        self._places.close()
-        self._let_go()
-        self._connector.abandon()
-
-    def _let_go(self) -> None:
-        for answer in list(self.under_way):  # others may be dropped meanwhile, in any thread
-            self.under_way.discard(answer)
-            let_go(answer, self.loop)
-        if self._session is not None:
-            self._session.detach()  # so that it does not complain; the connector is closed by itself
-
-    def __del__(self) -> None:
-        if getattr(self, "closed", True):
-            return
-        warnings.warn(  # in our words: aiohttp would name objects of its own, to the loop's exception handler as well
-            "the session was never closed: use it inside 'async with', or await its close()",
-            ResourceWarning,
-            stacklevel=2,
-            source=self,
-        )
-        try:
-            if running_loop() is self.loop:
-                self._connector.drop()
-            else:
-                self.loop.call_soon_threadsafe(self._connector.drop)
-        except RuntimeError:  # the loop was closed
-            self._connector.abandon()
-        self._connector._closed = True
-        if self._session is not None:
-            self._session.detach()
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        return PublicTransport(**options)
+    return AiohttpTransport(**options)

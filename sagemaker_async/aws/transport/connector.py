@@ -1,4 +1,4 @@
-"""aiohttp's connector with our protocol and limits, and what one request learns about its connection."""
+"""aiohttp's connector with our protocol, and one limit on making a connection."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
 import socket
-from contextvars import ContextVar
 from typing import Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConnectTimeoutError
 
+from .facts import current_connection
 from .protocol import ConnectionProtocol
 
-__all__ = ["ConnectionFacts", "Connector", "current_connection", "disconnect", "keep_read_buffers", "running_loop"]
+__all__ = ["Connector", "disconnect", "keep_read_buffers"]
 
 
 TURNS_TO_READ = 8
@@ -43,51 +42,6 @@ def keep_read_buffers() -> None:
 
 
 _FREED_ONCE = 1 << 20
-
-
-class ConnectionFacts:
-    """What is known of the connection of one request, as far as it has got."""
-
-    __slots__ = ("callback_error", "phase", "protocol", "proxied", "reused", "timeouts")
-
-    def __init__(self, timeouts: Timeouts, *, proxied: bool = False) -> None:
-        self.timeouts = timeouts
-        self.proxied = proxied
-        """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
-        self.phase = ""
-        """How far the making of a connection has got; empty for one from the pool."""
-        self.protocol: ResponseHandler | None = None
-        """The connection, once the request has it."""
-        self.reused = False
-        """Whether it carried requests before."""
-        self.callback_error: BaseException | None = None
-        """What the user's `on_chunk_sent` raised."""
-
-    @property
-    def being_made(self) -> bool:
-        """Whether the connection is not there yet, so that nothing can have been sent on it."""
-        return bool(self.phase) and self.protocol is None
-
-    @property
-    def proves_unread(self) -> bool:
-        """Whether it is certain that the peer has not read the request."""
-        return isinstance(self.protocol, ConnectionProtocol) and self.protocol.proves_unread
-
-    @property
-    def refusal(self) -> str:
-        """Why the connection was closed on our side; empty unless it was."""
-        return self.protocol.refusal if isinstance(self.protocol, ConnectionProtocol) else ""
-
-
-current_connection: ContextVar[ConnectionFacts] = ContextVar("sagemaker_async_connection")
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs in this thread, if one does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class Connector(aiohttp.TCPConnector):
@@ -116,6 +70,9 @@ class Connector(aiohttp.TCPConnector):
                 if not protocol.readable():
                     break
                 await asyncio.sleep(0)
+            if not protocol.is_connected():
+                protocol.note_unsent()
+                raise aiohttp.ClientConnectionResetError(protocol.refusal or "the peer closed it")
         except BaseException:
             connection.close()
             raise
@@ -157,7 +114,7 @@ class Connector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         transport = protocol.transport
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and _unsent(transport):
             # The peer has not taken the whole request: no other may follow it, and closing would wait until it has.
             transport.abort()
             should_close = True
@@ -168,7 +125,7 @@ class Connector(aiohttp.TCPConnector):
         """End the connections whose peers have not taken what was written: closing them would wait until they have."""
         for protocol in list(self._acquired):
             transport = getattr(protocol, "transport", None)
-            if transport is not None and transport.get_write_buffer_size():
+            if transport is not None and _unsent(transport):
                 transport.abort()
 
     def abandon(self) -> None:
@@ -189,6 +146,14 @@ class Connector(aiohttp.TCPConnector):
         self._acquired.clear()
         self._closed = True
         return protocols
+
+
+def _unsent(transport: asyncio.Transport) -> int:
+    """Return how many bytes the peer has not taken yet."""
+    try:
+        return transport.get_write_buffer_size()
+    except AttributeError:  # asyncio's TLS transport has no buffer any more once it is closed
+        return 0
 
 
 def disconnect(transport: asyncio.BaseTransport) -> None:

@@ -28,6 +28,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD
 
 __all__ = ["ConnectionProtocol"]
 
@@ -41,10 +42,9 @@ SWITCHING_PROTOCOLS = 101
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
 _INFO_SIZE = 128
-_BYTES_ACKED = slice(120, 128)
-"""``tcpi_bytes_acked`` of Linux' ``struct tcp_info`` (linux/tcp.h), since Linux 4.1."""
-_NO_COUNT = bytes(8)
-"""What kernels show that have the field and do not count; Linux counts the SYN, so that it is never 0."""
+_BYTES_ACKED = 120
+"""``tcpi_bytes_acked``, 8 bytes of Linux' ``struct tcp_info`` (linux/tcp.h) since Linux 4.1. Linux counts the SYN, so
+it is never 0; it is on kernels that have the field and do not count."""
 
 _POLLED = 0x0001 | 0x0002 | 0x2000  # POLLIN, POLLPRI, POLLRDHUP; errors and hang-ups are told unasked
 
@@ -73,7 +73,6 @@ class ConnectionProtocol(ResponseHandler):
     _timer_handle: asyncio.TimerHandle | None = None
     _fires_at = math.inf
     _limit_at: float | None = None
-    _socket: Any = None
     _tls: ssl.SSLObject | None = None
     _incoming: ssl.MemoryBIO | None = None
 
@@ -84,8 +83,10 @@ class ConnectionProtocol(ResponseHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._socket = transport.get_extra_info("socket")
-        self._poll = _poller(self._socket)
+        connection = transport.get_extra_info("socket")
+        self._poll = _poll_of(connection)
+        self._acknowledged = _acknowledged_of(connection)
+        self._acked = self._acknowledged()
         self._tls = transport.get_extra_info("ssl_object")
         # What came and is not a whole TLS record yet; other loops than asyncio's do not show it.
         self._incoming = getattr(getattr(transport, "_ssl_protocol", None), "_incoming", None)
@@ -98,8 +99,8 @@ class ConnectionProtocol(ResponseHandler):
         self._head_came = self._interim_came = False
         self._first_byte = read_timeout
         self._between = None
-        # aiohttp's connector says less of its CONNECT to a proxy, and says it after it has written.
-        self._acked = _acknowledged(self._socket) if "skip_payload" in params else None
+        if "skip_payload" not in params:  # aiohttp's own CONNECT to a proxy, of which it tells after it has written
+            self._acked = None
 
     def rest(self) -> None:
         """End a request: what comes from now on is nobody's."""
@@ -114,7 +115,7 @@ class ConnectionProtocol(ResponseHandler):
 
     def untouched(self) -> bool:
         """Whether nothing has come since the last request was over, in the parser, the TLS layer or the socket."""
-        if self.should_close or self._reading_paused:
+        if self._reading_paused or self.should_close:
             return False
         parser, self._parser = self._parser, None
         if parser is not None:
@@ -125,16 +126,15 @@ class ConnectionProtocol(ResponseHandler):
                 return False
         if self._tls is not None and (self._tls.pending() or (self._incoming is not None and self._incoming.pending)):
             return False
-        return not self.readable()
+        return not self._poll(0)
 
     def readable(self) -> bool:
         """Whether something lies in the socket that the loop has not read yet, the connection's end included."""
-        return bool(self._poll())
+        return bool(self._poll(0))
 
     def eof_received(self) -> None:
         self._orderly_end = self._tls is None or _closed_by_peer(self._tls)
-        acked = self._acked
-        self._unread = self.asked and not self._received and acked is not None and _acknowledged(self._socket) == acked
+        self._unread = self.asked and not self._received and self._nothing_acknowledged()
         super().eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -166,7 +166,7 @@ class ConnectionProtocol(ResponseHandler):
             if data:
                 self._refuse("the peer sent something that nobody had asked for")
             return
-        if not self._received and data and self._acked is not None and _acknowledged(self._socket) == self._acked:
+        if not self._received and self._nothing_acknowledged():
             self._received = len(data)
             self._refuse("an answer began before the request had arrived")
             return
@@ -174,7 +174,7 @@ class ConnectionProtocol(ResponseHandler):
         super().data_received(data)
         payload = self._payload
         payload_bytes = 0
-        if payload is not None:
+        if payload is not None and payload is not EMPTY_PAYLOAD:
             payload_bytes = payload.total_bytes
             if payload_bytes != self._payload_bytes:
                 self._payload_bytes = payload_bytes
@@ -183,9 +183,21 @@ class ConnectionProtocol(ResponseHandler):
         if self._received - payload_bytes > MAX_HEAD + FRAMING_PER_BYTE * payload_bytes and self.asked:
             self._refuse(f"the answer has more than {MAX_HEAD} bytes beside its payload")
 
+    def _nothing_acknowledged(self) -> bool:
+        """Whether the peer's kernel has acknowledged nothing since the last answer began; not known means no.
+
+        That answer acknowledged the request before this one, so what is acknowledged since is of this one.
+        """
+        acked = self._acked
+        if acked is None:
+            return False
+        self._acked = self._acknowledged()
+        return self._acked == acked
+
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take the head of an answer from the parser."""
-        code = data[0].code
+        message = data[0]
+        code = message.code
         if not self.asked or self._head_came:
             self._should_close = True  # a second answer to one request is nobody's
             return
@@ -196,6 +208,9 @@ class ConnectionProtocol(ResponseHandler):
         else:
             self._head_came = True
             self._limit_at = None
+            if "Transfer-Encoding" in message.headers and not message.chunked:
+                self._refuse("the answer has a transfer coding that was not asked for")
+                return
         super().feed_data(data, size)
 
     def _refuse(self, why: str) -> None:
@@ -292,26 +307,29 @@ class ConnectionProtocol(ResponseHandler):
             self._room.set_result(None)
 
 
-def _acknowledged(connection: Any) -> bytes | None:
-    """Return a count of what the peer's kernel has acknowledged on a socket; None where it cannot be had."""
-    if _TCP_INFO is None:
-        return None
+def _acknowledged_of(connection: Any) -> Callable[[], bytes | None]:
+    """Return a function that counts what the peer's kernel has acknowledged on a socket; None where it cannot tell."""
+    getsockopt = getattr(connection, "_sock", connection).getsockopt
+
+    def acknowledged() -> bytes | None:
+        count: bytes = getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)[_BYTES_ACKED:]
+        return count
+
     try:
-        count: bytes = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)[_BYTES_ACKED]
-    except (OSError, AttributeError):
-        return None
-    return count if len(count) == 8 and count != _NO_COUNT else None
+        count = acknowledged()
+    except (OSError, TypeError):
+        count = None
+    return acknowledged if count is not None and len(count) == 8 and any(count) else lambda: None
 
 
-def _poller(connection: Any) -> Callable[[], object]:
-    """Return a function that says whether a socket has something to read, its end included, without waiting."""
+def _poll_of(connection: Any) -> Callable[[int], object]:
+    """Return a function that says, if called with 0, whether a socket has something to read, its end included."""
     descriptor = connection.fileno()
     if not hasattr(select, "poll"):
-        return lambda: select.select([descriptor], [], [descriptor], 0)[0]
+        return lambda seconds: select.select([descriptor], [], [descriptor], seconds)[0]
     poll = select.poll()
     poll.register(descriptor, _POLLED)
-    look = poll.poll
-    return lambda: look(0)
+    return poll.poll
 
 
 def _closed_by_peer(tls: ssl.SSLObject) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
@@ -16,15 +16,34 @@ from sagemaker_async.errors import (
     SessionClosedError,
 )
 
-from .connector import disconnect, running_loop
+from .connector import disconnect
+from .facts import running_loop
 from .protocol import ConnectionProtocol
 from .translation import cause_of, closed_meanwhile, translated
 
 if TYPE_CHECKING:
-    from . import AiohttpTransport
     from .straight import Answer
 
 __all__ = ["Response", "let_go"]
+
+
+class Owner(Protocol):
+    """What an answer needs of the transport it came through."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the connection belongs to."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the transport was closed."""
+        ...
+
+    @property
+    def under_way(self) -> set[Answer | aiohttp.ClientResponse]:
+        """The answers whose connections are still in use."""
+        ...
 
 
 class Response:
@@ -32,9 +51,7 @@ class Response:
 
     __slots__ = ("_ended", "_failure", "_response", "_timeouts", "_transport", "headers", "status")
 
-    def __init__(
-        self, response: Answer | aiohttp.ClientResponse, timeouts: Timeouts, transport: AiohttpTransport
-    ) -> None:
+    def __init__(self, response: Answer | aiohttp.ClientResponse, timeouts: Timeouts, transport: Owner) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response: Answer | aiohttp.ClientResponse | None = response

@@ -17,7 +17,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, cast
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from sagemaker_async.aws.signing.canonical import host_header, signable_names
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
     from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, Sign
 
-    from .connector import ConnectionFacts, Connector
+    from .connector import Connector
+    from .facts import ConnectionFacts
     from .places import Place
     from .protocol import ConnectionProtocol
 
@@ -43,11 +43,6 @@ _FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Header fields that say where a request ends, which is for the transport to say."""
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 """Methods of which a request without a body sends no length."""
-_PARAMETERS = {"skip_payload", "read_until_eof", "auto_decompress", "read_timeout"}
-_FITTING = _PARAMETERS.issubset(ResponseHandler.set_response_params.__kwdefaults__ or ()) and all(
-    hasattr(ResponseHandler, name) for name in ("read", "start_timeout", "writing_paused", "_drain_helper")
-)
-"""Whether the aiohttp that is installed has what is used here of its insides."""
 _NO_LIMITS = aiohttp.ClientTimeout(total=None)
 """Of aiohttp's own; the connector has ours."""
 
@@ -59,7 +54,7 @@ def session_is_plain() -> bool:
     as OpenTelemetry's and Sentry's wraps that, or the constructor, to which traces and middlewares are given.
     """
     session = aiohttp.ClientSession
-    return _FITTING and _is_aiohttps(session._request) and _is_aiohttps(session.__init__)
+    return _is_aiohttps(session._request) and _is_aiohttps(session.__init__)
 
 
 def _is_aiohttps(function: object) -> bool:

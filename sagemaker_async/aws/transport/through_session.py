@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -13,13 +14,13 @@ from yarl import URL
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, Sign
 from sagemaker_async.aws.signing.canonical import host_header
 
-from .connector import ConnectionFacts, Connector
+from .facts import ConnectionFacts
 from .places import Place
 from .upload import SLICED_FROM, WRITE_SIZE, taken, told
 
-__all__ = ["Proxy", "opened_session", "send_through_session"]
+__all__ = ["Proxy", "SlicedBody", "headers_of", "opened_session", "send_through_session"]
 
-_ADDED_UNASKED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+ADDED_UNASKED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """What aiohttp would add."""
 
 
@@ -40,7 +41,7 @@ class Proxy(NamedTuple):
         return cls(str(proxy.with_user(None)), headers)
 
 
-def opened_session(connector: Connector) -> aiohttp.ClientSession:
+def opened_session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
     """Return a session that adds nothing to requests, follows no redirect, and sends once."""
     session = aiohttp.ClientSession(
         connector=connector,
@@ -48,7 +49,7 @@ def opened_session(connector: Connector) -> aiohttp.ClientSession:
         auto_decompress=False,
         trust_env=False,
         raise_for_status=False,
-        skip_auto_headers=_ADDED_UNASKED,
+        skip_auto_headers=ADDED_UNASKED,
     )
     session._retry_connection = False
     return session
@@ -76,7 +77,7 @@ async def send_through_session(
         request.method,
         URL(request.origin + request.target, encoded=True),
         data=_payload_of(request, facts, on_chunk_sent),
-        headers=_headers_of(request, proxy),
+        headers=headers_of(request, proxy),
         proxy=proxy and proxy.url,
         proxy_headers=proxy and proxy.headers,
         allow_redirects=False,
@@ -95,7 +96,7 @@ def _client_timeout(first_byte: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_read=first_byte)
 
 
-def _headers_of(request: HTTPRequest, proxy: Proxy | None) -> dict[str, str]:
+def headers_of(request: HTTPRequest, proxy: Proxy | None) -> dict[str, str]:
     """Return what goes out: Host as it was signed (aiohttp would not lower its case), and what the request has.
 
     Without TLS there is no CONNECT, and the proxy reads its own from here.
@@ -113,20 +114,27 @@ def _payload_of(
 ) -> bytes | Payload | None:
     body = request.body
     if len(body) >= SLICED_FROM or (on_chunk_sent is not None and body):
-        return _SlicedBody(body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
+        return SlicedBody(body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
     return body if body or request.method not in {"GET", "HEAD", "DELETE"} else None
 
 
-class _SlicedBody(Payload):
+class SlicedBody(Payload):
     """A body that is written in slices, each of which the peer has to take within a limit."""
 
     _value: bytes
 
-    def __init__(self, value: bytes, seconds: float | None, on_chunk_sent: ChunkCallback | None) -> None:
+    def __init__(
+        self,
+        value: bytes,
+        seconds: float | None,
+        on_chunk_sent: ChunkCallback | None,
+        on_taken: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(value, content_type="application/octet-stream")
         self._size = len(value)
         self._seconds = seconds
         self._on_chunk_sent = on_chunk_sent
+        self._on_taken = on_taken
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self._value.decode(encoding, errors)
@@ -137,6 +145,8 @@ class _SlicedBody(Payload):
             await taken(writer.write(view[start : start + WRITE_SIZE]), self._seconds, start, len(view))
             if self._on_chunk_sent is not None:
                 self._on_chunk_sent(min(start + WRITE_SIZE, len(view)), len(view))
+        if self._on_taken is not None:
+            self._on_taken()
 
     async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002
         await self.write(writer)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -23,9 +23,17 @@ from sagemaker_async.errors import (
     TransportError,
 )
 
-from .connector import ConnectionFacts
+from .facts import ConnectionFacts
+from .seam import HttpProcessingError
 
-__all__ = ["PROXY_AUTHENTICATION_REQUIRED", "cause_of", "closed_meanwhile", "proxy_wants_credentials", "translated"]
+__all__ = [
+    "PROXY_AUTHENTICATION_REQUIRED",
+    "cause_of",
+    "closed_meanwhile",
+    "is_cancelled",
+    "proxy_wants_credentials",
+    "translated",
+]
 
 PROXY_AUTHENTICATION_REQUIRED = 407
 
@@ -160,6 +168,10 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], _Build], ...] = (
 """In this order, for aiohttp's classes overlap."""
 
 
+_WITH_MESSAGE = (aiohttp.ClientResponseError, HttpProcessingError)
+"""Whose own text repeats the URL or the headers."""
+
+
 def _words(error: Exception) -> str:
     """Return what an exception says, without the headers and connection keys that some of aiohttp's carry."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -168,7 +180,7 @@ def _words(error: Exception) -> str:
         return _words(error.__cause__)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
         return f"{error.host}:{error.port}, {_reason(error)}"
-    said = error.message if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError) else str(error)
+    said = str(getattr(error, "message", error) if isinstance(error, _WITH_MESSAGE) else error)
     return " ".join(said.split()) or type(error).__name__
 
 
@@ -176,3 +188,9 @@ def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertifi
     certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
     cause: Any = getattr(error, "certificate_error" if certificate else "os_error")
     return " ".join((cause.strerror or str(cause)).split()) or type(cause).__name__
+
+
+def is_cancelled() -> bool:
+    """Return whether the current task has been cancelled, and not just something that it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 import aiohttp
 
 from sagemaker_async.aws.http import ChunkCallback
 from sagemaker_async.errors import FirstByteTimeoutError
 
-from .connector import ConnectionFacts
-from .protocol import ConnectionProtocol
+from .facts import ConnectionFacts
+
+if TYPE_CHECKING:
+    from .protocol import ConnectionProtocol
 
 __all__ = ["SLICED_FROM", "WRITE_SIZE", "begin_upload", "taken", "told"]
 

@@ -16,18 +16,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import uvicorn
+
 from sagemaker_async.config import ConfigFields
-from sagemaker_async.errors import ConfigurationError, MissingExtraError
+from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.session import Session
 
-try:
-    import uvicorn
-
-    from .app import web_app
-except ImportError as error:
-    raise MissingExtraError("demo", "sagemaker-async demo --web") from error
-
+from .app import web_app
 from .backends import Backend, aws_backend, embedded_backend
 
 if TYPE_CHECKING:

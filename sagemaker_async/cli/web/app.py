@@ -1,7 +1,8 @@
 """The page's application: `web_app`. It is what a user of `sagemaker_async.integrations.fastapi` would write.
 
-Only this machine's own page may use it: requests must name a loopback host, and what makes the model work takes JSON
-only, which other sites cannot send unasked. The page's style and script are allowed by their hashes, nothing else is.
+Only this machine's own page may use it: requests for another host, and those that a browser sends for another site, are
+refused with 403 (`sagemaker_async.local.admission`), and what makes the model work takes JSON only. The page's style
+and script are allowed by their hashes, nothing else is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -16,12 +18,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel, Field
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sagemaker_async import Predictor, Session
 from sagemaker_async.dialects import Token
 from sagemaker_async.integrations.fastapi import (
+    Problem,
     StreamResponse,
     add_exception_handlers,
     current_session,
@@ -29,14 +32,16 @@ from sagemaker_async.integrations.fastapi import (
     session_lifespan,
     stream_response,
 )
+from sagemaker_async.integrations.fastapi.handlers import problem_response
+from sagemaker_async.local.admission import Admission
+from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.session import Session
 
 from .backends import Backend
 
 __all__ = ["Question", "web_app"]
-
-_HOSTS = ["127.0.0.1", "localhost"]
 
 
 class Question(BaseModel):
@@ -68,7 +73,7 @@ def web_app(backend: Backend) -> FastAPI:
             yield state
 
     app = FastAPI(title="sagemaker-async demo", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    app.add_middleware(_Admitted)
     add_exception_handlers(app)
 
     @app.get("/", response_class=HTMLResponse)
@@ -114,6 +119,21 @@ def web_app(backend: Backend) -> FastAPI:
         }
 
     return app
+
+
+class _Admitted:
+    """The application for whom it is for; others are told why not, as problem details."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._admission = Admission()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (why := self._admission.refusal(Headers(scope=scope))) is not None:
+            problem = Problem(status=403, code="not_admitted", detail=why)
+            await problem_response(problem, uuid.uuid4().urn)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 async def _noted(stream: PredictionStream[Token], stream_id: str, under_way: set[str]) -> AsyncIterator[Token]:

@@ -1,4 +1,4 @@
-"""Lays out generated Python as ruff formats it, so that what is checked in passes the same checks as the rest. Pure."""
+"""Lays out generated Python in lines of at most `WIDTH` characters; several short pieces share a line. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = [
-    "WIDTH",
-    "Name",
-    "all_names",
-    "annotation",
-    "arguments",
-    "head",
-    "in_import_order",
-    "quoted",
-    "words",
-    "wrapped",
-]
+__all__ = ["WIDTH", "Name", "arguments", "head", "imports", "packed", "quoted", "text_of_words", "words"]
 
 WIDTH = 120
 
@@ -28,26 +17,27 @@ class Name(str):
     __slots__ = ()
 
 
-def head(summary: str, details: str, notice: str, directive: str = "") -> str:
-    """Return the beginning of a module: docstring, directives for ruff, future import."""
+def head(summary: str, details: str, notice: str, *, strings: bool = True) -> str:
+    """Return the beginning of a module.
+
+    Args:
+        summary: the first line of its docstring.
+        details: what else the docstring says.
+        notice: says what it was generated from.
+        strings: whether annotations stay strings; those of pydantic's models are evaluated faster where they stand.
+    """
     middle = f"\n\n{details}" if details else ""
-    return f'"""{summary}{middle}\n\n{notice}\n"""\n\n{directive}from __future__ import annotations\n\n'
+    future = "from __future__ import annotations\n\n" if strings else ""
+    return f'"""{summary}{middle}\n\n{notice}\n"""\n\n# fmt: off\n\n{future}'
 
 
-def all_names(names: Iterable[str]) -> str:
-    """Return the assignment of ``__all__``."""
-    return "".join(wrapped("__all__ = [", map(quoted, in_import_order(names, ignore_case=False)), "]"))
-
-
-def in_import_order(names: Iterable[str], *, ignore_case: bool = True) -> list[str]:
-    """Return names as ruff sorts them in imports: constants first, and numbers by their value."""
-
-    def key(name: str) -> tuple[bool, list[tuple[bool, int, str]]]:
-        pieces = re.findall(r"\d+|\D", name.lower() if ignore_case else name)
-        numbers = [(not piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces]
-        return not (name.isupper() and len(name) > 1), numbers
-
-    return sorted(names, key=key)
+def imports(module: str, names: Iterable[str], indent: str = "") -> str:
+    """Return the import of these names from a module; nothing when there are none."""
+    every = sorted(names)
+    if not every:
+        return ""
+    line = f"{indent}from {module} import {', '.join(every)}\n"
+    return line if len(line) <= WIDTH + 1 else packed(f"{indent}from {module} import (", every, ")")
 
 
 def quoted(value: str) -> str:
@@ -56,53 +46,50 @@ def quoted(value: str) -> str:
 
 
 def arguments(given: Mapping[str, Any]) -> list[str]:
-    """Return keyword arguments; patterns as raw literals, names as they are."""
-
-    def shown(name: str, value: Any) -> str:
-        if isinstance(value, Name):
-            return str(value)
-        if name == "pattern":
-            return f'r"{value}"'
-        return f'"{value}"' if isinstance(value, str) else repr(value)
-
-    return [f"{name}={shown(name, value)}" for name, value in given.items()]
+    """Return keyword arguments, and one called ``default`` as the first and positional; patterns as raw literals."""
+    return [f"{'' if name == 'default' else f'{name}='}{_literal(name, value)}" for name, value in given.items()]
 
 
-def wrapped(before: str, parts: Iterable[str], after: str, brackets: str = "", *, comma: bool = True) -> Iterable[str]:
-    """Yield lines of ``before part, part after``: on one if it fits, else indented, else one part a line.
+def _literal(name: str, value: Any) -> str:
+    if isinstance(value, Name):
+        return str(value)
+    if name == "pattern":
+        return f'r"{value}"'
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def packed(before: str, parts: Iterable[str], after: str) -> str:
+    """Return ``before part, part after`` on one line, or on as many as it takes, with the parts indented.
 
     Args:
-        before: what comes first, with the opening bracket unless `brackets` has one.
+        before: what comes first, with the opening bracket.
         parts: what stands between the brackets.
-        after: what comes last, with the closing bracket unless `brackets` has one.
-        brackets: an opening and a closing bracket that are needed only when it does not fit on one line.
-        comma: whether the parts, when they do not fit on one line, are put on one each at once.
+        after: what comes last, with the closing bracket.
     """
     parts = list(parts)
-    if not parts:
-        return
-    indent = " " * (len(before) - len(before.lstrip()))
     line = f"{before}{', '.join(parts)}{after}"
     if len(line) <= WIDTH:
-        yield f"{line}\n"
-        return
-    opening, closing = (brackets[0], brackets[1]) if brackets else ("", "")
-    yield f"{before}{opening}\n"
-    inner = f"{indent}    {', '.join(parts)}"
-    if not comma and len(inner) <= WIDTH:
-        yield f"{inner}\n"
-    else:
-        for part in parts:
-            yield f"{indent}    {part},\n"
-    yield f"{indent}{closing}{after}\n"
+        return f"{line}\n"
+    indent = " " * (len(before) - len(before.lstrip()))
+    return f"{before}\n{_filled(f'{indent}    ', [f'{part},' for part in parts])}{indent}{after}\n"
+
+
+def text_of_words(parts: Iterable[str]) -> str:
+    """Return a literal that ``split()`` makes these words of."""
+    return f'"""\n{_filled("    ", list(parts))}"""'
+
+
+def _filled(indent: str, parts: list[str]) -> str:
+    lines: list[str] = []
+    line = ""
+    for part in parts:
+        if line and len(indent) + len(line) + 1 + len(part) > WIDTH:
+            lines.append(line)
+            line = ""
+        line = f"{line} {part}" if line else part
+    return "".join(f"{indent}{line}\n" for line in [*lines, line])
 
 
 def words(text: str) -> set[str]:
-    """Return the identifiers in a text, and what looks like one."""
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
-
-
-def annotation(name: str, kind: str) -> str:
-    """Return the line that annotates an attribute of a class."""
-    line = f"    {name}: {kind}\n"
-    return line if len(line) <= WIDTH + 1 else f"    {name}: (\n        {kind}\n    )\n"
+    """Return the identifiers in the text of a program; those within literals on one line are left out."""
+    return set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"\n]*"', "", text)))

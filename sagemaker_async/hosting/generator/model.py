@@ -2,30 +2,34 @@
 
 A shape is used in up to three ways, and each way has types of its own: in requests (constrained), in responses (as it
 comes), and as a keyword of a method (what an editor is to suggest). Blocks if it is given botocore's loader to read.
+
+The classes of shapes are spread over modules, so that an operation's first call imports little beside what it needs:
+each family of operations has one module for those that only read and one for the others; structures that several
+families have are in modules of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import OperationModel, ServiceModel, Shape
 
 from sagemaker_async.aws.protocols.structures import OUTPUT, RequestStructure
+from sagemaker_async.hosting.operations import HostingOperation
 
 from .patterns import translated
-
-if TYPE_CHECKING:
-    from botocore.model import ServiceModel, Shape
 
 __all__ = ["HostingModel", "bounds", "python_name"]
 
 _PLAIN = {"string": "str", "integer": "int", "long": "int", "float": "float", "double": "float", "boolean": "bool"}
 _STRICT = {"int": "StrictInt", "float": "FiniteFloat", "bool": "StrictBool", "str": "StrictStr"}
+_READING = ("Describe", "List", "Query")
 
 
 def python_name(aws_name: str) -> str:
     """Return a member's name in snake_case; with an underscore behind it where pydantic has a method of that name."""
-    from botocore import xform_name
-
     name: str = xform_name(aws_name)
     return f"{name}_" if hasattr(RequestStructure, name) else name
 
@@ -50,27 +54,52 @@ class HostingModel:
 
     Args:
         service: botocore's model of SageMaker.
-        operations: AWS's names of the operations.
+        families: the operations by what they are about.
     """
 
-    def __init__(self, service: ServiceModel, operations: Iterable[str]) -> None:
-        self.operations = {name: service.operation_model(name) for name in operations}
-        self.top = {
-            shape.name
-            for model in self.operations.values()
-            for shape in (model.input_shape, model.output_shape)
-            if shape is not None
-        }
+    def __init__(self, service: ServiceModel, families: Mapping[str, Iterable[HostingOperation]]) -> None:
+        self.rows = [row for rows in families.values() for row in rows]
+        self.operations: dict[str, OperationModel] = {}
         self.requests: dict[str, Shape] = {}
         self.responses: dict[str, Shape] = {}
-        for model in self.operations.values():
-            for shape, found in ((model.input_shape, self.requests), (model.output_shape, self.responses)):
-                if shape is not None:
-                    _collect(shape, found)
+        self.modules: dict[str, str] = {}
+        """The module of each operation's request and response."""
+        self._users: dict[tuple[str, bool], set[str]] = {}
+        """The modules in which a shape is used, by its name and whether that is in requests."""
+        self._tops: set[str] = set()
+        for family, rows in families.items():
+            for row in rows:
+                model = self.operations[row.name] = service.operation_model(row.name)
+                kind = "read" if row.name.startswith(_READING) else "write"
+                self.modules[row.name] = f"{family}_{kind}"
+                self._use(row.name, model.input_shape, self.requests)
+                self._use(row.name, model.output_shape, self.responses)
+
+    def _use(self, operation: str, top: Shape | None, found: dict[str, Shape]) -> None:
+        if top is None:
+            return
+        self._tops.add(top.name)
+        used: dict[str, Shape] = {}
+        _collect(top, used)
+        for name, shape in used.items():
+            found.setdefault(name, shape)
+            self._users.setdefault((name, found is self.requests), set()).add(self.modules[operation])
+
+    def home(self, shape: Shape, *, request: bool) -> str:
+        """Return the module of a structure, or of a value with constraints."""
+        users = self._users[shape.name, request]
+        families = {module.rpartition("_")[0] for module in users}
+        if len(users) == 1:
+            return next(iter(users))
+        if len(families) == 1:
+            return f"{families.pop()}_read"
+        if shape.type_name != "structure":
+            return "scalars"
+        return "shared_write" if request else "shared_read"
 
     def structures(self, found: Mapping[str, Shape]) -> Iterator[Shape]:
         """Yield the nested structures among these shapes, each after those it holds."""
-        return (shape for shape in found.values() if shape.type_name == "structure" and shape.name not in self.top)
+        return (shape for shape in found.values() if shape.type_name == "structure" and shape.name not in self._tops)
 
     @property
     def enums(self) -> list[Shape]:
@@ -119,18 +148,23 @@ class HostingModel:
                 return f"{'list' if shape.type_name == 'list' else 'dict'}[{inside}]"
         return shape.name if _is_enum(shape) else self.plain_type(shape)
 
-    def keyword_type(self, shape: Shape) -> str:
-        """Return the type of a method's keyword."""
+    def keyword_type(self, shape: Shape, prefix: str = "") -> str:
+        """Return the type of a method's keyword; `prefix` stands before the names of structures."""
         match shape.type_name:
             case "structure":
-                twin = f" | {shape.name}{OUTPUT}" if shape.name in self.responses else ""
-                return f"{shape.name}{twin} | Mapping[str, Any]"
+                twin = f" | {prefix}{shape.name}{OUTPUT}" if shape.name in self.responses else ""
+                return f"{prefix}{shape.name}{twin} | Mapping[str, Any]"
             case "timestamp":
                 return "datetime | float | str"
             case "list" | "map":
-                inside = ", ".join(map(self.keyword_type, _parts(shape)))
+                inside = ", ".join(self.keyword_type(part, prefix) for part in _parts(shape))
                 return f"{'Sequence' if shape.type_name == 'list' else 'Mapping'}[{inside}]"
         return shape.name if _is_enum(shape) else self.plain_type(shape)
+
+    def item_type(self, row: HostingOperation) -> str:
+        """Return the type of what an operation that answers in pages lists."""
+        output: Any = self.operations[row.name].output_shape
+        return self.response_type(output.members[row.items].member)
 
     def plain_type(self, shape: Shape) -> str:
         """Return the Python type of a scalar.

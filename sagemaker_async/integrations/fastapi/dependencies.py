@@ -13,9 +13,10 @@ from typing import Any, TypeAlias, Unpack
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import Config, ConfigFields
 from sagemaker_async.deserializers import Deserializer
-from sagemaker_async.errors import ConfigurationError, MissingExtraError, UsageError
+from sagemaker_async.errors import ConfigurationError, UsageError
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.serializers import Serializer
 from sagemaker_async.session import Session
@@ -105,16 +106,13 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
 
             LanguageModel = Annotated[Predictor[Any], PredictorDep("my-endpoint", serializer=JSONSerializer())]
     """
-    try:
-        from fastapi import Depends
-    except ImportError as error:
-        raise MissingExtraError("fastapi", "PredictorDep") from error
+    depends = _lazy.optional("fastapi", "PredictorDep").Depends
     if not isinstance(endpoint_name, str) or not endpoint_name:
         raise ConfigurationError(f"PredictorDep.endpoint_name must be a non-empty str, got {endpoint_name!r}")
 
     async def predictor(
         connection: HTTPConnection,
-        session: Session = Depends(current_session),  # noqa: B008 - how FastAPI declares it
+        session: Session = depends(current_session),  # noqa: B008 - how FastAPI declares it
     ) -> AsyncIterator[Predictor[Any]]:
         token = listening.set(connection.receive if isinstance(connection, Request) else None)
         try:
@@ -130,4 +128,4 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
         finally:
             listening.reset(token)
 
-    return Depends(predictor)
+    return depends(predictor)

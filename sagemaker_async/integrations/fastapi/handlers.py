@@ -7,23 +7,28 @@ which may contain what somebody typed. For errors in the application itself (500
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import uuid
+from contextlib import suppress
 from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from sagemaker_async.errors import CallError, SageMakerAsyncError
 
-from .problems import Problem, problem_of
+from .problems import CANCELLED, Problem, problem_of
 
-__all__ = ["PROBLEM_TYPE", "add_exception_handlers", "problem_response", "reported"]
+__all__ = ["FAREWELL_SECONDS", "PROBLEM_TYPE", "add_exception_handlers", "problem_response", "reported"]
 
 PROBLEM_TYPE = "application/problem+json"
+FAREWELL_SECONDS = 1.0
+"""How long a cancelled request may take to say so."""
 CLOSE_INTERNAL_ERROR = 1011
 CLOSE_TRY_AGAIN_LATER = 1013
 
@@ -34,12 +39,14 @@ def add_exception_handlers(app: Starlette) -> None:
     """Make an application answer errors of this package with their statuses, as ``application/problem+json``.
 
     429 and 503 bring Retry-After where waiting helps. Errors of other libraries are left alone, and so is FastAPI's own
-    422 for requests that do not fit the endpoint's parameters.
+    422 for requests that do not fit the endpoint's parameters. A request that the server cancels before its answer has
+    begun, as it does when it shuts down, is answered 503, whatever it was waiting for; servers would answer 500.
 
     Args:
         app: a FastAPI or Starlette application.
     """
     app.add_exception_handler(SageMakerAsyncError, _handle)
+    app.add_middleware(_CancelledIsUnavailable)
 
 
 async def _handle(connection: HTTPConnection, error: Exception) -> Response:
@@ -48,6 +55,34 @@ async def _handle(connection: HTTPConnection, error: Exception) -> Response:
     if isinstance(connection, WebSocket):
         await refuse(connection, problem, response)
     return response
+
+
+class _CancelledIsUnavailable:
+    """The application, with an answer to requests that are cancelled before they have one. The cancellation goes on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError as error:
+            if not started:
+                response = problem_response(*reported(error, CANCELLED))
+                with suppress(OSError, TimeoutError):  # the client may have left, or not read
+                    async with asyncio.timeout(FAREWELL_SECONDS):
+                        await response(scope, receive, send)
+            raise
 
 
 async def refuse(websocket: WebSocket, problem: Problem, response: Response) -> None:

@@ -8,7 +8,8 @@ What it promises:
 - a failure midway is reported within the stream where the format allows it; otherwise the connection is cut, so that a
   part is never taken for the whole answer;
 - a client that reads slowly slows the upstream down: at most one record is under way;
-- a server that cancels the response, as it does when it shuts down, still tells the client;
+- a server that cancels the response, as it does when it shuts down, still tells the client; one that is awaited by the
+  endpoint and has no first record yet, where `add_exception_handlers` was called;
 - nothing is left behind: no task, no connection, whatever the order of events.
 
 Disconnects are detected by listening on ASGI's ``receive`` while the response is sent. Starlette's `StreamingResponse`
@@ -33,7 +34,7 @@ from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.records import ServerSentEvent
 
 from .encoding import ENCODINGS, Encoding, Format
-from .handlers import problem_response, reported
+from .handlers import FAREWELL_SECONDS, problem_response, reported
 from .problems import CANCELLED
 
 __all__ = ["StreamResponse", "ended", "listening", "stream_response"]
@@ -42,8 +43,6 @@ T = TypeVar("T")
 
 CLIENT_CLOSED_REQUEST = 499
 """The status in logs of a request whose client left; the client never sees it."""
-_FAREWELL_SECONDS = 1.0
-"""How long a cancelled response may take to say so."""
 _END: Any = object()
 
 listening: ContextVar[Receive | None] = ContextVar("sagemaker_async_listening", default=None)
@@ -265,7 +264,7 @@ class StreamResponse(Response):
             return
         problem, instance = CANCELLED, reported(asyncio.CancelledError(), CANCELLED)[1]
         with suppress(_ClientGoneError, TimeoutError):
-            async with asyncio.timeout(_FAREWELL_SECONDS):
+            async with asyncio.timeout(FAREWELL_SECONDS):
                 if not client.started:
                     response = problem_response(problem, instance)
                     await client.start(response.status_code, response.raw_headers)

@@ -69,7 +69,10 @@ class Listing(Generic[RecordT]):
         token = request.get("NextToken")
         if token:
             last = _last_place(token, query)
-            places = [place for place in places if (_place(place) < last if descending else _place(place) > last)]
+            try:
+                places = [place for place in places if (_place(place) < last if descending else _place(place) > last)]
+            except TypeError:  # a token of the client's own making
+                raise refused(_INVALID) from None
         size = request.get("MaxResults") or _PAGE
         answer: Fields = {self.result: [self.summary(record) for _, _, record in places[:size]]}
         if len(places) > size:
@@ -81,7 +84,9 @@ def page_of(items: list[Any], request: Fields, *, operation: str, size: int = _P
     """Return one page of a list of items, in the list's order, and the next page's token."""
     start = 0
     if request.get("NextToken"):
-        start = int(_last_place(request["NextToken"], operation)[0])
+        start, _ = _last_place(request["NextToken"], operation)
+        if not isinstance(start, int) or start < 0:
+            raise refused(_INVALID)
     end = start + (request.get("MaxResults") or size)
     return items[start:end], _token([end, 0], operation) if end < len(items) else None
 
@@ -101,7 +106,7 @@ def _token(place: list[Any], query: str) -> str:
 def _last_place(token: str, query: str) -> tuple[Any, int]:
     try:
         checksum, value, sequence = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise refused(_INVALID) from None
     if checksum != crc32(query.encode()):
         raise refused(_INVALID)

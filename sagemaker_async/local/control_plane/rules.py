@@ -10,11 +10,13 @@ The model is large (some 3,200 shapes, a fifth of a second to read): load it onc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Self
 
+from sagemaker_async import _lazy
 from sagemaker_async.local.answers import Refusal
 
 from .records import Fields, refused
@@ -62,9 +64,7 @@ class ServiceRules:
     @classmethod
     def load(cls) -> Self:
         """Read botocore's model of SageMaker; blocks for some tenths of a second."""
-        from botocore.loaders import Loader
-
-        return cls(Loader().load_service_model("sagemaker", "service-2"))
+        return cls(_lazy.library("botocore.loaders").Loader().load_service_model("sagemaker", "service-2"))
 
     def knows(self, operation: str) -> bool:
         """Whether SageMaker has this operation."""
@@ -97,7 +97,8 @@ class ServiceRules:
         kind: str = shape["type"]
         is_boolean = isinstance(value, bool) and kind != "boolean"
         is_of_type: bool = isinstance(value, _JSON_TYPES[kind])
-        if not is_of_type or is_boolean:
+        is_finite = not isinstance(value, float) or math.isfinite(value)  # Python reads NaN and Infinity as JSON
+        if not is_of_type or is_boolean or not is_finite:
             raise Refusal(400, "SerializationException", f"{_token(value)} can not be converted to {_TYPE_NAMES[kind]}")
         for rule in _broken(shape, value):
             quoted = "" if shape.get("sensitive") else f" {_quoted(value)}"

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from sagemaker_async.local.answers import Refusal
-from sagemaker_async.local.models import Model, ModelLike, as_model
+from sagemaker_async.local.as_model import ModelLike, as_model
+from sagemaker_async.local.models import Model
 from sagemaker_async.local.state import LocalState
 
 from .plane import ControlPlane

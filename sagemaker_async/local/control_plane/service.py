@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
 from sagemaker_async.local.state import Exchange, LocalState
 
@@ -89,7 +89,8 @@ class ControlPlaneCall:
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:
         """Return a refusal in the form of AWS's JSON services, where refusals of signatures have status 400."""
-        status = 400 if refusal.status == _SIGNATURE_STATUS else refusal.status
+        of_signature = refusal.status == _SIGNATURE_STATUS and refusal.code != NOT_ADMITTED
+        status = 400 if of_signature else refusal.status
         member = "message" if refusal.common else "Message"
         content = {"__type": refusal.code, member: refusal.message, **refusal.fields}
         return _json_answer(content, headers, status)

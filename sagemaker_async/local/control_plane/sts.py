@@ -6,6 +6,7 @@ services. See https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerI
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -13,7 +14,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sagemaker_async.aws.endpoints.partitions import partition_of
-from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
 from sagemaker_async.local.state import Exchange, LocalState
 
@@ -23,7 +24,10 @@ _BODY_LIMIT: Final = 65_536
 _NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 _USER_ID: Final = "AIDALOCALSAGEMAKER000"
 _ROLE_ID: Final = "AROALOCALSAGEMAKER000"
+_no_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML cannot hold, not even escaped (XML 1.0, section 2.2)."""
 _CODES = {
+    NOT_ADMITTED: "AccessDenied",
     "ExpiredTokenException": "ExpiredToken",
     "IncompleteSignatureException": "IncompleteSignature",
     "InvalidSignatureException": "SignatureDoesNotMatch",
@@ -99,4 +103,5 @@ class IdentityCall:
 
 
 def _xml_answer(content: str, headers: dict[str, str], status: int) -> web.Response:
-    return web.Response(status=status, body=content.encode(), headers={**headers, "Content-Type": "text/xml"})
+    body = _no_xml.sub("\ufffd", content).encode()
+    return web.Response(status=status, body=body, headers={**headers, "Content-Type": "text/xml"})

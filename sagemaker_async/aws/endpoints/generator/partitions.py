@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import botocore
+
 __all__ = ["main", "render"]
 
 TABLE = Path(__file__).parents[1] / "partition_table.py"
@@ -70,8 +72,6 @@ def _row(partition: Mapping[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     """Write `partition_table.py` anew from the installed botocore."""
-    import botocore
-
     data = json.loads((files("botocore") / "data" / "partitions.json").read_text(encoding="utf-8"))
     TABLE.write_text(render(data, botocore.__version__), encoding="utf-8")
 

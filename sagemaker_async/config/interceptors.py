@@ -2,8 +2,9 @@
 
 Override what you need; a method may be plain or ``async`` unless it says otherwise. They run on the event loop, so they
 must not block. What one raises ends the call and reaches the caller as it is: an interceptor that only watches should
-not raise. The ways out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with``
-blocks do.
+not raise. Within a stream, StopAsyncIteration becomes the cause of a RuntimeError, because it would look like the
+stream's end; and what is raised in a finaliser goes to `sys.unraisablehook`, because nobody is there to catch it. The
+ways out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with`` blocks do.
 
 A call that was begun ends in exactly one way: `after_call`, or `abandoned`. When `AttemptOutcome.streaming` is true
 there, `after_stream` follows, and after it `after_tokens` if an iterator reads the stream as tokens.
@@ -18,9 +19,10 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.config import SERVICE_IDS
 from sagemaker_async.errors import Attempt, CallError
+
+from .http import HTTPRequest
+from .services import SERVICE_IDS
 
 __all__ = ["AttemptOutcome", "CallContext", "ConnectionPool", "Interceptor", "StreamSummary"]
 

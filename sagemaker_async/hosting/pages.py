@@ -7,26 +7,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sagemaker_async.errors import ConfigurationError, ResponseError
 
+from .answers import member
+
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
 
-__all__ = ["Fetch", "Pages", "Paginator", "member"]
+__all__ = ["Fetch", "Pages", "Paginator"]
 
 Response = TypeVar("Response", bound="ResponseShape")
 Item = TypeVar("Item")
 
 Fetch = Callable[[Mapping[str, Any]], Awaitable[Any]]
 """Gets one page: the operation, called with these fields."""
-
-
-def member(response: ResponseShape, aws_name: str) -> Any:
-    """Return a member of an answer by AWS's name, modelled or not; None when there is none."""
-    extra = response.model_extra or {}
-    if aws_name in extra:
-        return extra[aws_name]
-    fields = type(response).model_fields
-    name = next((name for name, info in fields.items() if info.alias == aws_name), None)
-    return response.__dict__.get(name) if name is not None else None
 
 
 class Pages(Generic[Response, Item]):
@@ -106,7 +98,7 @@ class Paginator:
             fields: those of the operation.
 
         Raises:
-            ConfigurationError: `PaginationConfig` has a key that is none of these, or a number that is none.
+            ConfigurationError: `PaginationConfig` has another key, or a value that is not a positive integer.
         """
         config = dict(PaginationConfig or {})
         given = {"MaxResults": _count(config, "PageSize"), "NextToken": config.pop("StartingToken", None)}

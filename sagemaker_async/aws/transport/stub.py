@@ -1,15 +1,6 @@
 """`StubTransport`: scripted answers in place of a network, for tests of programs that use this package.
 
-Everything above the socket is real: validation, signing, parsing, streams, errors. Nothing is read from environment or
-files; region and credentials have stand-ins, and failures are not retried unless `RetryConfig.max_attempts` says so::
-
-    stub = StubTransport(StubResponse.json({"answer": 42}), StubResponse.error("ValidationError", "no such endpoint"))
-    async with Session(transport=stub) as session:
-        predictor = Predictor("my-endpoint", session, deserializer=JSONDeserializer())
-        assert await predictor.predict(b"...") == {"answer": 42}
-    assert stub.requests[0].target == "/endpoints/my-endpoint/invocations"
-
-For a server that other clients can call as well, see `sagemaker_async.local`.
+`sagemaker_async.runtime.stub` says how to use it, and has the answers of SageMaker Runtime.
 """
 
 from __future__ import annotations
@@ -18,38 +9,32 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from .aws.eventstream import encode_message
-from .aws.http import ChunkCallback, HTTPRequest, HTTPResponse
-from .config import Timeouts
-from .errors import ConfigurationError, InternalStreamFailure, ModelStreamError, ResponseTooLargeError, UsageError
-from .runtime.events import PayloadPart
+from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse
+from sagemaker_async.config import Timeouts
+from sagemaker_async.errors import ConfigurationError, ResponseTooLargeError, UsageError
 
-__all__ = ["StubResponse", "StubTransport"]
+__all__ = ["NO_HEADERS", "ScriptedResponse", "StubTransport"]
 
 REQUEST_ID = "00000000-0000-4000-8000-000000000000"
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-class StubResponse:
-    """One scripted answer.
+class ScriptedResponse:
+    """One scripted answer of any service; programs use `sagemaker_async.StubResponse`, which can be a stream as well.
 
-    Args:
-        status: the HTTP status.
-        body: its bytes; or an iterable of the chunks they arrive in, in which an exception is raised when its turn
-            comes.
-        headers: its header fields; a request id is added when there is none.
+    The arguments are those of `StubResponse`.
     """
 
     def __init__(
         self,
         status: int = 200,
         body: bytes | Iterable[bytes | BaseException] = b"",
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
         self.status = status
         self.chunks: tuple[bytes | BaseException, ...] = (body,) if isinstance(body, bytes) else tuple(body)
@@ -61,7 +46,7 @@ class StubResponse:
         self.headers = {"x-amzn-RequestId": REQUEST_ID, **headers}
 
     @classmethod
-    def json(cls, value: Any, *, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> StubResponse:
+    def json(cls, value: Any, *, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> Self:
         """Return an answer whose body is `value` as JSON."""
         return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
 
@@ -72,47 +57,14 @@ class StubResponse:
         message: str = "",
         *,
         status: int = 400,
-        fields: Mapping[str, Any] = _NO_HEADERS,
-        headers: Mapping[str, str] = _NO_HEADERS,
-    ) -> StubResponse:
+        fields: Mapping[str, Any] = NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Self:
         """Return an error of AWS's, such as ``error("ThrottlingException", "slow down", status=429)``."""
         return cls.json({"Message": message, **fields}, status=status, headers={"x-amzn-ErrorType": code, **headers})
 
-    @classmethod
-    def stream(
-        cls,
-        events: Iterable[bytes | PayloadPart | ModelStreamError | InternalStreamFailure | Exception],
-        *,
-        headers: Mapping[str, str] = _NO_HEADERS,
-    ) -> StubResponse:
-        """Return a response stream; bytes stand for a `PayloadPart`, other exceptions break the connection there."""
-        return cls(
-            200,
-            [_chunk_of(event) for event in events],
-            {"Content-Type": "application/vnd.amazon.eventstream", **headers},
-        )
 
-
-def _chunk_of(event: object) -> bytes | BaseException:
-    if isinstance(event, bytes):
-        event = PayloadPart(event)
-    if isinstance(event, PayloadPart):
-        return encode_message({":message-type": "event", ":event-type": "PayloadPart"}, event.bytes)
-    if isinstance(event, ModelStreamError | InternalStreamFailure):
-        members = {"Message": event.message}
-        exception_type = "InternalStreamFailure"
-        if isinstance(event, ModelStreamError):
-            exception_type = "ModelStreamError"
-            if event.error_code is not None:
-                members["ErrorCode"] = event.error_code
-        headers = {":message-type": "exception", ":exception-type": exception_type}
-        return encode_message(headers, json.dumps(members).encode())
-    if isinstance(event, BaseException):
-        return event
-    raise ConfigurationError(f"StubResponse.stream takes bytes, events and exceptions, not {type(event).__name__}")
-
-
-Answer = StubResponse | Exception | Callable[[HTTPRequest], StubResponse | Exception]
+Answer = ScriptedResponse | Exception | Callable[[HTTPRequest], ScriptedResponse | Exception]
 
 
 class StubTransport:
@@ -148,7 +100,7 @@ class StubTransport:
         return self._open
 
     def add(self, *answers: Answer) -> None:
-        """Append to the script; raises `ConfigurationError` for what can be no answer."""
+        """Append to the script; raises `ConfigurationError` for what cannot be an answer."""
         self._script.extend([_checked(answer) for answer in answers])
 
     async def send(
@@ -167,7 +119,7 @@ class StubTransport:
                 f"the script of this StubTransport is used up: request {len(self.requests)} is "
                 f"{request.method} {request.target}; give more answers, or otherwise="
             )
-        if not isinstance(answer, StubResponse | Exception):
+        if not isinstance(answer, ScriptedResponse | Exception):
             answer = _computed(answer(request))
         if isinstance(answer, Exception):
             raise answer
@@ -178,7 +130,7 @@ class StubTransport:
 
 
 def _checked(answer: Answer) -> Answer:
-    if isinstance(answer, StubResponse | Exception) or callable(answer):
+    if isinstance(answer, ScriptedResponse | Exception) or callable(answer):
         return answer
     raise ConfigurationError(
         "StubTransport answers with a StubResponse, an exception, or a function of the request that returns one of "
@@ -186,8 +138,8 @@ def _checked(answer: Answer) -> Answer:
     )
 
 
-def _computed(answer: object) -> StubResponse | Exception:
-    if isinstance(answer, StubResponse | Exception):
+def _computed(answer: object) -> ScriptedResponse | Exception:
+    if isinstance(answer, ScriptedResponse | Exception):
         return answer
     raise UsageError(
         f"a scripted function returned {type(answer).__name__}; it must return a StubResponse or an exception"
@@ -197,7 +149,7 @@ def _computed(answer: object) -> StubResponse | Exception:
 class _Answer:
     """A scripted answer being read."""
 
-    def __init__(self, response: StubResponse, transport: StubTransport) -> None:
+    def __init__(self, response: ScriptedResponse, transport: StubTransport) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = CIMultiDictProxy(CIMultiDict(response.headers))
         self._chunks: Iterator[bytes | BaseException] = iter(response.chunks)

@@ -1,0 +1,11 @@
+"""The services of AWS that this package calls."""
+
+from __future__ import annotations
+
+__all__ = ["SERVICES", "SERVICE_IDS"]
+
+SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
+"""The names `Config.endpoint_urls` knows; the same as botocore's."""
+
+SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker", "s3": "S3", "sts": "STS"}
+"""AWS's id of each of them, as telemetry names services."""
