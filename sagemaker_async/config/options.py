@@ -38,7 +38,7 @@ DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobil
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
 INTERCEPTOR_HOOKS = tuple(name for name in vars(Interceptor) if not name.startswith("_"))
-"""What an interceptor has to have."""
+"""The methods that an interceptor must have."""
 
 _NAMES_ELSEWHERE = {
     "aws_access_key_id": "credentials=Credentials(...)",

@@ -41,9 +41,9 @@ class EmbeddedSageMaker(Seeding):
 
     Args:
         host: the address to listen on; anything but loopback lets others run your models.
-        allowed_hosts: further names that clients call it by, such as the service's name in Docker Compose. Requests
-            for other hosts than these, `host` and loopback ones are refused, and so is what a browser sends for another
-            site; see `sagemaker_async.local.admission`.
+        allowed_hosts: further names by which clients call it, such as the service's name in Docker Compose. Requests
+            for hosts other than these, `host` and loopback hosts are refused, and so are those that a browser sends for
+            another site; see `sagemaker_async.local.admission`.
         port: the port; 0 takes a free one.
         region: the region that requests must be signed for.
         credentials: who may call; None means fixed ones that are valid only here (see `client_options`).

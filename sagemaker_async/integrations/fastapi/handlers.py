@@ -28,7 +28,7 @@ __all__ = ["FAREWELL_SECONDS", "PROBLEM_TYPE", "add_exception_handlers", "proble
 
 PROBLEM_TYPE = "application/problem+json"
 FAREWELL_SECONDS = 1.0
-"""How long a cancelled request may take to say so."""
+"""How long a cancelled request may take to tell its client."""
 CLOSE_INTERNAL_ERROR = 1011
 CLOSE_TRY_AGAIN_LATER = 1013
 
@@ -58,7 +58,7 @@ async def _handle(connection: HTTPConnection, error: Exception) -> Response:
 
 
 class _CancelledIsUnavailable:
-    """The application, with an answer to requests that are cancelled before they have one. The cancellation goes on."""
+    """The application, which answers requests that are cancelled before their answer; the cancellation continues."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

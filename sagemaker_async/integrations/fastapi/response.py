@@ -8,8 +8,8 @@ What it promises:
 - a failure midway is reported within the stream where the format allows it; otherwise the connection is cut, so that a
   part is never taken for the whole answer;
 - a client that reads slowly slows the upstream down: at most one record is under way;
-- a server that cancels the response, as it does when it shuts down, still tells the client; one that is awaited by the
-  endpoint and has no first record yet, where `add_exception_handlers` was called;
+- a server that cancels the response, as it does when it shuts down, still tells the client; while the endpoint awaits
+  the first record, that needs `add_exception_handlers`;
 - nothing is left behind: no task, no connection, whatever the order of events.
 
 Disconnects are detected by listening on ASGI's ``receive`` while the response is sent. Starlette's `StreamingResponse`
