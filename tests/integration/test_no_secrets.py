@@ -455,44 +455,58 @@ async def test_a_call_that_is_cancelled(
     evidence.check()
 
 
-@pytest.fixture
-def stalled(guarded: LocalSageMaker) -> Stall:
-    """The endpoint takes the next request and does not answer."""
-    stall = Stall()
-    guarded.endpoints["e"].faults.append(stall)
-    return stall
+async def until_it_stalls(guarded: LocalSageMaker, limit: asyncio.Timeout) -> None:
+    """Let a limit pass when the endpoint has the request and is silent."""
+    await guarded.endpoints["e"].until(lambda endpoint: endpoint.stalled == 1)
+    limit.reschedule(0)
 
 
-@pytest.mark.usefixtures("stalled")
 @pytest.mark.parametrize("way", [invoke, stream, predict])
+@pytest.mark.parametrize("after_parts", [None, 1], ids=["before the head", "after a part"])
 async def test_a_call_that_its_callers_own_limit_ends(
-    open_session: Callable[..., Session], evidence: Evidence, way: Way
+    guarded: LocalSageMaker,
+    open_session: Callable[..., Session],
+    evidence: Evidence,
+    way: Way,
+    after_parts: int | None,
 ) -> None:
+    guarded.endpoints["e"].faults.append(Stall(after_parts))
+
+    async def limited() -> None:
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
+            group.create_task(until_it_stalls(guarded, limit))
+            await way(session, evidence)
+
     async with open_session() as session:
         with pytest.raises(TimeoutError) as caught:
-            await asyncio.wait_for(way(session, evidence), 0.1)
+            await limited()
         assert isinstance(caught.value.__cause__, asyncio.CancelledError)
         evidence.failure(caught.value)
 
     evidence.check()
 
 
-@pytest.mark.usefixtures("stalled")
 @pytest.mark.parametrize("way", [invoke, stream])
-async def test_a_call_over_its_total_limit(open_session: Callable[..., Session], evidence: Evidence, way: Way) -> None:
-    async with open_session(timeouts=Timeouts(total=0.1)) as session:
+async def test_a_call_over_its_total_limit(
+    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence, way: Way
+) -> None:
+    async with open_session() as session:
+        await way(session, evidence)
+        guarded.endpoints["e"].faults.append(Stall())
         with pytest.raises(TotalTimeoutError) as caught:
-            await way(session, evidence)
+            await session.runtime.invoke_endpoint(endpoint_name="e", body=BODY, timeout=0.1)
         evidence.failure(caught.value)
 
     evidence.check()
 
 
-@pytest.mark.usefixtures("stalled")
-async def test_a_call_that_gets_no_connection(open_session: Callable[..., Session], evidence: Evidence) -> None:
+async def test_a_call_that_gets_no_connection(
+    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
+) -> None:
+    guarded.endpoints["e"].faults.append(Stall())
     async with open_session(timeouts=Timeouts(pool=0.1), max_connections=1) as session:
         first = asyncio.create_task(invoke(session, evidence))
-        await asyncio.sleep(0)
+        await guarded.endpoints["e"].until(lambda endpoint: endpoint.stalled == 1)
         with pytest.raises(PoolTimeoutError) as caught:
             await invoke(session, evidence)
         evidence.failure(caught.value)
@@ -503,10 +517,10 @@ async def test_a_call_that_gets_no_connection(open_session: Callable[..., Sessio
     evidence.check()
 
 
-@pytest.mark.usefixtures("stalled")
 async def test_a_call_whose_session_is_closed(
     guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
 ) -> None:
+    guarded.endpoints["e"].faults.append(Stall())
     async with open_session() as session:
         task = asyncio.create_task(invoke(session, evidence))
         await guarded.endpoints["e"].until(lambda endpoint: endpoint.stalled == 1)
@@ -527,18 +541,6 @@ async def test_an_answer_that_breaks_off(
     async with open_session() as session:
         with pytest.raises(ConnectionLostError) as caught:
             await invoke(session, evidence)
-        evidence.failure(caught.value)
-
-    evidence.check()
-
-
-async def test_a_stream_whose_read_is_cancelled(
-    guarded: LocalSageMaker, open_session: Callable[..., Session], evidence: Evidence
-) -> None:
-    guarded.endpoints["e"].faults.append(Stall(after_parts=1))
-    async with open_session() as session:
-        with pytest.raises(TimeoutError) as caught:
-            await asyncio.wait_for(stream(session, evidence), 0.1)
         evidence.failure(caught.value)
 
     evidence.check()

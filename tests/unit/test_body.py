@@ -23,7 +23,7 @@ from sagemaker_async.aws.shapes.body import Readable, body_bytes, read_body
         ("", b""),
         (b"", b""),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_buffers_and_text_become_bytes(body: object, expected: bytes) -> None:
     assert body_bytes(body) == expected

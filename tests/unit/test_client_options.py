@@ -231,7 +231,7 @@ ROWS = (
         (
             "integration/test_timeouts.py::test_pool",
             "integration/test_bad_input.py::test_a_body_over_the_limit",
-            "unit/test_config.py::test_the_limits_of_bodies_have_their_defaults",
+            "integration/test_large_answers.py::test_an_answer_over_the_limit_is_not_read_on",
         ),
     ),
     Row(

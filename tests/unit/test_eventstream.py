@@ -132,7 +132,11 @@ def test_close_inside_a_message_says_how_much_of_it_came(received, expected):
 # --- slices ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data[::-1])[::-1]], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [bytes, bytearray, memoryview, lambda data: memoryview(data[::-1])[::-1]],
+    ids=["bytes", "bytearray", "memoryview", "backwards"],
+)
 def test_takes_any_bytes_and_keeps_nothing_of_a_mutable_one(kind):
     decoder = Decoder()
     data = bytearray(PART + PART[:30])

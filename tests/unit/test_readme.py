@@ -207,3 +207,11 @@ def test_the_second_command_is_the_one_that_ci_runs() -> None:
     assert sessions
     defined = {node.name for node in ast.parse((ROOT / "noxfile.py").read_text()).body if hasattr(node, "name")}
     assert set(sessions) <= defined
+
+
+def test_what_security_promises_is_tested_by_files_that_exist() -> None:
+    rows = re.findall(r"^\| [A-Z].*? \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    named = [re.findall(r"`(tests/[\w/.]+)`", row) for row in rows[1:]]
+    assert named
+    assert all(named)
+    assert [path for paths in named for path in paths if not (ROOT / path).exists()] == []

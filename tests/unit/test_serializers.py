@@ -512,7 +512,7 @@ class Spy(SimpleBaseSerializer):
         (object(), None),
         ([object()], None),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_estimated_size_is_cheap_and_near(data: Any, size: int | None) -> None:
     assert estimated_size(data) == size

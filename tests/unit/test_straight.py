@@ -125,16 +125,6 @@ async def test_traces_that_instrumentation_adds_see_every_request(
     assert (server.requests[0].header("A"), server.requests[0].header("traceparent")) == ("1", "00-1-2-01")
 
 
-async def test_requests_go_through_the_session_of_an_aiohttp_whose_insides_are_others(
-    raw_server: Start, http_answer: Answer, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(straight, "_FITTING", False)
-    server = await raw_server(http_answer(200, b"x"))
-    response = await transport.send(HTTPRequest("POST", server.origin, "/", {}), Timeouts())
-    assert await response.read() == b"x"
-    assert transport._session is not None
-
-
 async def test_mocks_of_aiohttp_work(mocked_aiohttp: Any, transport: AiohttpTransport) -> None:
     mocked_aiohttp.post("https://service.example/t", status=418, body=b"short and stout", headers={"X": "y"})
     response = await transport.send(HTTPRequest("POST", ORIGIN, "/t", {"A": "1"}, b"abc"), Timeouts())

@@ -18,7 +18,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from sagemaker_async.aws.transport.connector import ConnectionFacts
+from sagemaker_async.aws.transport.facts import ConnectionFacts
 from sagemaker_async.aws.transport.protocol import ConnectionProtocol
 from sagemaker_async.aws.transport.translation import cause_of, translated
 from sagemaker_async.config import Timeouts

@@ -657,7 +657,7 @@ async def test_connecting_has_one_limit_and_names_tls(transport: AiohttpTranspor
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(ConnectTimeoutError, match="TLS was under way") as caught:
-            await transport.send(request(f"https://127.0.0.1:{silent.getsockname()[1]}"), limited(connect=SOON))
+            await transport.send(request(f"https://127.0.0.1:{silent.getsockname()[1]}"), limited(connect=0.3))
     assert (caught.value.phase, caught.value.not_sent) == ("TLS", True)
 
 

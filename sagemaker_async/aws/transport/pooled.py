@@ -173,8 +173,6 @@ class AiohttpTransport:
         for answer in list(self.under_way):  # others may be dropped meanwhile, in any thread
             self.under_way.discard(answer)
             let_go(answer, self.loop)
-        if self._session is not None:
-            self._session.detach()  # so that it does not complain; the connector is closed by itself
 
     def __del__(self) -> None:
         if getattr(self, "closed", True):
