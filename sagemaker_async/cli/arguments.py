@@ -222,7 +222,7 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="a further host name that clients call it by, such as its name in Docker Compose; may be repeated",
+        help="a further host name by which clients call it, such as its name in Docker Compose; can be repeated",
     )
     _add_token_delay(parser)
 

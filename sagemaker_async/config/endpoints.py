@@ -1,4 +1,4 @@
-"""What `Config.endpoint_resolver` accepts: an `EndpointResolver`, what it is told of a service, and what it returns."""
+"""What `Config.endpoint_resolver` accepts: an `EndpointResolver`, with the values that it takes and returns."""
 
 from __future__ import annotations
 

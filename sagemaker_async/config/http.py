@@ -1,6 +1,6 @@
-"""What `Config.transport` accepts: a `Transport`, and the HTTP request and response that it takes and gives.
+"""What `Config.transport` accepts: a `Transport`, with the HTTP request that it takes and the response that it returns.
 
-Values only: nothing here sends, signs or parses. `HTTPRequest.target` is already percent-encoded; nobody encodes it
+Values only: nothing here sends, signs or parses. `HTTPRequest.target` is already percent-encoded and is never encoded
 again, so the target that is signed is the one that is sent (RFC 9112 section 3.2).
 """
 
@@ -14,11 +14,11 @@ from .timing import Timeouts
 __all__ = ["ChunkCallback", "HTTPRequest", "HTTPResponse", "Transport"]
 
 ChunkCallback = Callable[[int, int | None], object]
-"""Called with the bytes so far and the total, which is None while it is not known."""
+"""Called with the number of bytes so far and the total, which is None while it is unknown."""
 
 
 class HTTPRequest(NamedTuple):
-    """One HTTP/1.1 request, complete but for its signature."""
+    """One HTTP/1.1 request, complete except for its signature."""
 
     method: str
     origin: str
@@ -26,7 +26,7 @@ class HTTPRequest(NamedTuple):
     target: str
     """Path and query, percent-encoded: ``/endpoints/name/invocations``."""
     headers: Mapping[str, str]
-    """Header fields in the order they are sent; Host and Content-Length are the transport's own."""
+    """Header fields in the order in which they are sent; the transport adds Host and Content-Length."""
     body: bytes = b""
 
     def __repr__(self) -> str:
@@ -35,7 +35,7 @@ class HTTPRequest(NamedTuple):
 
 
 class HTTPResponse(Protocol):
-    """The head of an answer, and its body still to be read."""
+    """The head of an answer, whose body is still to be read."""
 
     @property
     def status(self) -> int:
@@ -51,22 +51,22 @@ class HTTPResponse(Protocol):
         """Read the whole body and give the connection back.
 
         Raises:
-            TransportError: it did not come whole.
+            TransportError: the body is not complete.
             ResponseTooLargeError: it has more than `limit` bytes; the rest is not read.
         """
         ...
 
     async def read_chunk(self) -> bytes:
-        """Read what has arrived, at least one byte; ``b""`` is the body's own end; raises `TransportError`."""
+        """Read what has arrived, at least one byte; ``b""`` is the end of the body; raises `TransportError`."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection: closed when the body is unread; idempotent, from any thread, never raises."""
+        """Release the connection, which is closed if the body is unread; idempotent, from any thread, never raises."""
         ...
 
 
 class Transport(Protocol):
-    """Whatever carries a request and brings the answer, in place of aiohttp; what users may write."""
+    """Sends requests and receives answers instead of aiohttp; users may write one."""
 
     async def send(
         self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: ChunkCallback | None = None
@@ -75,7 +75,7 @@ class Transport(Protocol):
 
         Raises:
             TransportError: no answer came.
-            ResponseError: what came is not HTTP.
+            ResponseError: the answer is not HTTP.
         """
         ...
 

@@ -38,7 +38,7 @@ DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobil
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
 INTERCEPTOR_HOOKS = tuple(name for name in vars(Interceptor) if not name.startswith("_"))
-"""What an interceptor has to have."""
+"""The methods that an interceptor must have."""
 
 _NAMES_ELSEWHERE = {
     "aws_access_key_id": "credentials=Credentials(...)",
@@ -63,7 +63,6 @@ _NAMES_ELSEWHERE = {
     "user_agent_appid": "user_agent_app_id",
     "parameter_validation": "validate_params",
     "plugins": "interceptors",
-    "client_side_monitoring": "interceptors=[ClientSideMonitoring(...)]",
 }
 """Options of boto3, aiobotocore and AWS's other SDKs, and what they are called here."""
 

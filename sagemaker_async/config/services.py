@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["SERVICES", "SERVICE_IDS"]
 
 SERVICES = ("sagemaker-runtime", "sagemaker", "s3", "sts")
-"""The names `Config.endpoint_urls` knows; the same as botocore's."""
+"""The services that `Config.endpoint_urls` accepts, by botocore's names."""
 
 SERVICE_IDS = {"sagemaker-runtime": "SageMaker Runtime", "sagemaker": "SageMaker", "s3": "S3", "sts": "STS"}
-"""AWS's id of each of them, as telemetry names services."""
+"""AWS's id of each service, as used in telemetry."""

@@ -2,26 +2,27 @@
 
     Session(interceptors=[OpenTelemetry()])
 
-Spans. The call's follows the AWS SDK conventions: ``SageMaker Runtime.InvokeEndpoint``, ``rpc.system`` ``aws-api``,
-``rpc.service``, ``rpc.method``, ``cloud.region``, ``aws.request_id``. It is a child of the caller's current span. A
-stream's stays open until the stream has ended or was left, and gets an event at the first event of the stream. Each
-attempt is a child of the call's and follows the HTTP client conventions. Spans are not made current, so a call that is
-cancelled leaves nothing behind in its task.
+Spans. The span of a call follows the AWS SDK conventions: ``SageMaker Runtime.InvokeEndpoint``, ``rpc.system``
+``aws-api``, ``rpc.service``, ``rpc.method``, ``cloud.region``, ``aws.request_id``. It is a child of the caller's
+current span. The span of a stream stays open until the stream has ended or was left, and gets an event at the first
+event of the stream. The span of an attempt is a child of the call's span and follows the HTTP client conventions. Spans
+are not made current, so a cancelled call leaves nothing behind in its task.
 
 Metrics, each with the service, operation, server and resource:
 
 - ``rpc.client.call.duration`` and ``http.client.request.duration``, seconds, per call and per attempt, with the
-  attributes of the RPC and HTTP conventions; a stream counts to its end;
+  attributes of the RPC and HTTP conventions; the duration of a stream is that to its end;
 - ``sagemaker_async.client.attempts`` per call;
 - ``sagemaker_async.client.time_to_first_byte`` per call that succeeded: seconds to the head of a stream's answer, or to
-  the end of a whole one;
+  the end of any other answer;
 - ``sagemaker_async.client.time_to_first_event``, ``sagemaker_async.client.stream.events`` and
   ``sagemaker_async.client.stream.bytes`` per stream;
-- ``sagemaker_async.client.stream.tokens`` per stream that is read as tokens: how many `TokenIterator` made of it;
+- ``sagemaker_async.client.stream.tokens`` per stream that is read as tokens: how many `TokenIterator` has read from it;
 - ``sagemaker_async.client.connections_in_use``, over all sessions that are open.
 
-No header field but the request ids, no body and no credential is recorded, and of an error only its type, AWS's code,
-and the words of this package for transport errors: what a service or a model answered may hold what users typed.
+Of the header fields only the request ids are recorded; bodies and credentials never are. Of an error, only its type,
+AWS's code and, for transport errors, this package's own message are recorded: the text of a service or a model may
+contain what users typed.
 
 Needs the extra: ``pip install 'sagemaker-async[opentelemetry]'``. Nothing of OpenTelemetry is imported before
 `OpenTelemetry` is constructed.
@@ -56,7 +57,7 @@ __all__ = ["OpenTelemetry"]
 Attributes = dict[str, str | int | float]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 60, 120, 300)
-"""Bucket boundaries: those of the HTTP conventions, and on to where models are."""
+"""Bucket boundaries: those of the HTTP conventions, extended to the durations of models."""
 _ATTEMPTS = (1, 2, 3, 4, 5, 10)
 _COUNTS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 _BYTES = (100, 1000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -69,7 +70,7 @@ class _WatchedAttempt:
     span: Span
     started: float
     attributes: Attributes
-    """Of the attempt's metric."""
+    """The attributes of the attempt's metric."""
 
 
 @dataclass(slots=True)
@@ -79,24 +80,24 @@ class _Watched:
     span: Span
     started: float
     started_ns: int
-    """The same moment as epoch time, which span events want."""
+    """The same moment as epoch time, for span events."""
     attributes: Attributes
-    """Of all the call's metrics."""
+    """The attributes of the call's metrics."""
     resource: Attributes
-    """Those of them that are not the RPC conventions'."""
+    """Those attributes that are not part of the RPC conventions."""
     attempt: _WatchedAttempt | None = None
     attempts: int = 0
 
 
 class OpenTelemetry(Interceptor):
-    """Traces and measures every call of the sessions it is given to. Make one, and share it.
+    """Traces and measures every call of the sessions it is given to. Sessions can share one.
 
     Args:
         tracer_provider: where spans go; None is the global provider.
         meter_provider: where metrics go; None is the global provider.
         inject_context: send the trace context to AWS with the global propagator (``traceparent``, and ``baggage`` if
-            there is any). Off, because SageMaker does not promise to hand it to the model, and baggage may be private.
-            These header fields are not signed, so that a proxy may change them.
+            there is any). Off by default, because SageMaker does not promise to pass it to the model, and baggage may
+            be private. These header fields are not signed, so that proxies may change them.
         timing: the clocks of the metrics and of the event at a stream's first event; spans go by OpenTelemetry's own.
 
     Raises:
@@ -205,7 +206,7 @@ class OpenTelemetry(Interceptor):
         watched = self._watched(outcome.call)
         if watched is None:
             return
-        self._end_attempt(watched, None, None, outcome.error)  # cut off by the limit over the whole call
+        self._end_attempt(watched, None, None, outcome.error)  # cut off by the time limit of the whole call
         headers, error = outcome.headers, outcome.error
         _note_request(watched.span, headers, error.request_id if error is not None else None)
         if error is None:
@@ -214,14 +215,14 @@ class OpenTelemetry(Interceptor):
             self._end_call(outcome.call, watched, error)
 
     def abandoned(self, call: CallContext, error: BaseException) -> None:
-        """End what spans the call has open."""
+        """End the open spans of the call."""
         watched = self._watched(call)
         if watched is not None:
             self._end_attempt(watched, None, None, error)
             self._end_call(call, watched, error)
 
     def after_stream(self, summary: StreamSummary) -> None:
-        """End the span of a call whose stream has ended; from whichever thread that happens in."""
+        """End the span of a call whose stream has ended, in whichever thread that happens."""
         watched = self._watched(summary.call)
         if watched is None:
             return
@@ -237,7 +238,7 @@ class OpenTelemetry(Interceptor):
         self._end_call(summary.call, watched, summary.error)
 
     def after_tokens(self, call: CallContext, tokens: int) -> None:
-        """Count the tokens of a stream, whose span has ended by now."""
+        """Record the number of tokens of a stream; its span has already ended."""
         self._tokens.record(tokens, _measured(call))
 
     def _watched(self, call: CallContext) -> _Watched | None:

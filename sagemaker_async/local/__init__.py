@@ -5,8 +5,8 @@
         async with Session(**local.client_options) as session:
             answer = await session.runtime.invoke_endpoint(endpoint_name="echo", body=b"hello")
 
-It has a control plane as well, for clients that create what they invoke: ``local.add_model("my-model", callable)`` says
-what runs behind a model that CreateModel makes; see `sagemaker_async.local.control_plane`.
+It also has a control plane, for clients that create the endpoints they invoke: ``local.add_model("my-model",
+callable)`` sets the callable behind a model that CreateModel creates; see `sagemaker_async.local.control_plane`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Which requests a server of this machine answers: those of programs, not those of other sites' pages in a browser.
+"""Which requests a server on this machine answers: those of programs, not those of other sites' pages in a browser.
 
-A browser sends what any page asks it to, to this machine's loopback addresses as well, where no firewall stands before
-the server. Two checks keep other sites out; programs (boto3, curl, SDKs) pass them without knowing:
+A browser sends the requests of any page, also to the loopback addresses of this machine, where no firewall protects the
+server. Two checks refuse the requests of other sites; programs (boto3, curl, SDKs) pass both:
 
-- ``Host`` has to name this server. A site whose name is made to resolve to a loopback address once its page is loaded
-  (DNS rebinding) counts as the same origin in the browser, but its requests still carry its own name.
-- ``Sec-Fetch-Site`` and ``Origin``, which browsers add and programs do not, have to say that the request comes from
-  this very server's page, or from the browser's user. Another port of the same host is another site's.
+- ``Host`` must name this server. A site whose name is made to resolve to a loopback address after its page was loaded
+  (DNS rebinding) counts as the same origin in the browser, but its requests still have its own name.
+- ``Sec-Fetch-Site`` and ``Origin``, which browsers send and programs do not, must say that the request comes from a
+  page of this server, or from the browser's user. Another port of the same host counts as another site.
 
 Pure. Sources: RFC 9110 section 7.2 (Host), RFC 6454 (Origin), https://www.w3.org/TR/fetch-metadata/ (Sec-Fetch-Site).
 """
@@ -21,8 +21,8 @@ from sagemaker_async.errors import ConfigurationError
 
 __all__ = ["Admission", "is_loopback"]
 
-_SHOWN = 100
-"""Characters of a header field that a refusal repeats; the field may be as long as the server accepts."""
+_QUOTED = 100
+"""How many characters of a header field a refusal repeats; the field may be as long as the server accepts."""
 
 _is_name = re.compile(r"[0-9A-Za-z._-]+").fullmatch
 _parts_of_host = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z._-]+))(?::[0-9]*)?").fullmatch
@@ -32,9 +32,9 @@ class Admission:
     """Decides by the header fields whether a request is answered.
 
     Args:
-        host: the address or name that the server listens on. Where that is every address (``0.0.0.0``, ``::``), it may
-            be called by any IP address: a site cannot make the browser send one in place of its name.
-        allowed_hosts: further names that it may be called by, without ports.
+        host: the address or name that the server listens on. If it listens on every address (``0.0.0.0``, ``::``), any
+            IP address is accepted as Host: a site cannot make the browser send one instead of its name.
+        allowed_hosts: further names that are accepted as Host, without ports.
 
     Raises:
         ConfigurationError: one of `allowed_hosts` cannot be the name or address of a host.
@@ -62,16 +62,16 @@ class Admission:
         host = headers.get("Host")
         if host is not None and not self._is_known(_without_port(host)):
             return (
-                f"This server does not answer to the host {host[:_SHOWN]!r}, which may be another site's name for it. "
-                "It answers to localhost, to loopback addresses and to what it was told: "
+                f"This server does not accept the host {host[:_QUOTED]!r}, which may be another site's name for it. "
+                "It accepts localhost, loopback addresses and the names that it was given: "
                 "LocalSageMaker(allowed_hosts=[...]), or sagemaker-async serve --allow-host."
             )
         site = headers.get("Sec-Fetch-Site")
         if site not in (None, "same-origin", "none"):
-            return f"This server does not answer requests that a browser sends for other sites ({site[:_SHOWN]})."
+            return f"This server does not answer requests that a browser sends for other sites ({site[:_QUOTED]})."
         origin = headers.get("Origin")
         if origin is not None and not _is_same(origin, host):
-            return f"This server does not answer requests that a browser sends for {origin[:_SHOWN]!r}."
+            return f"This server does not answer requests that a browser sends for {origin[:_QUOTED]!r}."
         return None
 
     def _is_known(self, name: str) -> bool:
@@ -81,7 +81,7 @@ class Admission:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine's and cannot be reached from others: ``localhost`` or such an address."""
+    """Return whether a host is ``localhost`` or a loopback address, which other machines cannot reach."""
     address = _address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
 
@@ -99,11 +99,11 @@ def _canonical(host: str) -> str:
 
 
 def _without_port(host: str) -> str:
-    """Return the name or address that a Host field gives; nothing when it is malformed."""
+    """Return the name or address in a Host field; an empty str when it is malformed."""
     parts = _parts_of_host(host)
     return "" if parts is None else parts[1] or parts[2]
 
 
 def _is_same(origin: str, host: str | None) -> bool:
-    """Return whether an origin is the server that a Host field names; a browser leaves default ports out of both."""
+    """Return whether an origin is the server in a Host field; browsers leave default ports out of both."""
     return host is not None and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")

@@ -1,4 +1,4 @@
-"""Answers as AWS writes them: JSON errors with ``x-amzn-ErrorType``, and the faults that happen to whole answers."""
+"""Answers in AWS's form: JSON errors with ``x-amzn-ErrorType``, and the faults that replace a whole answer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Refusal(Exception):
     Args:
         status: the HTTP status.
         code: AWS's error code.
-        message: AWS's words.
+        message: AWS's text.
         fields: further members of the JSON body.
-        common: whether it is one of the errors all of AWS shares, which spell the member ``message``.
+        common: whether it is one of AWS's common errors, which spell the member ``message``.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ def json_answer(
 
 
 def json_refusal(refusal: Refusal, headers: dict[str, str]) -> web.Response:
-    """Return a refusal as the REST-JSON services write it: the code in a header, the fields in the body."""
+    """Return a refusal in the form of the REST-JSON services: the code in a header, the fields in the body."""
     member = "message" if refusal.common else "Message"
     return json_answer(
         {**refusal.fields, member: refusal.message},
@@ -61,7 +61,7 @@ def json_refusal(refusal: Refusal, headers: dict[str, str]) -> web.Response:
 
 
 def scripted_answer(fault: Status | Throttle, headers: dict[str, str]) -> web.Response:
-    """Return what a scripted error answers."""
+    """Return the answer of a scripted error."""
     headers = dict(headers)
     if isinstance(fault, Throttle):
         if fault.retry_after_ms is not None:

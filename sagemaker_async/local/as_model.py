@@ -1,14 +1,14 @@
 """What can be a model: anything that `as_model` knows how to call.
 
-A model is, in the order `as_model` looks at it:
+A model is one of these, in the order in which `as_model` tries them:
 
 - any object with ``async def invoke(request, executor) -> ModelOutput`` (`Model`), such as `Container`;
 - the URL of a running container, ``http://127.0.0.1:8080/invocations`` (`sagemaker_async.local.container`);
 - a directory, file or module with SageMaker's ``model_fn``, ``input_fn``, ``predict_fn`` and ``output_fn``
   (`sagemaker_async.local.inference_script`);
 - a callable that takes the body, or the body and an `InvocationRequest`. It may return bytes, str, a `ModelResponse`
-  or an iterator of parts; be ``async``; or be a generator, async or not. What is not async runs in a thread, off the
-  event loop.
+  or an iterator of parts; be ``async``; or be a generator, async or not. Callables that are not async run in a thread,
+  off the event loop.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def as_model(model: ModelLike) -> Model:
     """Return anything that can be a model as a `Model`.
 
     Raises:
-        ConfigurationError: it cannot be one, or the directory or file is not what SageMaker expects.
+        ConfigurationError: `model` cannot be a model, or the directory or file is not what SageMaker expects.
     """
     if isinstance(model, Model):
         return model

@@ -1,7 +1,7 @@
 """A model that runs in a container: requests are forwarded to its ``/invocations`` as SageMaker does.
 
-The container receives the body, Content-Type, Accept and the ``X-Amzn-SageMaker-`` fields that SageMaker hands on, and
-answers with a status and a body; anything but a 2xx is a `ModelFailure`. See
+The container receives the body, Content-Type, Accept and the ``X-Amzn-SageMaker-`` fields that SageMaker passes on, and
+answers with a status and a body; any status but a 2xx is a `ModelFailure`. See
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
 
@@ -41,11 +41,11 @@ class Container:
     """A container that listens on loopback or elsewhere.
 
     Args:
-        url: ``http://127.0.0.1:8080/invocations``; without a path, ``/invocations`` is meant.
-        timeout: seconds the container has for its answer to begin, and between its parts; SageMaker gives it 60.
+        url: ``http://127.0.0.1:8080/invocations``; the default path is ``/invocations``.
+        timeout: seconds until the container's answer must begin, and between its parts; SageMaker allows 60.
 
     Raises:
-        ConfigurationError: the URL is none.
+        ConfigurationError: `url` is not the URL of a container.
     """
 
     def __init__(self, url: str, *, timeout: float = 60.0) -> None:
@@ -70,7 +70,7 @@ class Container:
             )
         headers = {name: value for field, name in _HEADERS if (value := getattr(request, field)) is not None}
         try:
-            # A file, because aiohttp warns of large bodies that are plain bytes.
+            # A file, because aiohttp warns about large bodies that are plain bytes.
             body = io.BytesIO(request.body)
             response = await self._session.post(self.url, data=body, headers=headers, allow_redirects=False)
             if not 200 <= response.status < 300:

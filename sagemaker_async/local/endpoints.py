@@ -1,10 +1,10 @@
-"""The endpoints of an embedded SageMaker: what they run, what they count, and what goes wrong on them.
+"""The endpoints of an embedded SageMaker: what they run, what they count, and their faults.
 
-An `Endpoint` is what the data plane sees; what it runs is its `Deployment`, a value that an update replaces as a whole.
-Requests that target no variant are spread by the variants' weights, always in the same order.
+The data plane works on an `Endpoint`; its `Deployment` says what it runs and is replaced as a whole by an update.
+Requests that do not target a variant are spread by the variants' weights, always in the same order.
 
 Counters change on the event loop of the embedded SageMaker and may be read from any thread. `Endpoint.until` and
-`Endpoint.wait_until` wait for a condition over them without polling and without sleeping.
+`Endpoint.wait_until` wait for a condition on them without polling and without sleeping.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .models import Model
 __all__ = ["REAL_TIME_BODY_LIMIT", "SERVERLESS_BODY_LIMIT", "AsyncInvocation", "Deployment", "Endpoint", "Variant"]
 
 REAL_TIME_BODY_LIMIT = 26_214_400
-"""Bytes a real-time endpoint accepts."""
+"""The largest body that a real-time endpoint accepts, in bytes."""
 SERVERLESS_BODY_LIMIT = 4_194_304
-"""Bytes a serverless endpoint accepts."""
+"""The largest body that a serverless endpoint accepts, in bytes."""
 
 
 class Variant(NamedTuple):
@@ -37,7 +37,7 @@ class Variant(NamedTuple):
     model: Model | None
     """None for a variant that only hosts inference components."""
     weight: float = 1.0
-    """Its share of the requests that target no variant, relative to the others' weights."""
+    """Its share of the requests that do not target a variant, relative to the weights of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Deployment:
     """What an endpoint runs.
 
     Raises:
-        ConfigurationError: there is no variant, or a location is no URL of S3.
+        ConfigurationError: no variant is given, or a location is not an S3 URL.
     """
 
     variants: tuple[Variant, ...]
@@ -54,7 +54,7 @@ class Deployment:
     async_failure: str
     """The same for its failures."""
     body_limit: int = REAL_TIME_BODY_LIMIT
-    """Bytes the two synchronous routes accept."""
+    """The largest body that the two synchronous routes accept, in bytes."""
 
     def __post_init__(self) -> None:
         for label in ("async_output", "async_failure"):
@@ -73,8 +73,8 @@ class Endpoint:
         name: its name.
         deployment: what it runs.
         components: the inference components in service on it, by name; empty unless CreateInferenceComponent was used.
-        faults: what goes wrong with the next requests.
-        requests: how many requests came for it, refused ones included.
+        faults: the script of faults for the next requests.
+        requests: how many requests it received, refused ones included.
         invocations: how many times the model was run.
         open_streams: how many response streams are under way.
         completed_streams: how many response streams were sent to their end.
@@ -107,7 +107,7 @@ class Endpoint:
     def next_variant(self) -> Variant:
         """Return the variant that the next untargeted request goes to.
 
-        Smooth weighted round robin: over any run of requests as long as the weights' sum, each variant gets its share.
+        Smooth weighted round robin: of as many consecutive requests as the weights' sum, each variant gets its share.
         """
         variants = self.deployment.variants
         if len(variants) == 1:
@@ -119,11 +119,11 @@ class Endpoint:
         return chosen
 
     def changed(self) -> None:
-        """Tell those who wait that a counter changed."""
+        """Notify the waiting callers that a counter changed."""
         self._signal.changed()
 
     async def until(self, condition: Callable[[Endpoint], bool], timeout: float = 5.0) -> None:
-        """Return once `condition` holds for this endpoint, e.g. ``lambda e: e.abandoned_streams == 1``; from any loop.
+        """Return once `condition` holds for this endpoint, e.g. ``lambda e: e.abandoned_streams == 1``; on any loop.
 
         Raises:
             TimeoutError: it did not hold within `timeout` seconds.
@@ -132,7 +132,7 @@ class Endpoint:
             await asyncio.wrap_future(self._signal.when(lambda: condition(self)))
 
     def wait_until(self, condition: Callable[[Endpoint], bool], timeout: float = 5.0) -> None:
-        """Do the same as `until`, blocking the calling thread, which must not be the embedded SageMaker's own.
+        """Do the same as `until`, but block the calling thread, which must not be that of the embedded SageMaker.
 
         Raises:
             TimeoutError: it did not hold within `timeout` seconds.
@@ -153,21 +153,21 @@ class AsyncInvocation:
     output_location: str
     failure_location: str
     done: Future[bool] = field(default_factory=Future, repr=False, compare=False)
-    """Finished with True when the output was written, with False when the failure was."""
+    """Its result is True when the output was written, False when the failure was."""
 
     def wait(self, timeout: float = 5.0) -> bool:
         """Block until the model has run and return whether it succeeded.
 
         Raises:
-            TimeoutError: it did not within `timeout` seconds.
+            TimeoutError: the model did not finish within `timeout` seconds.
         """
         return self.done.result(timeout)
 
     async def finished(self, timeout: float = 5.0) -> bool:
-        """Wait until the model has run and return whether it succeeded; from any event loop.
+        """Wait until the model has run and return whether it succeeded; on any event loop.
 
         Raises:
-            TimeoutError: it did not within `timeout` seconds.
+            TimeoutError: the model did not finish within `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
             return await asyncio.shield(asyncio.wrap_future(self.done))

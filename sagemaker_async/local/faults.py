@@ -1,14 +1,14 @@
-"""What can be made to go wrong, scripted per endpoint and consumed one entry a request.
+"""Faults that a test can script, per endpoint; each request consumes one entry of the script.
 
     endpoint.faults.extend([Throttle(), None, (PartSize(1), TcpWrites(1)), CutFrame(after_parts=2)])
 
-An entry is one fault, a tuple of faults that act together, or None for a request that goes well. It is consumed when
-the request arrives, whatever becomes of it. `FaultScript.always` sets what happens once the entries are used up.
+An entry is one fault, a tuple of faults that act together, or None for a request without faults. It is consumed when
+the request arrives, whatever follows. `FaultScript.always` sets what happens after the last entry.
 
 Faults are frozen values. Parts are the payload parts of a response stream, counted as they are sent (after
-`PartSize` has cut them); a fault placed behind more parts than there are acts at the stream's end. On the two routes
-without a stream, the answer's body counts as parts of half its length, so that ``after_parts=1`` means its middle.
-Nothing here sleeps by the wall clock but `SlowFirstByte`, whose sleep is `LocalSageMaker`'s ``sleep``.
+`PartSize` has cut them); a fault that comes after more parts than the stream has acts at its end. On the two routes
+without a stream, the body of the answer counts as two parts of equal length, so ``after_parts=1`` means its middle.
+Only `SlowFirstByte` waits for a time; it does so with the ``sleep`` of `LocalSageMaker`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong with one request."""
+    """A fault of one request."""
 
 
 # --- instead of the model ---------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ class Status(Fault):
     error_type: str | None = None
     """AWS's error code, such as ``ServiceUnavailable``; None sends no ``x-amzn-ErrorType``, as gateways do."""
     message: str | None = "Scripted by the embedded SageMaker."
-    """Goes into the JSON body; None becomes JSON's null."""
+    """The message in the JSON body; None becomes JSON's null."""
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """Further response headers, such as ``{"x-amz-retry-after": "250"}``."""
     body: bytes | None = field(default=None, kw_only=True)
@@ -76,26 +76,26 @@ class Status(Fault):
             raise ConfigurationError(f"Status.status must be from 400 to 599, got {self.status!r}")
         if not isinstance(self.error_type, str | None):
             raise ConfigurationError(
-                f"Status.error_type is AWS's code, such as 'ServiceUnavailable', got {type(self.error_type).__name__}; "
-                "the body goes into body="
+                "Status.error_type must be AWS's code, such as 'ServiceUnavailable', or None, got "
+                f"{type(self.error_type).__name__}; the body goes into body="
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle(Fault):
-    """Answer that the caller is too fast."""
+    """Answer that the caller sends too many requests."""
 
     status: int = 400
     """400 or 429; AWS uses both."""
     retry_after_ms: int | None = field(default=None, kw_only=True)
     """Sent as ``x-amz-retry-after``, in milliseconds."""
     null_message: bool = field(default=False, kw_only=True)
-    """Send what SageMaker sends some callers: 400 with the body ``{"message": null}`` and no error code."""
+    """Answer as SageMaker sometimes does: 400 with the body ``{"message": null}`` and no error code."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotAnEventStream(Fault):
-    """Answer 200 with something that is no event stream."""
+    """Answer 200 with a body that is not an event stream."""
 
     body: bytes = b"<html>An intermediary answers.</html>"
     content_type: str = "text/html"
@@ -120,7 +120,7 @@ class Reset(Fault):
     """Reset the connection (TCP RST) without answering."""
 
     when: Literal["before_read", "after_read", "after_model"] = "before_read"
-    """Before the body is read, after it was read and before the model runs, or after the model ran."""
+    """Before the body is read, after it was read but before the model runs, or after the model ran."""
 
     def __post_init__(self) -> None:
         if self.when not in ("before_read", "after_read", "after_model"):
@@ -141,7 +141,7 @@ class PartSize(Fault):
 
 @dataclass(frozen=True, slots=True)
 class TcpWrites(Fault):
-    """Hand the body of the answer to TCP in writes of this many bytes, each an HTTP chunk when the body is chunked."""
+    """Pass the body of the answer to TCP in writes of this many bytes, each one HTTP chunk when the body is chunked."""
 
     size: int = 1
 
@@ -157,7 +157,7 @@ class Positioned(Fault):
     """A fault that acts between two parts of the answer."""
 
     after_parts: int | None = 0
-    """How many parts go out before; None means the end of the stream."""
+    """How many parts are sent before; None means the end of the stream."""
 
     def __post_init__(self) -> None:
         if self.after_parts is not None and self.after_parts < 0:
@@ -170,30 +170,30 @@ class Positioned(Fault):
 class Stall(Positioned):
     """Go silent until `release` is called, the client leaves or the server closes.
 
-    ``Stall()`` sends no head either; ``Stall(after_parts=0)`` sends the head and then nothing.
+    ``Stall()`` does not send the head either; ``Stall(after_parts=0)`` sends the head and then nothing.
     """
 
     after_parts: int | None = None
-    """How many parts go out before the silence; None: not even the head."""
+    """How many parts are sent before the silence; None: not even the head."""
     gate: Gate = field(default_factory=Gate, kw_only=True, repr=False, compare=False)
 
     def release(self) -> None:
-        """Go on, for this and every later request with this fault; from any thread."""
+        """Let this and every later request with this fault continue; from any thread."""
         self.gate.open()
 
 
 @dataclass(frozen=True, slots=True)
 class DropConnection(Positioned):
-    """Close the connection without the body's end: no last chunk, or fewer bytes than Content-Length says."""
+    """Close the connection before the body's end: without the last chunk, or after too few bytes for Content-Length."""
 
     after_parts: int | None = 1
     reset: bool = field(default=False, kw_only=True)
-    """Reset the connection (TCP RST) rather than close it in order (FIN)."""
+    """Reset the connection (TCP RST) instead of closing it normally (FIN)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutFrame(Positioned):
-    """Send the beginning of the next frame, then end the HTTP body as if all were well."""
+    """Send the beginning of the next frame, then end the HTTP body normally."""
 
     after_parts: int | None = 1
     keep: int | None = field(default=None, kw_only=True)
@@ -207,7 +207,7 @@ class CutFrame(Positioned):
 
 @dataclass(frozen=True, slots=True)
 class WrongChecksum(Fault):
-    """Damage a checksum of one payload part; the stream goes on after it."""
+    """Damage a checksum of one payload part; the stream continues after it."""
 
     part: int = 1
     """Which part, counted from 1."""
@@ -224,7 +224,7 @@ class InStreamError(Positioned):
     """Send an exception event and end the stream."""
 
     error_type: str = "ModelStreamError"
-    """``ModelStreamError`` or ``InternalStreamFailure``; other names are sent as they are."""
+    """``ModelStreamError`` or ``InternalStreamFailure``; other names are sent unchanged."""
     code: str | None = None
     """ErrorCode, such as ``StreamBroken`` or ``ModelInvocationTimeExceeded``; None leaves it out."""
     message: str = "Scripted by the embedded SageMaker."
@@ -242,7 +242,7 @@ class UnmodeledError(Positioned):
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent(Positioned):
-    """Send an event no client knows yet; the stream goes on after it."""
+    """Send an event of a type that no client knows; the stream continues after it."""
 
     event_type: str = "Heartbeat"
     payload: bytes = b"{}"
@@ -276,7 +276,7 @@ class Plan:
         return None
 
     def positioned(self) -> list[Positioned]:
-        """Return the faults that act between parts, in the order they act."""
+        """Return the faults that act between parts, in the order in which they act."""
         found = [
             fault
             for fault in self.faults
@@ -290,7 +290,7 @@ NO_FAULTS = Plan(())
 
 
 class FaultScript:
-    """The faults an endpoint's next requests meet; may be changed from any thread."""
+    """The faults of an endpoint's next requests; may be changed from any thread."""
 
     __slots__ = ("_always", "_entries", "_lock")
 
@@ -304,19 +304,19 @@ class FaultScript:
         return len(self._entries)
 
     def append(self, entry: ScriptEntry) -> None:
-        """Add what one request meets."""
+        """Add the entry of one request."""
         self._entries.append(_plan(entry))
 
     def extend(self, entries: Iterable[ScriptEntry]) -> None:
-        """Add what as many requests meet, in order."""
+        """Add an entry for each of the next requests, in order."""
         self._entries.extend([_plan(entry) for entry in entries])
 
     def always(self, entry: ScriptEntry) -> None:
-        """Set what every request meets once the entries are used up; None takes it back."""
+        """Set the faults of every request after the last entry; None removes them."""
         self._always = _plan(entry)
 
     def clear(self) -> None:
-        """Forget all entries and what `always` set."""
+        """Remove all entries, and what `always` set."""
         with self._lock:
             self._entries.clear()
             self._always = NO_FAULTS

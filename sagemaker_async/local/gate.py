@@ -1,6 +1,6 @@
-"""Waiting across threads without polling: `Gate`, and `Signal` for conditions over counters.
+"""Waiting across threads without polling: `Gate`, and `Signal` for conditions on counters.
 
-The embedded SageMaker runs on one event loop; the test that steers it may run on the same loop, on another, or in a
+The embedded SageMaker runs on one event loop; the test that controls it may run on the same loop, on another, or in a
 plain thread. Both classes may be used from any of them at any time.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["Gate", "Signal"]
 
 
 class Gate:
-    """Holds tasks back until it is opened, once and for all."""
+    """Makes tasks wait until it is opened; it stays open."""
 
     __slots__ = ("_lock", "_open", "_waiting")
 
@@ -25,7 +25,7 @@ class Gate:
         self._waiting: set[Future[None]] = set()
 
     def open(self) -> None:
-        """Let everybody through, now and later; from any thread; idempotent."""
+        """Let all tasks pass, now and later; from any thread; idempotent."""
         with self._lock:
             self._open = True
             waiting, self._waiting = self._waiting, set()
@@ -48,7 +48,7 @@ class Gate:
 
 
 class Signal:
-    """Tells waiters that something changed, so that each can look whether its condition holds now."""
+    """Tells waiting callers that something changed, so that each can check its condition."""
 
     __slots__ = ("_lock", "_waiting")
 
@@ -57,14 +57,14 @@ class Signal:
         self._waiting: list[tuple[Callable[[], bool], Future[None]]] = []
 
     def changed(self) -> None:
-        """Let every waiter look at its condition; costs nothing when nobody waits."""
+        """Let every waiting caller check its condition; costs nothing when nobody waits."""
         if not self._waiting:
             return
         with self._lock:
             self._waiting = [entry for entry in self._waiting if not _settled(*entry)]
 
     def when(self, condition: Callable[[], bool]) -> Future[None]:
-        """Return a future that is done once `condition` holds, or raised; it is asked again after every change."""
+        """Return a future that is done once `condition` holds or raises; it is checked again after every change."""
         future: Future[None] = Future()
         with self._lock:
             if not _settled(condition, future):
@@ -80,7 +80,7 @@ def _settled(condition: Callable[[], bool], future: Future[None]) -> bool:
             return False
         if future.set_running_or_notify_cancel():
             future.set_result(None)
-    except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
+    except Exception as error:  # noqa: BLE001 - the waiting caller gets it
         if future.set_running_or_notify_cancel():
             future.set_exception(error)
     return True

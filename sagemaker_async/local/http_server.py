@@ -1,8 +1,8 @@
 """The HTTP server under an embedded SageMaker: from connections to services, and the way back.
 
-`LoopbackServer` takes a request, asks the services which of them knows it, reads the body, refuses what a browser sends
-for other sites, verifies the signature and lets the service answer. It closes promptly: requests, streams and
-background work are cancelled, no task is left.
+`LoopbackServer` takes a request, asks the services which of them it is for, reads the body, refuses what a browser
+sends for other sites, verifies the signature and lets the service answer. It closes promptly: requests, streams and
+background work are cancelled, and no task is left.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LoopbackServer:
         self._handlers: set[asyncio.Task[Any]] = set()
 
     async def open(self, host: str, port: int) -> str:
-        """Listen, and return the URL; raises `OSError` when that is impossible."""
+        """Listen, and return the URL; raises `OSError` when the address cannot be used."""
         server = web.Server(
             self._handle,
             handler_cancellation=True,
@@ -81,7 +81,7 @@ class LoopbackServer:
         try:
             return await self._answer(request)
         except ConnectionError:
-            # The client left while it was being answered: nobody is there to be told.
+            # The client left during the answer, so that nobody is there to receive an error.
             raise asyncio.CancelledError from None
         finally:
             self._handlers.discard(task)
@@ -92,7 +92,7 @@ class LoopbackServer:
         headers = {"x-amzn-RequestId": request_id, "Date": self._state.http_date()}
         target = request.raw_path
         if not target.startswith("/"):
-            # Proxies are sent the absolute form (RFC 9112 section 3.2.2); what was signed is its path.
+            # A request to a proxy has the absolute form (RFC 9112 section 3.2.2); only its path was signed.
             target = "/" + target.partition("://")[2].partition("/")[2]
         for service in self._services:
             call = service.match(request, target)
@@ -142,7 +142,7 @@ class LoopbackServer:
             return call.refused(refusal, headers)
         except ConnectionError:
             raise
-        except Exception:  # noqa: BLE001 - logged, and an answer of its own
+        except Exception:  # noqa: BLE001 - it is logged and answered
             _log.exception("the embedded SageMaker failed on %s %s", request.method, target)
             return call.refused(Refusal(500, "InternalFailure", "The embedded SageMaker failed."), headers)
 

@@ -1,14 +1,14 @@
 """A model that is SageMaker's ``inference.py``: ``model_fn``, ``input_fn``, ``predict_fn`` and ``output_fn``.
 
 `InferenceScript` takes a model directory (with ``inference.py`` or ``code/inference.py``), such a file, or a module. As
-in SageMaker's framework containers every function may be left out but ``predict_fn``, unless the model itself is
-callable; ``transform_fn`` replaces the three behind ``model_fn``; and each may take one argument more, the context,
-which is the `InvocationRequest` here (None while the model is loaded). The model is loaded at the first request, in a
-thread, once.
+in SageMaker's framework containers, all functions are optional except ``predict_fn``, which is optional only if the
+model itself is callable; ``transform_fn`` replaces the three after ``model_fn``; and each may take one more argument,
+the context, which is the `InvocationRequest` here (None while the model is loaded). The model is loaded once, in a
+thread, at the first request.
 
 The default ``input_fn`` reads JSON, CSV (rows of str), NPY (with numpy) and text, and passes other bodies on as bytes;
-the default ``output_fn`` passes bytes and str on and writes everything else as JSON. Unlike SageMaker's, ``predict_fn``
-may return an iterator, which streams.
+the default ``output_fn`` passes bytes and str on and writes all other values as JSON. Unlike in SageMaker,
+``predict_fn`` may return an iterator, which becomes a stream.
 
 See https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html#serve-a-pytorch-model
 """
@@ -42,10 +42,10 @@ class InferenceScript:
 
     Args:
         source: a model directory, a Python file, or a module.
-        model_dir: what ``model_fn`` receives; None: the directory itself, or the one that holds the file.
+        model_dir: what ``model_fn`` receives; None: the directory itself, or the directory of the file.
 
     Raises:
-        ConfigurationError: there is no such file, or it defines none of the functions.
+        ConfigurationError: the file does not exist, or defines none of the functions.
     """
 
     def __init__(self, source: str | os.PathLike[str] | ModuleType, *, model_dir: str | None = None) -> None:
@@ -69,7 +69,7 @@ class InferenceScript:
         return await self._run.invoke(request, executor)
 
     async def close(self) -> None:
-        """Nothing is held but the model itself, which lives as long as this object."""
+        """Do nothing: only the model itself is held, as long as this object exists."""
 
     def _call(self, name: str, default: Callable[..., Any], arguments: tuple[Any, ...], context: Any) -> Any:
         function = self._functions.get(name, default)
@@ -115,7 +115,7 @@ def _load(path: Path) -> tuple[ModuleType, Path]:
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # Known to sys.modules while it lives: classes it defines are pickled and annotated by module name.
+    # Kept in sys.modules as long as it is used: its classes are pickled and annotated by module name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -157,7 +157,7 @@ def _default_input(body: bytes, content_type: str) -> Any:
 
 def _default_predict(data: Any, model: Any) -> Any:
     if not callable(model):
-        raise TypeError("the inference script has no predict_fn, and what its model_fn returns cannot be called")
+        raise TypeError("the inference script has no predict_fn, and the value that model_fn returns is not callable")
     return model(data)
 
 
@@ -170,4 +170,4 @@ def _default_output(prediction: Any, accept: str) -> Any:
     try:
         return JSONSerializer().serialize(prediction)
     except SerializationError as error:
-        raise TypeError(f"the prediction cannot become JSON: {error}; define output_fn") from error
+        raise TypeError(f"the prediction cannot be written as JSON: {error}; define output_fn") from error

@@ -1,8 +1,8 @@
-"""What an endpoint runs: the values a model receives and returns, and how each kind of model is called.
+"""What an endpoint runs: the values that a model receives and returns, and how each kind of model is called.
 
-What can be a model is said in `sagemaker_async.local.as_model`.
+The kinds of models are listed at `sagemaker_async.local.as_model`.
 
-Whatever a model raises becomes a `ModelFailure`, which is what SageMaker knows of a container: a status and a body.
+Every exception of a model becomes a `ModelFailure`: the status and body that SageMaker would get from a container.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _log = logging.getLogger("sagemaker_async.local")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationRequest:
-    """What a model may know about the request besides its body; header fields that were not sent are None."""
+    """The request that a model answers, besides its body; header fields that were not sent are None."""
 
     endpoint_name: str
     operation: str
@@ -57,10 +57,10 @@ class InvocationRequest:
     enable_explanations: str | None = None
     component: str | None = None
     session_id: str | None = None
-    """The session's own id also when the client asked for a new one."""
+    """The id of the session, also when the client asked for a new one."""
     prefix_aware_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """All header fields as they came; look-up ignores case."""
+    """All header fields as received; look-up ignores case."""
 
     @property
     def streaming(self) -> bool:
@@ -70,7 +70,7 @@ class InvocationRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """What a model answers, when the body alone does not say it all."""
+    """A model's answer, for models that set more than the body."""
 
     body: bytes | str | Iterable[bytes | str] | AsyncIterable[bytes | str] = field(repr=False)
     """The whole body, or its parts."""
@@ -85,7 +85,7 @@ class ModelResponse:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """A `ModelResponse` as the server sends it: its body is bytes, or an async iterator of bytes."""
+    """A `ModelResponse` in the form that the server sends: its body is bytes, or an async iterator of bytes."""
 
     body: bytes | AsyncIterator[bytes] = field(repr=False)
     content_type: str | None = None
@@ -97,12 +97,12 @@ class ModelOutput:
 class ModelFailure(Exception):
     """Raised by a model to answer with a status and body of its choice; the client gets a ModelError.
 
-    A status of 0 is what SageMaker reports when the container did not answer in time.
+    SageMaker reports the status 0 when the container did not answer in time.
 
     Args:
         status: the container's HTTP status.
         message: the container's body.
-        log_group_only: whether the error's LogStreamArn ends at the log group, as when no one instance is to blame.
+        log_group_only: whether the error's LogStreamArn ends at the log group, as when no single instance failed.
     """
 
     def __init__(self, status: int, message: str, *, log_group_only: bool = False) -> None:
@@ -117,19 +117,19 @@ class ModelFailure(Exception):
 
 @runtime_checkable
 class Model(Protocol):
-    """The form that every model is brought to."""
+    """The interface that every model is converted to."""
 
     async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
-        """Run the model, what blocks in the executor.
+        """Run the model; code that blocks runs in the executor.
 
         Raises:
-            ModelFailure: the model failed. Iterating the parts may raise `ModelStreamError` and
-                `InternalStreamFailure` too.
+            ModelFailure: the model failed. Iterating over the parts may also raise `ModelStreamError` and
+                `InternalStreamFailure`.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of what the model holds; idempotent."""
+        """Release the resources of the model; idempotent."""
         ...
 
 
@@ -141,7 +141,7 @@ class CallableModel:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._wants_request = wants_request(function)
-        # Calling any of these only makes an object; the work happens when that is awaited or iterated.
+        # Calling any of these only creates an object; the work happens when it is awaited or iterated over.
         self._on_the_loop = any(
             is_kind(candidate)
             for candidate in (function, type(function).__call__)
@@ -163,19 +163,19 @@ class CallableModel:
             raise _failure(error) from error
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: a callable holds no resources."""
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
         return function(*arguments)
     except StopIteration as error:
-        # A future cannot carry StopIteration: it would look like the end of whoever awaits it.
+        # A future cannot carry StopIteration, which would end the coroutine that awaits it.
         raise RuntimeError("the model raised StopIteration") from error
 
 
 def wants_request(function: Callable[..., Any]) -> bool:
-    """Return whether a model takes the request besides the body: its second parameter is required or named so."""
+    """Return whether a model takes the request too: its second parameter is required or is named ``request``."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -221,7 +221,7 @@ def _as_bytes(part: object) -> bytes:
 
 
 async def _translated(parts: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
-    """Yield the parts as bytes; what the model raises becomes a `ModelFailure`, the stream's own errors pass."""
+    """Yield the parts as bytes; exceptions of the model become a `ModelFailure`, errors of a stream pass through."""
     try:
         async for part in parts:
             yield part if type(part) is bytes else _as_bytes(part)
@@ -237,7 +237,7 @@ _END = object()
 
 
 async def _in_threads(parts: Iterator[Any], executor: Executor) -> AsyncGenerator[Any, None]:
-    """Yield what a synchronous iterator yields, each step taken in a thread; it is closed when no step is running."""
+    """Yield the items of a synchronous iterator; each step runs in a thread, and it is closed when no step runs."""
     step: Future[Any] | None = None
     try:
         while True:
@@ -256,7 +256,7 @@ async def _in_threads(parts: Iterator[Any], executor: Executor) -> AsyncGenerato
 
 
 def definite_type(accept: str | None) -> str | None:
-    """Return the first media type of an Accept field that is no range."""
+    """Return the first media type of an Accept field that is not a range."""
     for media_type in (accept or "").split(","):
         if media_type.strip() and "*" not in media_type:
             return media_type.strip()

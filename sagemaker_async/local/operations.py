@@ -1,9 +1,9 @@
-"""SageMaker Runtime's operations as the service sees them: rows of a table, and the checks of their fields.
+"""SageMaker Runtime's operations from the side of the service: rows of a table, and the checks of their fields.
 
 `OPERATIONS` maps the last segment of a route to an operation; `invocation_request` and `async_fields` read a request's
 header fields and raise the ValidationError (`Refusal`) that the service answers with. The patterns are those of the
-service model, matched against the whole value. Written from the service's side and on purpose not shared with the
-client, so that a mistake in one is found by the other. Source:
+service model, matched against the whole value. The table is deliberately not shared with the client, so that a mistake
+in one is found by the other. Source:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
 """
 
@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 ASYNC_BODY_LIMIT = 128_000
-"""Bytes InvokeEndpointAsync accepts inline."""
+"""The largest inline body that InvokeEndpointAsync accepts, in bytes."""
 PREFIX = "X-Amzn-SageMaker-"
-"""What SageMaker's own header fields begin with."""
+"""The prefix of SageMaker's own header fields."""
 
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 _PRINTABLE = r"[!-~][ -~]*"
@@ -101,7 +101,7 @@ OPERATIONS = {
         "InvokeEndpointAsync", PREFIX + "Content-Type", PREFIX + "Accept", (_CUSTOM_ATTRIBUTES, _INFERENCE_ID)
     ),
 }
-"""The operations by the last segment of their routes."""
+"""Maps the last segment of a route to its operation."""
 
 _MEDIA_TYPES = {
     header: _Field("", header, member, 0, 1024, re.compile(_ASCII).fullmatch, _ASCII)
@@ -131,21 +131,21 @@ _is_endpoint_name = re.compile(_NAME).fullmatch
 
 
 class AsyncFields(NamedTuple):
-    """What only InvokeEndpointAsync takes; None was not sent."""
+    """The fields that only InvokeEndpointAsync takes; those that were not sent are None."""
 
     input_location: str | None = None
     output_extension: str | None = None
     filename: str | None = None
     ttl: int | None = None
-    """Seconds the request may wait in the queue."""
+    """How many seconds the request may wait in the queue."""
     timeout: int | None = None
-    """Seconds the model may take."""
+    """How many seconds the model may take."""
 
 
 def invocation_request(
     operation: Operation, endpoint_name: str, headers: Mapping[str, str], body: bytes
 ) -> InvocationRequest:
-    """Return what a request says; raises `Refusal` when a field breaks a rule."""
+    """Return the fields of a request; raises `Refusal` when one breaks a rule."""
     fields: dict[str, Any] = {}
     for field in operation.fields:
         value = headers.get(field.header)
@@ -161,7 +161,7 @@ def invocation_request(
 
 
 def async_fields(headers: Mapping[str, str]) -> AsyncFields:
-    """Return what a request for InvokeEndpointAsync says besides; raises `Refusal` when a field breaks a rule."""
+    """Return the further fields of an InvokeEndpointAsync request; raises `Refusal` when one breaks a rule."""
     fields: dict[str, Any] = {}
     for field in _ASYNC_TEXTS:
         value = headers.get(field.header)

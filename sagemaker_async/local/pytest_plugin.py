@@ -1,7 +1,7 @@
-"""The pytest fixture `local_sagemaker`: an embedded SageMaker of the test's own, on a thread of its own.
+"""The pytest fixture `local_sagemaker`: an embedded SageMaker for one test, on a thread of its own.
 
-pytest loads this module through an entry point. The fixture serves synchronous and asynchronous tests alike and needs
-no pytest-asyncio:
+pytest loads this module through an entry point. The fixture works in synchronous and asynchronous tests and does not
+need pytest-asyncio:
 
     def test_my_code(local_sagemaker):
         local_sagemaker.add_endpoint("echo", lambda body: body)

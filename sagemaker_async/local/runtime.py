@@ -1,7 +1,8 @@
-"""SageMaker Runtime's three routes, as the service answers them.
+"""SageMaker Runtime's three routes, from the side of the service.
 
-`RuntimeService.match` recognises a route; the `RuntimeCall` it returns consumes the endpoint's next scripted faults,
-validates the request, runs the model and answers. What each route takes is in `sagemaker_async.local.operations`.
+`RuntimeService.match` recognises a route; the `RuntimeCall` that it returns consumes the endpoint's next scripted
+faults, validates the request, runs the model and answers. The fields of each route are in
+`sagemaker_async.local.operations`.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class RuntimeService:
         self._state = state
 
     def match(self, request: web.BaseRequest, target: str) -> RuntimeCall | None:
-        """Return the call that a request is, None when it is for another API."""
+        """Return the call for a request, None when it is for another API."""
         route = _route_of(target.partition("?")[0]) if request.method == "POST" else None
         operation = OPERATIONS.get(route[2]) if route else None
         if route is None or operation is None:
@@ -243,7 +244,7 @@ class RuntimeCall:
             fail(self._model_error(endpoint, request, variant, ModelFailure(0, "Your invocation timed out.")))
         except ModelFailure as failure:
             fail(self._model_error(endpoint, request, variant, failure))
-        except Exception:  # noqa: BLE001 - logged, and a result for whoever waits, as on the other routes
+        except Exception:  # noqa: BLE001 - logged, and a failure for the waiting client, as on the other routes
             _log.exception("the embedded SageMaker failed on an async invocation of %s", endpoint.name)
             fail(Refusal(500, "InternalFailure", "The embedded SageMaker failed."))
         else:
@@ -294,8 +295,8 @@ def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
     """Return the variant or inference component that a request goes to.
 
     Raises:
-        Refusal: it names one that there is not; or it names a component of an endpoint whose variants have models, or
-            none of an endpoint whose variants are for components.
+        Refusal: the variant or component that it names does not exist; or it names a component although the endpoint's
+            variants have models, or does not name one although they are for components.
     """
     target = request.target_variant
     if target is not None and target not in endpoint.variants:
@@ -324,7 +325,7 @@ async def _one_part(body: bytes) -> AsyncGenerator[bytes, None]:
 
 
 async def _whole_body(response: ModelOutput) -> bytes:
-    """Return the body, its parts joined; a stream's own errors become failures of the model."""
+    """Return the body with its parts joined; errors of a stream become failures of the model."""
     if isinstance(response.body, bytes):
         return response.body
     parts = response.body

@@ -1,9 +1,8 @@
 """`LocalSageMaker`: an HTTP server on loopback that answers as SageMaker does.
 
 `LocalSageMaker` runs on the caller's event loop, `ThreadedLocalSageMaker` on a thread with a loop of its own; both have
-the same methods (`EmbeddedSageMaker`), which may be called from any thread. How requests reach the services is in
-`sagemaker_async.local.http_server`, what they are answered in `sagemaker_async.local.runtime` and in
-`sagemaker_async.local.control_plane`.
+the same methods (`EmbeddedSageMaker`), which may be called from any thread. `sagemaker_async.local.http_server` passes
+requests to the services, and `sagemaker_async.local.runtime` and `sagemaker_async.local.control_plane` answer them.
 """
 
 from __future__ import annotations
@@ -38,26 +37,26 @@ _MODEL_THREADS = 32
 
 
 class EmbeddedSageMaker(Seeding):
-    """What the two forms of the embedded SageMaker share; use `LocalSageMaker` or `LocalSageMaker.in_thread`.
+    """The base of the two forms of the embedded SageMaker; use `LocalSageMaker` or `LocalSageMaker.in_thread`.
 
     Args:
         host: the address to listen on; anything but loopback lets others run your models.
-        allowed_hosts: further names that clients call it by, such as the service's name in Docker Compose. Requests
-            for other hosts than these, `host` and loopback ones are refused, and so is what a browser sends for another
-            site; see `sagemaker_async.local.admission`.
+        allowed_hosts: further names by which clients call it, such as the service's name in Docker Compose. Requests
+            for hosts other than these, `host` and loopback hosts are refused, and so are those that a browser sends for
+            another site; see `sagemaker_async.local.admission`.
         port: the port; 0 takes a free one.
         region: the region that requests must be signed for.
-        credentials: who may call; None takes fixed ones that are worth nothing elsewhere (see `client_options`).
-        clock: returns seconds since the epoch; signatures are judged and answers dated by it.
-        sleep: what `SlowFirstByte` waits with.
+        credentials: who may call; None means fixed ones that are valid only here (see `client_options`).
+        clock: returns seconds since the epoch; used to judge signatures and to date answers.
+        sleep: the function that `SlowFirstByte` waits with.
         transition_times: seconds that changes of state take (Creating to InService, ...), for all kinds of resources or
             by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent and MonitoringSchedule. None: they
             are complete at the next call.
-        stepped_clock: whether the time that changes of state go by stands still but for `step`; they take one second
-            then, unless `transition_times` says otherwise. Signatures are judged by `clock` all the same.
+        stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
+            second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
 
     Raises:
-        ConfigurationError: the region, port, an allowed host or a time can be none.
+        ConfigurationError: the region, the port, an allowed host or a time is invalid.
     """
 
     def __init__(
@@ -114,12 +113,12 @@ class EmbeddedSageMaker(Seeding):
 
     @property
     def client_options(self) -> ConfigFields:
-        """What a `Session` needs to call it: ``Session(**local.client_options)``."""
+        """The options of a `Session` that calls it: ``Session(**local.client_options)``."""
         return {"region": self._state.region, "endpoint_url": self.url, "credentials": self._credentials}
 
     @property
     def boto3_options(self) -> dict[str, str]:
-        """What boto3 and aiobotocore need: ``boto3.client("sagemaker-runtime", **local.boto3_options)``."""
+        """The same for boto3 and aiobotocore: ``boto3.client("sagemaker-runtime", **local.boto3_options)``."""
         options = {
             "region_name": self._state.region,
             "endpoint_url": self.url,
@@ -136,11 +135,11 @@ class EmbeddedSageMaker(Seeding):
         return self._credentials
 
     def accept_credentials(self, credentials: Credentials) -> None:
-        """Let another key call, or an accepted key with another secret or session token."""
+        """Accept another key, or another secret or session token of an accepted key."""
         self._state.keys[credentials.access_key_id] = credentials
 
     def refuse_credentials(self, access_key_id: str) -> None:
-        """Let a key call no longer; unknown ones are ignored."""
+        """Refuse a key from now on; unknown ones are ignored."""
         self._state.keys.pop(access_key_id, None)
 
     # --- endpoints ----------------------------------------------------------------------------------------------------
@@ -161,13 +160,13 @@ class EmbeddedSageMaker(Seeding):
         async_output: str | None = None,
         async_failure: str | None = None,
     ) -> Endpoint:
-        """Add an endpoint that is in service at once, with a model and an endpoint configuration made for it.
+        """Add an endpoint that is in service at once, together with a model and an endpoint configuration.
 
         Args:
             name: 1 to 63 letters, digits and inner hyphens.
             model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `as_model`.
             variants: names of its production variants; the first is invoked unless a request targets another.
-            body_limit: bytes its synchronous routes accept: 25 MB; 4 MB (4,194,304) is what serverless endpoints take.
+            body_limit: largest body of its synchronous routes in bytes: 25 MB; serverless endpoints take 4,194,304.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
             async_failure: the same for its failures.
 
@@ -175,13 +174,13 @@ class EmbeddedSageMaker(Seeding):
             The endpoint, with its counters and its fault script.
 
         Raises:
-            ConfigurationError: the name is taken or impossible, or the model can be none.
+            ConfigurationError: the name is taken or invalid, or `model` cannot be a model.
         """
         try:
             check_endpoint_name(name)
         except Refusal:
             raise ConfigurationError(
-                f"an endpoint's name is 1 to 63 letters, digits and inner hyphens, got {name!r}"
+                f"an endpoint's name must be 1 to 63 letters, digits and inner hyphens, got {name!r}"
             ) from None
         if isinstance(variants, str):
             raise ConfigurationError(f"variants must be names of production variants, got {variants!r}")
@@ -198,14 +197,14 @@ class EmbeddedSageMaker(Seeding):
         return endpoint
 
     def remove_endpoint(self, name: str) -> None:
-        """Remove an endpoint at once, however it came to be; requests under way finish. An unknown name is ignored."""
+        """Remove an endpoint at once, however it was made; requests under way finish. Unknown names are ignored."""
         self._control_plane.remove_endpoint(name)
 
     def script(self, name: str, entries: Iterable[ScriptEntry]) -> Endpoint:
-        """Append to an endpoint's fault script, and return the endpoint; `ConfigurationError` if there is none."""
+        """Append to an endpoint's fault script and return the endpoint; `ConfigurationError` if it does not exist."""
         endpoint = self.endpoints.get(name)
         if endpoint is None:
-            raise ConfigurationError(f"there is no endpoint {name!r}; add_endpoint({name!r}, model) first")
+            raise ConfigurationError(f"there is no endpoint {name!r}; call add_endpoint({name!r}, model) first")
         endpoint.faults.extend(entries)
         return endpoint
 
@@ -218,7 +217,7 @@ class EmbeddedSageMaker(Seeding):
 
     @property
     def objects(self) -> MutableMapping[str, bytes]:
-        """The objects of its S3 by URL: put inputs of InvokeEndpointAsync here, find its results here."""
+        """The objects of its S3 by URL: the inputs and the results of InvokeEndpointAsync."""
         return self._state.objects
 
     @property
@@ -316,7 +315,7 @@ class ThreadedLocalSageMaker(EmbeddedSageMaker):
         self.close()
 
     def start(self) -> None:
-        """Listen, and return when requests can come; raises `OSError` when the port is taken."""
+        """Listen, and return when it accepts requests; raises `OSError` when the port is taken."""
         ready: Future[Callable[[], object]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="local-sagemaker", daemon=True)
         thread.start()
@@ -328,7 +327,7 @@ class ThreadedLocalSageMaker(EmbeddedSageMaker):
         self._thread = thread
 
     def close(self) -> None:
-        """Do as `LocalSageMaker.close`, and end the thread; idempotent, from any other thread."""
+        """Do the same as `LocalSageMaker.close`, and end the thread; idempotent, from any other thread."""
         stop, self._stop = self._stop, None
         if stop is not None:
             stop()
@@ -341,7 +340,7 @@ class ThreadedLocalSageMaker(EmbeddedSageMaker):
         loop = asyncio.get_running_loop()
         try:
             await self._open()
-        except BaseException as error:  # noqa: BLE001 - it is raised to whoever called start
+        except BaseException as error:  # noqa: BLE001 - start() raises it
             ready.set_exception(error)
             return
         ready.set_result(lambda: loop.call_soon_threadsafe(stopped.set))

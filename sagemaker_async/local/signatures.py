@@ -1,8 +1,8 @@
 """Verifying Signature Version 4 as AWS does: `verify` returns, or raises the `Refusal` that AWS would answer with.
 
-In this order: missing, malformed, unknown key or wrong session token, expired session, wrong scope, out of time, wrong
-signature. The codes are those of AWS's common errors; the wordings begin as AWS's do, so that clients which look for
-``Signature expired`` find it. Pure: the clock is passed in. The secret never appears in an answer.
+The checks, in this order: missing, malformed, unknown key or wrong session token, expired session, wrong scope, out of
+time, wrong signature. The codes are those of AWS's common errors; the messages begin as AWS's do, so that clients that
+look for ``Signature expired`` find it. Pure: the clock is passed in. The secret never appears in an answer.
 
 Sources: AWS's "Troubleshoot Signature Version 4 signing" and "Common Errors" (SageMaker API Reference).
 """
@@ -65,15 +65,15 @@ def verify(
     now: float,
     rules: SigningRules = STANDARD,
 ) -> Credentials:
-    """Return whose signature a request carries.
+    """Return the credentials that a request is signed with.
 
     Args:
         method: the HTTP method.
         target: path and query as received.
-        headers: the header fields as received; look-up ignores case, and `items` repeats repeated ones.
+        headers: the header fields as received; look-up ignores case, and `items` yields repeated ones repeatedly.
         payload_hash: hexadecimal SHA-256 of the body received.
         keys: who may call, by access key id.
-        region: the region this server stands for.
+        region: the region of this server.
         service: the signing name of the API that is called.
         now: seconds since the epoch by the server's clock.
         rules: how the service treats the path.
@@ -113,7 +113,7 @@ def _parse(header: str) -> _Authorization:
     for item in rest.split(","):
         name, separator, value = item.strip().partition("=")
         if not separator or name in fields:
-            raise _malformed("Authorization header is no list of distinct key=value pairs.")
+            raise _malformed("Authorization header is not a list of distinct key=value pairs.")
         fields[name] = value
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if missing:

@@ -1,7 +1,7 @@
-"""What the services of one embedded SageMaker share: who may call, what exists, what was received.
+"""The state that the services of one embedded SageMaker share: accepted keys, resources, received requests.
 
-A `Service` is one AWS API on the one port: the server asks each which requests it knows, so that another API is another
-entry in its list. `Exchange` is one request under way, as a service's `Call` sees it.
+A `Service` is one AWS API; all share one port. The server asks each whether a request is for it, so that another API is
+one more entry in its list. `Exchange` is one request under way, as the `Call` of a service gets it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .transitions import Transitions
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
 
 ACCOUNT_ID = "123456789012"
-"""The account of every embedded SageMaker: the one of AWS's own examples."""
+"""The account of every embedded SageMaker, the same as in AWS's examples."""
 DEFAULT_CREDENTIALS = Credentials("LOCALSAGEMAKER", "local-sagemaker-secret", account_id=ACCOUNT_ID)
-"""What an embedded SageMaker accepts unless told otherwise; worth nothing anywhere else."""
+"""The credentials that an embedded SageMaker accepts by default; they are valid nowhere else."""
 
 _RECORDED_REQUESTS = 10_000
 _KEPT_ASYNC_INVOCATIONS = 1_000
@@ -37,7 +37,7 @@ _KEPT_ASYNC_INVOCATIONS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as it was received; the body is counted and not kept."""
+    """One request as it was received; of the body only the length is kept."""
 
     method: str
     target: str
@@ -49,17 +49,17 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class LocalState:
-    """All that an embedded SageMaker knows."""
+    """The state of an embedded SageMaker."""
 
     region: str
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
     executor: Executor
     transitions: Transitions
-    """The changes of state to come; settled before each request."""
+    """The scheduled changes of state; settled before each request."""
     account_id: str = ACCOUNT_ID
     keys: dict[str, Credentials] = field(default_factory=dict)
-    """Who may call, by access key id."""
+    """The accepted credentials, by access key id."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     objects: MutableMapping[str, bytes] = field(default_factory=dict)
     """Objects by their S3 URL."""
@@ -67,7 +67,7 @@ class LocalState:
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
     background: set[asyncio.Task[None]] = field(default_factory=set)
-    """Work that no request waits for; cancelled when the server closes."""
+    """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -77,18 +77,18 @@ class LocalState:
         task.add_done_callback(self.background.discard)
 
     def http_date(self) -> str:
-        """Return the clock's time as HTTP writes it (RFC 9110 section 5.6.7)."""
+        """Return the clock's time in HTTP's format (RFC 9110 section 5.6.7)."""
         second = int(self.clock())
         if second != self._date[0]:
             self._date = (second, formatdate(second, usegmt=True))
         return self._date[1]
 
     def iso_date(self, offset: float = 0.0) -> str:
-        """Return the clock's time, `offset` seconds on, as ``2026-01-01T00:00:00Z``."""
+        """Return the clock's time plus `offset` seconds, as ``2026-01-01T00:00:00Z``."""
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.clock() + offset))
 
     def keep(self, invocation: AsyncInvocation) -> None:
-        """Remember an async invocation; the oldest is forgotten beyond a thousand."""
+        """Keep an async invocation; of more than a thousand, the oldest is dropped."""
         self.async_invocations[invocation.output_location] = invocation
         while len(self.async_invocations) > _KEPT_ASYNC_INVOCATIONS:
             self.async_invocations.popitem(last=False)
@@ -96,7 +96,7 @@ class LocalState:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request whose signature was verified, and the way to answer it."""
+    """One request whose signature was verified, and the means to answer it."""
 
     request: web.BaseRequest
     body: bytes
@@ -104,16 +104,16 @@ class Exchange:
     body_size: int
     plan: Plan
     headers: dict[str, str]
-    """What every answer to this request carries: the request id and the date."""
+    """The header fields of every answer to this request: the request id and the date."""
 
 
 class Call(Protocol):
-    """What a service makes of one request's head, before its body is read."""
+    """A request that a service has recognised by its head, before its body is read."""
 
     body_limit: int
-    """Bytes of body worth keeping; of a longer one only the length is known."""
+    """The largest body that is kept, in bytes; of a longer one only the length is known."""
     plan: Plan
-    """The scripted faults that this request meets."""
+    """The scripted faults of this request."""
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
         """Answer the request; raises `Refusal`."""
@@ -133,5 +133,5 @@ class Service(Protocol):
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:
-        """Return what to do with a request, or None when it belongs to another API."""
+        """Return the call for a request, or None when it is for another API."""
         ...

@@ -1,11 +1,11 @@
 """A text model small enough to read, for demonstrations and tests: it continues a prompt token by token.
 
 `TextModel` learns which word follows which pair of words in a short text that was written for it. It is deterministic,
-it needs no dependency, and it speaks the dialect of Hugging Face's text-generation containers: a request is
+needs no dependency, and uses the dialect of Hugging Face's text-generation containers: a request is
 ``{"inputs": "...", "parameters": {"max_new_tokens": 40}, "stream": true}``, the answer ``{"generated_text": ...}`` or
-server-sent events, one per token, of which the last has ``generated_text`` and ``details``.
+server-sent events, one per token; the last event has ``generated_text`` and ``details``.
 
-What it says means little. That it says it in tokens, with ids, probabilities and a reason to stop, is what it is for.
+Its text makes little sense. Its purpose is to generate tokens with ids, probabilities and a reason to stop.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Token(NamedTuple):
 
     id: int
     text: str
-    """With the space before it, where there is one."""
+    """Includes the space before the word, if there is one."""
     logprob: float
     special: bool = False
 
@@ -74,12 +74,12 @@ class _Parameters:
 
 
 class TextModel:
-    """The model; give it to `LocalSageMaker.add_endpoint` as it is.
+    """The model; pass it to `LocalSageMaker.add_endpoint`.
 
     Args:
         delay: seconds before each token.
-        sleep: what to wait with.
-        text: what to learn from; None: the text that comes with it.
+        sleep: the function to wait with.
+        text: the text to learn from; None: the one in this module.
 
     Raises:
         ConfigurationError: `delay` is negative, or `text` has fewer than three words.
@@ -104,7 +104,7 @@ class TextModel:
         self._followers: Final = self._learn([self._ids[_spaced(word)] for word in words])
 
     def _learn(self, tokens: list[int]) -> dict[tuple[int, ...], Counter[int]]:
-        """Count what follows each pair of tokens, each token, and nothing at all."""
+        """Count the tokens that follow each pair of tokens and each token, and all tokens."""
         followers: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
         context: tuple[int, ...] = ()
         for token in [*tokens, _END]:
@@ -117,8 +117,8 @@ class TextModel:
         """Yield the tokens that continue a prompt, the same ones each time; a special one at a natural end.
 
         Args:
-            prompt: any text; its last words steer what comes.
-            max_new_tokens: how many tokens at most.
+            prompt: any text; the continuation depends on its last words.
+            max_new_tokens: the largest number of tokens.
             seed: chooses among continuations; None: derived from the prompt.
         """
         random = Random(crc32(prompt.encode("utf-8", "replace")) if seed is None else seed)  # noqa: S311 - no secret
@@ -138,7 +138,7 @@ class TextModel:
             context = (*context, token)[-2:]
 
     async def __call__(self, body: bytes, request: InvocationRequest) -> ModelResponse:  # noqa: ARG002
-        """Answer a request of the text-generation dialect; raises `ModelFailure` (422) for what is none."""
+        """Answer a request of the text-generation dialect; raises `ModelFailure` (422) for any other body."""
         prompt, parameters, stream = _parsed(body)
         if stream:
             return ModelResponse(self._events(prompt, parameters), "text/event-stream")
@@ -178,7 +178,7 @@ class TextModel:
 
 
 def _spaced(word: str) -> str:
-    """Return a word as a token: with one space before it, punctuation with none."""
+    """Return a word as a token: with a space before it, unless it is punctuation."""
     bare = word.strip()
     return f" {bare}" if bare[0].isalnum() else bare
 
@@ -194,7 +194,7 @@ def _parsed(body: bytes) -> tuple[str, _Parameters, bool]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise _refused("the body is no JSON") from None
+        raise _refused("the body is not JSON") from None
     if not isinstance(content, dict) or not isinstance(content.get("inputs"), str):
         raise _refused("`inputs` must be a string")
     given = content.get("parameters")

@@ -1,10 +1,10 @@
-"""When resources change their state: at the next call, after some seconds, or as a test steps on.
+"""When resources change their state: at the next call, after some seconds, or when a test steps the clock.
 
-`Transitions` keeps what is to happen and when. `settle` is called before each request is looked at and makes happen
-what is due, so that nothing runs by itself and no timer is needed. A change that a change brings about (RollingBack
-after Updating) waits for the settling after: each state can be seen by at least one call.
+`Transitions` keeps the scheduled changes. `settle` is called before each request is handled and makes the changes that
+are due, so that nothing runs by itself and no timer is needed. A change that another one causes (RollingBack after
+Updating) waits for the next `settle`, so that at least one call can see each state.
 
-It has a clock of its own, which a test may step or stop; signatures are judged by the server's clock all the same.
+It has a clock of its own, which a test may step or stop; signatures are judged by the server's clock.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _STEPPED_SECONDS = 1.0
 
 
 class Transitions:
-    """The changes to come.
+    """The scheduled changes.
 
     Args:
         clock: returns seconds since the epoch.
         times: how long changes take; kinds that a mapping leaves out change at the next call. None: at the next call,
-            or with a stepped clock after one second of it.
-        stepped: whether time stands still but for `step`.
+            or with a stepped clock after one second.
+        stepped: whether time stands still except at `step`.
 
     Attributes:
         lock: held while state is read or changed; requests and tests may come from different threads.
 
     Raises:
-        ConfigurationError: a time is negative or no number, or a kind is unknown.
+        ConfigurationError: a time is negative or not a number, or a kind is unknown.
     """
 
     def __init__(
@@ -60,24 +60,24 @@ class Transitions:
         return (self._clock() if self._stopped_at is None else self._stopped_at) + self._steps
 
     def step(self, seconds: float) -> None:
-        """Move the clock on and make happen what is due then.
+        """Advance the clock and make the changes that are due then.
 
         Raises:
             ConfigurationError: `seconds` is negative.
         """
         if seconds < 0:
-            raise ConfigurationError(f"a clock is stepped forwards: seconds must be 0 or more, got {seconds!r}")
+            raise ConfigurationError(f"step() can only advance the clock: seconds must be 0 or more, got {seconds!r}")
         with self.lock:
             self._steps += seconds
             self.settle()
 
     def schedule(self, kind: str, change: Callable[[], None]) -> None:
-        """Let a change happen when its time has come, and not before the next `settle`."""
+        """Schedule a change; it happens when it is due, at the next `settle` at the earliest."""
         with self.lock:
             heapq.heappush(self._pending, (self.now() + self._times[kind], next(self._numbers), change))
 
     def settle(self) -> None:
-        """Make happen what is due, the earliest first; costs nothing while there is nothing."""
+        """Make the changes that are due, the earliest first; costs nothing when none is scheduled."""
         if not self._pending:
             return
         with self.lock:
@@ -93,7 +93,7 @@ def _by_kind(times: TransitionTimes) -> dict[str, float]:
     given = times if isinstance(times, Mapping) else dict.fromkeys(TIMED_KINDS, times)
     for kind, seconds in given.items():
         if kind not in TIMED_KINDS:
-            raise ConfigurationError(f"transition_times knows {', '.join(TIMED_KINDS)}, got {kind!r}")
+            raise ConfigurationError(f"transition_times takes the kinds {', '.join(TIMED_KINDS)}, got {kind!r}")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
             raise ConfigurationError(f"transition_times must be seconds, 0 or more, got {seconds!r} for {kind}")
     return {kind: float(given.get(kind, 0.0)) for kind in TIMED_KINDS}

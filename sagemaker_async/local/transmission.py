@@ -1,8 +1,8 @@
 """Sending answers, with the faults that act while they are sent.
 
-`send_body` answers the routes without a stream, `EventStreamAnswer` the one with. Both end the handling of the request
-when a fault drops the connection: `drop_connection` raises `asyncio.CancelledError`, which is how aiohttp itself tells
-a handler that its client is gone.
+`send_body` answers the routes without a stream, `EventStreamAnswer` the one with a stream. Both end the handling of the
+request when a fault drops the connection: `drop_connection` raises `asyncio.CancelledError`, as aiohttp itself does
+when the client of a handler has left.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 def drop_connection(request: web.BaseRequest, *, reset: bool) -> NoReturn:
-    """Close the connection at once, by a TCP RST or else a FIN behind what was written, and end the handler."""
+    """Close the connection, by a TCP RST at once or by a FIN after the written bytes, and end the handler."""
     transport = request.transport
     if transport is not None:
         if reset:
-            # Without lingering, closing a socket sends RST rather than FIN.
+            # With a linger time of 0, closing a socket sends RST instead of FIN.
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             transport.abort()
         else:
@@ -59,7 +59,7 @@ def drop_connection(request: web.BaseRequest, *, reset: bool) -> NoReturn:
 
 
 async def before_answer(exchange: Exchange, endpoint: Endpoint, state: LocalState) -> None:
-    """Let the faults act that come between the model's work and the first byte of the answer."""
+    """Apply the faults between the model's work and the first byte of the answer."""
     for fault in exchange.plan.faults:
         if isinstance(fault, Reset) and fault.when == "after_model":
             drop_connection(exchange.request, reset=True)
@@ -132,10 +132,10 @@ class EventStreamAnswer:
         self._writes = exchange.plan.first(TcpWrites)
 
     async def send(self, first: bytes | StreamError | None, rest: AsyncIterator[bytes]) -> web.StreamResponse:
-        """Send head, parts and end; closes `rest` however that goes.
+        """Send head, parts and end; closes `rest` in any case.
 
         Args:
-            first: the first part, or the error that came in its place; None: there is no part.
+            first: the first part, or the error that came instead of it; None: the stream has no parts.
             rest: the other parts.
         """
         endpoint = self._endpoint
@@ -192,7 +192,7 @@ class EventStreamAnswer:
         await self._ended_by_fault(None, encode_message(_PAYLOAD_PART, b""))
 
     async def _ended_by_fault(self, sent: int | None, next_frame: bytes) -> bool:
-        """Let the faults act whose place is here (None: all that are left); True when one of them ended the stream."""
+        """Apply the faults after `sent` parts (None: all that are left); return True when one ended the stream."""
         pending = self._pending
         while pending:
             fault = pending[0]

@@ -139,6 +139,6 @@ async def test_the_path_is_invocations_unless_given(url: str, meant: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host:8080", "http://", ""])
-def test_what_is_no_url_is_refused(url: str) -> None:
+def test_what_is_not_a_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="must look like"):
         Container(url)

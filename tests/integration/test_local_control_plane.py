@@ -851,7 +851,7 @@ def test_wrong_signatures_are_refused_in_each_protocol(local: ThreadedLocalSageM
 
 def test_operations_that_are_not_offered_are_named(sm: Any) -> None:
     message = refusal(sm.list_training_jobs, "UnknownOperationException")
-    assert message == "The embedded SageMaker does not offer ListTrainingJobs."
+    assert message == "The embedded SageMaker does not support ListTrainingJobs."
 
 
 def test_another_region_has_its_own_arns(clients: Clients) -> None:

@@ -245,7 +245,7 @@ async def test_an_endpoint_of_another_service_does_not_fail_a_prediction(
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "5", True])
 @pytest.mark.parametrize("name", ["pool", "connect", "first_byte", "between_chunks", "keepalive", "total"])
-def test_a_timeout_that_is_no_time_is_refused_when_it_is_made(name: str, seconds: Any) -> None:
+def test_a_timeout_that_is_not_a_time_is_refused_when_it_is_made(name: str, seconds: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"^Timeouts\.{name} must be .*seconds"):
         Timeouts(**{name: seconds})
 

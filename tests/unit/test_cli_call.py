@@ -50,7 +50,7 @@ def test_text_is_the_body_itself() -> None:
     assert read_body("") == b""
 
 
-def test_bytes_that_are_no_utf_8_survive_the_command_line() -> None:
+def test_bytes_that_are_not_utf_8_survive_the_command_line() -> None:
     assert read_body(b"\xff\xfe".decode("utf-8", "surrogateescape")) == b"\xff\xfe"
 
 

@@ -108,7 +108,7 @@ def test_who_wants_no_colours_gets_none(
     assert isinstance(console_for(plain=variable is None), PlainConsole)
 
 
-def test_what_is_no_terminal_gets_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_terminal_gets_colours(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(console_for(plain=False), PlainConsole)
 
 

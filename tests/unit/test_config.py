@@ -93,13 +93,13 @@ def test_whether_connect_was_chosen_survives_copies(renew: Any) -> None:
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Timeouts)])
 @pytest.mark.parametrize("value", [-1, -0.001, 0, math.nan, math.inf, -math.inf, True, "5", [5]])
-def test_timeouts_that_are_no_seconds_are_refused(name: str, value: Any) -> None:
+def test_timeouts_that_are_not_seconds_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"Timeouts\.{name} must be .*seconds"):
         Timeouts(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["pool", "connect", "first_byte", "between_chunks", "total"])
-def test_no_limit_is_none(name: str) -> None:
+def test_none_means_no_limit(name: str) -> None:
     assert getattr(Timeouts(**{name: None}), name) is None
 
 

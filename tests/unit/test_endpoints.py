@@ -102,7 +102,7 @@ def test_a_fips_pseudo_region_means_the_region_with_fips(pseudo_region: str) -> 
     "region",
     ["", "us-east-1.evil.example", "us-east-1/", "us-east-1\r\n", "us east 1", "-us", "ü-1", "a" * 64, "fips-"],
 )
-def test_a_region_that_is_no_host_label_is_refused(region: str) -> None:
+def test_a_region_that_is_not_a_host_label_is_refused(region: str) -> None:
     with pytest.raises(ConfigurationError, match="region"):
         resolve(RUNTIME, region)
 

@@ -88,7 +88,7 @@ def test_a_record_without_a_place_in_the_format_is_refused_with_the_remedy(form:
 
 
 @pytest.mark.parametrize("record", [object(), {"a": object()}, {1j: 1}])
-def test_what_is_no_json_is_refused_with_the_remedy(record: Any) -> None:
+def test_what_is_not_json_is_refused_with_the_remedy(record: Any) -> None:
     with pytest.raises(ConfigurationError, match="encode="):
         json_text(record)
 
@@ -103,7 +103,7 @@ def test_failures_are_events_of_their_own_type_and_lines_with_an_error(problem: 
     assert json.loads(event.data) == json.loads(lines(problem, "urn:uuid:0"))["error"] == problem.body("urn:uuid:0")
 
 
-def test_heartbeats_are_no_events() -> None:
+def test_heartbeats_are_not_events() -> None:
     heartbeat = ENCODINGS["sse"].heartbeat
     assert heartbeat is not None
     assert list(SSESplitter().feed(heartbeat + ENCODINGS["sse"].end)) == [ServerSentEvent("{}", "done")]

@@ -82,11 +82,11 @@ def test_impossible_times_are_configuration_errors(times: Any) -> None:
 
 def test_impossible_steps_and_failures_are_configuration_errors() -> None:
     local = LocalSageMaker(stepped_clock=True)
-    with pytest.raises(ConfigurationError, match="forwards"):
+    with pytest.raises(ConfigurationError, match="can only advance the clock"):
         local.step(-1)
-    with pytest.raises(ConfigurationError, match="fail_next knows CreateEndpoint"):
+    with pytest.raises(ConfigurationError, match="fail_next takes one of CreateEndpoint"):
         local.fail_next("ListEndpoints")
-    with pytest.raises(ConfigurationError, match="no operation 'CreateNothing'"):
+    with pytest.raises(ConfigurationError, match="does not support the operation 'CreateNothing'"):
         local.refuse_next("CreateNothing", "AccessDeniedException")
     with pytest.raises(ConfigurationError, match="a model must be"):
         local.add_model("m", 1)  # type: ignore[arg-type]

@@ -53,7 +53,7 @@ def test_clear_forgets_entries_and_always() -> None:
 
 
 @pytest.mark.parametrize("entry", ["Throttle", Throttle, (Throttle(), None)])
-def test_what_is_no_fault_is_refused_when_it_is_added(entry: object) -> None:
+def test_what_is_not_a_fault_is_refused_when_it_is_added(entry: object) -> None:
     with pytest.raises(ConfigurationError, match="faults, tuples of faults and None"):
         FaultScript().append(entry)  # type: ignore[arg-type]
 

@@ -195,7 +195,7 @@ async def test_a_stream_raises_its_own_errors_and_failures_and_nothing_else(
         await anext(output.body)
 
 
-async def test_a_part_that_is_no_text_or_bytes_is_a_failure(executor: ThreadPoolExecutor) -> None:
+async def test_a_part_that_is_neither_text_nor_bytes_is_a_failure(executor: ThreadPoolExecutor) -> None:
     with pytest.raises(ModelFailure, match="a part of a model's answer must be bytes or str, got int"):
         await answer(lambda body: [1], executor)
 

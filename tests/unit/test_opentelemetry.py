@@ -268,7 +268,7 @@ async def test_a_streams_span_stays_open_to_its_end_and_counts_it(telemetry: Tel
     assert 0 <= first_event <= telemetry.point(rpc_metrics.RPC_CLIENT_CALL_DURATION).sum
 
 
-async def test_a_stream_that_is_left_at_once_is_no_failure(telemetry: Telemetry) -> None:
+async def test_a_stream_that_is_left_at_once_is_not_a_failure(telemetry: Telemetry) -> None:
     async with (
         telemetry.session(StubResponse.stream([b"one"])) as session,
         session.runtime.invoke_endpoint_with_response_stream(endpoint_name="e", body=b""),

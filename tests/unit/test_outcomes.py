@@ -128,7 +128,7 @@ def test_signature_refusals_are_clock_skew_only_when_the_date_says_so(code: str)
     assert classify(refused._replace(wall_clock=0.0, date=None), GENERAL) is Kind.FINAL
 
 
-def test_other_refusals_are_no_clock_skew_even_when_the_clock_is_wrong() -> None:
+def test_other_refusals_are_not_clock_skew_even_when_the_clock_is_wrong() -> None:
     assert classify(Outcome(status=403, code="AccessDenied", date=DATE), GENERAL) is Kind.FINAL
 
 

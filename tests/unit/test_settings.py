@@ -264,7 +264,7 @@ async def test_a_malformed_file_is_named_with_its_line_and_not_repeated(
         error = error.__cause__ or error.__context__
 
 
-async def test_a_file_that_is_no_text_is_named(resolved: Resolve, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_text_is_named(resolved: Resolve, tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00[default]")
 
     with pytest.raises(ConfigurationError, match=r"binary is malformed \(UnicodeDecodeError\): .* UTF-8"):

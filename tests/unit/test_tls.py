@@ -98,7 +98,7 @@ def test_without_verification_there_is_a_warning(caplog: pytest.LogCaptureFixtur
         ({"client_cert": "cert.pem", "client_key": "garbage.pem"}, r"client_cert and client_key cannot be used"),
     ],
 )
-def test_files_that_are_no_use_are_named_with_the_remedy(pems: Path, fields: dict[str, str], message: str) -> None:
+def test_files_that_cannot_be_used_are_named_with_the_remedy(pems: Path, fields: dict[str, str], message: str) -> None:
     paths: dict[str, Any] = {name: str(pems / file) for name, file in fields.items()}
 
     with pytest.raises(ConfigurationError, match=message):

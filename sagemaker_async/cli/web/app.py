@@ -1,8 +1,8 @@
 """The page's application: `web_app`. It is what a user of `sagemaker_async.integrations.fastapi` would write.
 
 Only this machine's own page may use it: requests for another host, and those that a browser sends for another site, are
-refused with 403 (`sagemaker_async.local.admission`), and what makes the model work takes JSON only. The page's style
-and script are allowed by their hashes, nothing else is.
+refused with 403 (`sagemaker_async.local.admission`), and requests to the model must be JSON. Only the page's own style
+and script are allowed, by their hashes.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def web_app(backend: Backend) -> FastAPI:
 
 
 class _Admitted:
-    """The application for whom it is for; others are told why not, as problem details."""
+    """The application for admitted requests; others are refused with problem details that say why."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -8,14 +8,14 @@
     async def chat(prompt: Prompt, predictor: LanguageModel):
         return await stream_response(predictor.predict_stream(prompt.model_dump()).tokens())
 
-- `session_lifespan` opens and closes the `Session`; `current_session` and `PredictorDep` hand it out.
-- `stream_response` makes HTTP responses of streams, `stream_to_websocket` messages; what they promise is in their
-  modules, ``response`` and ``websocket``.
+- `session_lifespan` opens and closes the `Session`; `current_session` and `PredictorDep` give access to it.
+- `stream_response` turns streams into HTTP responses, `stream_to_websocket` into messages; their modules, ``response``
+  and ``websocket``, say what they promise.
 - `add_exception_handlers` maps errors to statuses, as problem details (RFC 9457) that leak nothing; `problem_of` is the
   mapping itself. `openapi_responses` documents them.
 
-Everything but `PredictorDep` works with Starlette alone. When a server shuts down it waits for responses under way:
-give uvicorn ``--timeout-graceful-shutdown``, after which it cancels them, and clients are told in-band.
+Everything except `PredictorDep` works with Starlette alone. A server that shuts down waits for the responses under way:
+give uvicorn ``--timeout-graceful-shutdown``, after which it cancels them and clients get an error within the stream.
 
 Needs the extra: ``pip install 'sagemaker-async[fastapi]'``.
 """

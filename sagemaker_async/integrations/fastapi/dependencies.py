@@ -1,7 +1,7 @@
-"""One `Session` for an application: opened and closed by its lifespan, handed out by dependencies.
+"""One `Session` for an application: opened and closed by its lifespan, available through dependencies.
 
-The session travels in Starlette's lifespan state, which reaches mounted applications too; servers support it (uvicorn
-does), and so do the test clients of FastAPI and Starlette.
+The session is kept in Starlette's lifespan state, which mounted applications get too. Servers must support that state,
+as uvicorn and the test clients of FastAPI and Starlette do.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .response import listening
 __all__ = ["Lifespan", "PredictorDep", "current_session", "session_lifespan"]
 
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
-"""What FastAPI and Starlette take as ``lifespan``, with state."""
+"""A ``lifespan`` of FastAPI or Starlette with state."""
 StatelessLifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[None]]
-"""The same, without."""
+"""A ``lifespan`` without state."""
 
 _STATE = "sagemaker_session"
 
@@ -43,7 +43,7 @@ def session_lifespan(
     """Return a lifespan that opens a `Session` when the application starts, and closes it when it stops.
 
     Args:
-        config: the session's options; None means all defaults.
+        config: the session's options; None means the defaults.
         lifespan: the application's own, which starts after the session and stops before it. Its state is kept.
         fields: fields of `Config`, which win over those of `config`.
 
@@ -72,13 +72,13 @@ def current_session(connection: HTTPConnection) -> Session:
     """Return the application's session; also a FastAPI dependency, which tests may override.
 
     Raises:
-        UsageError: the application runs without `session_lifespan`.
+        UsageError: the application was started without `session_lifespan`.
     """
     session = getattr(connection.state, _STATE, None)
     if not isinstance(session, Session):
         raise UsageError(
-            "this application has no session: make it with lifespan=session_lifespan(...), and run it on a server that "
-            "runs lifespans (in tests, enter the test client with 'with')"
+            "this application has no session: create it with lifespan=session_lifespan(...), and run it on a server "
+            "that supports lifespans (in tests, enter the test client with 'with')"
         )
     return session
 
@@ -94,7 +94,8 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
 ) -> Any:
     """Return a FastAPI dependency: a `Predictor` of this endpoint, on the application's session.
 
-    It also lets `stream_response` see that the client leaves before the first record. The arguments are `Predictor`'s.
+    It also lets `stream_response` notice a client that leaves before the first record. The arguments are those of
+    `Predictor`.
 
     Raises:
         ConfigurationError: `endpoint_name` is not a non-empty str.
@@ -107,7 +108,7 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
     """
     depends = _lazy.optional("fastapi", "PredictorDep").Depends
     if not isinstance(endpoint_name, str) or not endpoint_name:
-        raise ConfigurationError(f"PredictorDep needs an endpoint_name, a non-empty str, got {endpoint_name!r}")
+        raise ConfigurationError(f"PredictorDep.endpoint_name must be a non-empty str, got {endpoint_name!r}")
 
     async def predictor(
         connection: HTTPConnection,

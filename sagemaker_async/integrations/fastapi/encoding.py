@@ -1,4 +1,4 @@
-r"""Records as what a client reads: `ENCODINGS`, one per format. Pure.
+r"""Records in the form that clients read: `ENCODINGS`, one per format. Pure.
 
 =============== ======================================= ============================= =======================
 format          a record                                a failure midway              the end
@@ -9,13 +9,13 @@ format          a record                                a failure midway        
 ``raw``         its bytes                               the connection is cut         the end of the body
 =============== ======================================= ============================= =======================
 
-What becomes of a record in the first two:
+The first two formats write a record as follows:
 
-- a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice`` where they say something;
-- str: ``{"text": ...}``, because neither line ends nor leading spaces would survive otherwise;
-- a `ServerSentEvent`: itself, and no ``done`` is added to the model's own events; as a line of JSON, its fields;
-- bytes: one line, which is taken to be what the model meant the client to read, such as JSON;
-- anything else: its JSON; NaN and the infinities, which JSON lacks, become null.
+- a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice`` unless they are defaults;
+- str: ``{"text": ...}``, because line ends and leading spaces would not survive otherwise;
+- a `ServerSentEvent`: itself, and no ``done`` follows the model's own events; as a line of JSON, its fields;
+- bytes: one line, assumed to be text that the model addressed to the client, such as JSON;
+- all other values: JSON; NaN and the infinities, which JSON does not have, become null.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -50,13 +50,13 @@ class Encoding:
 
     media_type: str
     record: Callable[[Any], bytes]
-    """Returns the bytes of a record; raises `ConfigurationError` when the format has no place for it."""
+    """Returns the bytes of a record; raises `ConfigurationError` when the format cannot represent it."""
     failure: Callable[[Problem, str], bytes] | None = None
-    """Returns what tells a client of a failure, given the URI of the occurrence; None: nothing in-band can."""
+    """Returns the message of a failure, given its problem and URI; None: the format cannot represent failures."""
     end: bytes = b""
-    """Says that the answer is complete."""
+    """Sent at the end of a complete answer."""
     heartbeat: bytes | None = None
-    """Says nothing, to keep a silent connection alive; None: the format has no such thing."""
+    """Sent to keep a silent connection alive, and ignored by clients; None: the format has nothing that they ignore."""
 
 
 def json_text(value: object) -> str:
@@ -65,7 +65,7 @@ def json_text(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_jsonable_within)
     except TypeError as error:
-        raise ConfigurationError(f"a record cannot be written as JSON ({error}); give encode=..., which can") from error
+        raise ConfigurationError(f"a record cannot be written as JSON ({error}); give encode=... to do it") from error
     except ValueError:
         return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=_jsonable_within)
 
@@ -154,7 +154,7 @@ def _raw(record: object) -> bytes:
     if isinstance(record, str):
         return record.encode("utf-8", "replace")
     raise ConfigurationError(
-        f"a {type(record).__name__} has no place in this format: choose 'sse' or 'json-lines', or give encode=..."
+        f"this format cannot represent a {type(record).__name__}: choose 'sse' or 'json-lines', or give encode=..."
     )
 
 

@@ -1,8 +1,8 @@
-"""Errors as answers: `add_exception_handlers` makes every error of this package a problem details object.
+"""Errors as answers: `add_exception_handlers` answers every error of this package with a problem details object.
 
-Each occurrence gets a URI of its own (``instance``), which the client sees and the log has with the facts: the kind of
-error, operation, endpoint, request id and number of attempts. Neither gets the words of a service or a model, which may
-hold what somebody typed; of what is wrong in the application itself (500) the log has the traceback.
+Each occurrence gets a URI of its own (``instance``), which the client gets and which the log has with the facts: the
+kind of error, operation, endpoint, request id and number of attempts. Neither gets the text of a service or a model,
+which may contain what somebody typed. For errors in the application itself (500), the log has the traceback.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["FAREWELL_SECONDS", "PROBLEM_TYPE", "add_exception_handlers", "proble
 
 PROBLEM_TYPE = "application/problem+json"
 FAREWELL_SECONDS = 1.0
-"""How long a cancelled request may take to say so."""
+"""How long a cancelled request may take to tell its client."""
 CLOSE_INTERNAL_ERROR = 1011
 CLOSE_TRY_AGAIN_LATER = 1013
 
@@ -36,7 +36,7 @@ _logger = logging.getLogger("sagemaker_async.integrations.fastapi")
 
 
 def add_exception_handlers(app: Starlette) -> None:
-    """Let an application answer errors of this package with their statuses, as ``application/problem+json``.
+    """Make an application answer errors of this package with their statuses, as ``application/problem+json``.
 
     429 and 503 bring Retry-After where waiting helps. Errors of other libraries are left alone, and so is FastAPI's own
     422 for requests that do not fit the endpoint's parameters. A request that the server cancels before its answer has
@@ -58,7 +58,7 @@ async def _handle(connection: HTTPConnection, error: Exception) -> Response:
 
 
 class _CancelledIsUnavailable:
-    """The application, with an answer to requests that are cancelled before they have one. The cancellation goes on."""
+    """The application, which answers requests that are cancelled before their answer; the cancellation continues."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -86,7 +86,7 @@ class _CancelledIsUnavailable:
 
 
 async def refuse(websocket: WebSocket, problem: Problem, response: Response) -> None:
-    """Answer the handshake with the response if that is still possible, else close the socket."""
+    """Answer the handshake with the response if that is still possible, otherwise close the socket."""
     if websocket.application_state is WebSocketState.DISCONNECTED:
         return
     accepted = websocket.application_state is WebSocketState.CONNECTED
@@ -106,7 +106,7 @@ def problem_response(problem: Problem, instance: str) -> Response:
 
 
 def reported(error: BaseException, problem: Problem | None = None) -> tuple[Problem, str]:
-    """Log an error and return what a client may know of it, and the URI that both have."""
+    """Log an error, and return its problem for the client and the URI that both contain."""
     problem = problem or problem_of(error)
     instance = uuid.uuid4().urn
     facts = [type(error).__name__]

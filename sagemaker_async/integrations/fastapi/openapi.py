@@ -15,11 +15,11 @@ from .problems import PROBLEMS, Problem
 __all__ = ["openapi_responses"]
 
 _MEMBERS: dict[str, tuple[str, str]] = {
-    "type": ("string", "about:blank: title and status say what it is."),
+    "type": ("string", "about:blank: title and status describe the problem."),
     "title": ("string", "The status in words."),
-    "status": ("integer", "The HTTP status; within a stream, the one it would have been."),
+    "status": ("integer", "The HTTP status; within a stream, the status that it would have had."),
     "detail": ("string", "What went wrong, for people."),
-    "instance": ("string", "Identifies the occurrence; the server's log has it as well."),
+    "instance": ("string", "Identifies the occurrence, also in the server's log."),
     "code": ("string", "What went wrong, for programs."),
     "retry_after": ("integer", "Seconds to wait before the next try, where waiting helps."),
 }
@@ -27,18 +27,18 @@ _STREAMS: dict[Format, str] = {
     "sse": "Server-sent events: one per record, `error` with a problem when the answer breaks off, `done` at the end.",
     "json-lines": 'JSON lines: one per record, `{"error": {...}}` with a problem when the answer breaks off.',
     "text": "The text as it is generated. An answer that breaks off ends without the end of the HTTP body.",
-    "raw": "The model's bytes as they come. An answer that breaks off ends without the end of the HTTP body.",
+    "raw": "The model's bytes as they arrive. An answer that breaks off ends without the end of the HTTP body.",
 }
 
 
 def openapi_responses(format: Format | None = None) -> dict[int | str, dict[str, Any]]:  # noqa: A002 - the word for it
-    """Return what is to be given to FastAPI as ``responses=``, of a route, a router or the application.
+    """Return a value for FastAPI's ``responses=``, of a route, a router or the application.
 
     Args:
-        format: that of `stream_response`, which describes the 200 as well; None: only the problems.
+        format: the format of `stream_response`, to describe the 200 as well; None: only the problems.
 
     Raises:
-        ConfigurationError: there is no such format.
+        ConfigurationError: the format does not exist.
     """
     responses: dict[int | str, dict[str, Any]] = {}
     if format is not None:
@@ -79,6 +79,6 @@ def _described(status: int, problems: list[Problem]) -> dict[str, Any]:
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
         detail = {"type": "array", "items": {"type": "object"}}
         fastapis_own = {"type": "object", "title": "ValidationErrors", "properties": {"detail": detail}}
-        response["description"] += " As application/json: parameters or body do not fit what the endpoint takes."
+        response["description"] += " As application/json: the parameters or the body are not what the endpoint takes."
         response["content"]["application/json"] = {"schema": fastapis_own}
     return response

@@ -1,8 +1,8 @@
-"""Errors as HTTP problems: what a client may know of a failure, and nothing more (RFC 9457).
+"""Errors as HTTP problems: what a client may know about a failure, and nothing more (RFC 9457).
 
 `problem_of` maps any exception to a `Problem`: a status, a code for programs and a sentence for people, all from the
-table below. Nothing of the error's own text gets into it, so endpoint names, URLs, account numbers, log addresses and
-what the container said stay on the server. Where a status depends on more than the kind of error, it depends on its
+table below. It contains none of the error's own text, so endpoint names, URLs, account numbers, log addresses and the
+container's messages stay on the server. Where a status depends on more than the kind of error, it depends on its
 facts (`retry_after`, `status`, `original_status_code`, ...). Pure.
 
 Source: RFC 9457 (problem details), RFC 9110 section 10.2.3 (Retry-After), RFC 6585 section 4 (429).
@@ -53,16 +53,16 @@ __all__ = ["CANCELLED", "PROBLEMS", "Problem", "problem_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What a client is told of a failure."""
+    """What a client learns about a failure."""
 
     status: int
-    """The HTTP status; within a stream that has begun, the one it would have been."""
+    """The HTTP status; within a stream that has begun, the status that it would have had."""
     code: str
     """For programs: ``throttled``, ``model_timeout``, ..."""
     detail: str
     """For people: one or two sentences, the same for every occurrence."""
     retry_after: int | None = None
-    """Seconds to wait before the next try; None when waiting is not known to help."""
+    """Seconds to wait before the next try; None when it is not known whether waiting helps."""
 
     def body(self, instance: str) -> dict[str, Any]:
         """Return the members of the problem details object; `instance` is a URI that identifies the occurrence."""
@@ -80,7 +80,7 @@ class Problem:
 
 
 _THROTTLED = Problem(
-    status=429, code="throttled", detail="The model is being asked too often. Try again later.", retry_after=1
+    status=429, code="throttled", detail="The model gets too many requests. Try again later.", retry_after=1
 )
 _BUSY = Problem(status=503, code="busy", detail="This service is busy. Try again shortly.", retry_after=1)
 _CLOSING = Problem(status=503, code="shutting_down", detail="This service is shutting down. Try again.", retry_after=1)
@@ -95,16 +95,14 @@ _BROKEN_OFF = Problem(
 )
 _UNREADABLE = Problem(status=502, code="answer_unreadable", detail="The model's answer could not be read.")
 _INPUT_REFUSED = Problem(status=422, code="input_refused", detail="The model refused the input.")
-_INPUT_INVALID = Problem(status=422, code="input_invalid", detail="This is nothing the model can be asked.")
-_INPUT_TOO_LARGE = Problem(
-    status=413, code="input_too_large", detail="The input is larger than what the model accepts."
-)
+_INPUT_INVALID = Problem(status=422, code="input_invalid", detail="The input is not valid for this model.")
+_INPUT_TOO_LARGE = Problem(status=413, code="input_too_large", detail="The input is larger than the model accepts.")
 _MISCONFIGURED = Problem(status=500, code="misconfigured", detail="This service is not set up correctly.")
 _INTERNAL = Problem(status=500, code="internal_error", detail="This service failed.")
 CANCELLED = Problem(
     status=503, code="cancelled", detail="The answer was ended before it was complete. Try again.", retry_after=1
 )
-"""What is said of a response that the server itself cancels, as it does when it shuts down."""
+"""The problem of a response that the server itself cancels, as it does when it shuts down."""
 
 PROBLEMS = (
     _INPUT_TOO_LARGE,
@@ -123,7 +121,7 @@ PROBLEMS = (
     CANCELLED,
     _TIMEOUT,
 )
-"""Every problem there is."""
+"""All problems."""
 
 _KINDS: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
     ((ThrottlingError,), _THROTTLED),
@@ -142,14 +140,14 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
     ((UsageError,), _INTERNAL),
     ((SageMakerAsyncError,), _MISCONFIGURED),
 )
-"""The first row that the error is an instance of counts; what is none of ours is `_INTERNAL`."""
+"""The first row with a class of the error applies; errors of other libraries are `_INTERNAL`."""
 
 _STATUS_OF_CONTAINER = {400: _INPUT_REFUSED, 413: _INPUT_TOO_LARGE, 415: _INPUT_REFUSED, 422: _INPUT_REFUSED}
 _STATUS_OF_CONTAINER |= {424: _FAILED, 429: _THROTTLED, 503: _UNAVAILABLE, 504: _TIMEOUT, 0: _TIMEOUT}
 
 
 def problem_of(error: BaseException) -> Problem:
-    """Return what a client may know of an error."""
+    """Return what a client may know about an error."""
     problem = _by_facts(error) or next((row for kinds, row in _KINDS if isinstance(error, kinds)), _INTERNAL)
     wait = error.retry_after if isinstance(error, CallError) else None
     return problem if wait is None else replace(problem, retry_after=max(1, math.ceil(wait)))

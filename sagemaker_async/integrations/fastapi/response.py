@@ -4,16 +4,16 @@ What it promises:
 
 - no status is sent before the upstream's first record has come, so that throttles, outages and refused inputs are
   statuses and not broken 200s;
-- the upstream is closed as soon as the client has gone, also before the first record and while either is silent;
-- a failure midway is told in-band where the format has a place for it, else the connection is cut, so that what was
-  received is never taken for the whole;
+- the upstream is closed as soon as the client has left, also before the first record and while either side is silent;
+- a failure midway is reported within the stream where the format allows it; otherwise the connection is cut, so that a
+  part is never taken for the whole answer;
 - a client that reads slowly slows the upstream down: at most one record is under way;
-- a server that cancels the response, as it does when it shuts down, still tells the client; one that is awaited by the
-  endpoint and has no first record yet, where `add_exception_handlers` was called;
+- a server that cancels the response, as it does when it shuts down, still tells the client; while the endpoint awaits
+  the first record, that needs `add_exception_handlers`;
 - nothing is left behind: no task, no connection, whatever the order of events.
 
-Disconnects are seen by listening on ASGI's ``receive`` while the response is sent. Starlette's own `StreamingResponse`
-does not do so where the server declares ASGI 2.4 or newer: it would notice only when it next has something to send.
+Disconnects are detected by listening on ASGI's ``receive`` while the response is sent. Starlette's `StreamingResponse`
+does not do so if the server declares ASGI 2.4 or newer: it would notice only at the next message that it sends.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ __all__ = ["StreamResponse", "ended", "listening", "stream_response"]
 T = TypeVar("T")
 
 CLIENT_CLOSED_REQUEST = 499
-"""What logs say of a request whose client left; the client never sees it."""
+"""The status in logs of a request whose client left; the client never sees it."""
 _END: Any = object()
 
 listening: ContextVar[Receive | None] = ContextVar("sagemaker_async_listening", default=None)
-"""ASGI's ``receive`` of the request under way, where a dependency of ours has noted it."""
+"""ASGI's ``receive`` of the request under way, if a dependency of this package has set it."""
 
 
 def stream_response(
@@ -62,24 +62,24 @@ def stream_response(
 ) -> StreamResponse:
     """Return a response whose body is a stream of predictions; await it, or return it as it is.
 
-    Awaited, it has opened the upstream and holds its first record, and errors are raised where they can be caught;
-    returned without, the same happens before the status is sent, and errors reach the application's handlers.
+    When awaited, it opens the upstream and reads its first record, and errors are raised where they can be caught. When
+    returned without ``await``, the same happens before the status is sent, and errors go to the application's handlers.
 
     Args:
-        stream: what `Predictor.predict_stream` returns, or any other asynchronous iterable; owned from now on.
-        format: ``sse`` (server-sent events), ``json-lines``, ``text``, or ``raw``: the bytes as they come.
-        encode: makes of a record what is sent: a str, bytes, a `ServerSentEvent` or something JSON can hold.
-        request: lets an awaited response notice that the client leaves before the first record; with `PredictorDep` in
-            the endpoint's parameters it is known without.
+        stream: what `Predictor.predict_stream` returns, or any other asynchronous iterable; the response closes it.
+        format: ``sse`` (server-sent events), ``json-lines``, ``text``, or ``raw``: the bytes as they arrive.
+        encode: turns a record into what is sent: a str, bytes, a `ServerSentEvent` or a value that JSON can represent.
+        request: lets an awaited response notice a client that leaves before the first record; not needed with
+            `PredictorDep` in the endpoint's parameters.
         heartbeat: seconds of silence after which a comment is sent; None: never. Only ``sse`` has comments.
-        media_type: instead of the format's own; for ``raw``, that is the content type the model declares.
+        media_type: replaces the format's own; that of ``raw`` is the content type that the model declares.
         headers: further response headers; they win over ``Cache-Control: no-store, no-transform`` and
             ``X-Accel-Buffering: no``, which keep proxies from holding the answer back.
         background: what Starlette runs after the response.
 
     Raises:
         ConfigurationError: an option is wrong.
-        SageMakerAsyncError: when awaited: opening the stream, or its first record, failed.
+        SageMakerAsyncError: when awaited: opening the stream or reading its first record failed.
 
     Example:
         ::
@@ -109,7 +109,7 @@ def stream_response(
 
 
 class StreamResponse(Response):
-    """The response that `stream_response` makes; see the module's docstring.
+    """The response that `stream_response` returns; see the module's docstring.
 
     Attributes:
         client_disconnected: whether the client is known to have left before the end.
@@ -280,7 +280,7 @@ class StreamResponse(Response):
 
 
 class _ClientGoneError(Exception):
-    """ASGI's ``send`` says that nobody is there to read."""
+    """ASGI's ``send`` reports that the client has left."""
 
 
 class _Client:
@@ -323,7 +323,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def ended(task: asyncio.Task[Any]) -> None:
-    """Cancel a task that has not ended, and wait until it has; what it ended with is the caller's business."""
+    """Cancel a task that has not ended, and wait until it has; the caller handles its result."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():

@@ -1,9 +1,10 @@
-"""`stream_to_websocket`: a stream of predictions as a WebSocket's messages, with the promises of `stream_response`.
+"""`stream_to_websocket`: a stream of predictions as messages of a WebSocket, with the promises of `stream_response`.
 
 Each record is one text message, JSON as in the format ``json-lines``; ``{"done":true}`` says that the answer is
-complete, ``{"error":{...}}``, with a problem details object, that it broke off. The socket stays open for the next one.
+complete, ``{"error":{...}}``, with a problem details object, that it broke off. The socket stays open for the next
+answer.
 
-A message from the client that comes meanwhile ends the answer, and is returned: it is the next question, or "stop".
+A message that the client sends meanwhile ends the answer and is returned: it is the next question, or "stop".
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ class WebSocketOutcome:
     complete: bool
     """Whether the client was sent the whole answer."""
     problem: Problem | None = None
-    """What the client was told of a failure; None if there was none."""
+    """The failure that was reported to the client; None if there was none."""
     message: str | bytes | None = None
-    """What the client sent meanwhile, which ended the answer unless that was complete; None if nothing came."""
+    """The client's message that ended the answer, or came at its end; None if the client sent nothing."""
 
 
 async def stream_to_websocket(
@@ -47,17 +48,17 @@ async def stream_to_websocket(
 ) -> WebSocketOutcome:
     """Send a stream of predictions to the client, and return how it ended.
 
-    A socket that was not accepted yet is, once the first record has come; a failure before that refuses the handshake
-    with the failure's status, where the server supports that.
+    A socket that was not accepted yet is accepted when the first record has come; a failure before that refuses the
+    handshake with the status of the failure, if the server supports that.
 
     Args:
         websocket: the socket, accepted or not.
         stream: what `Predictor.predict_stream` returns, or any other asynchronous iterable; closed in any case.
-        encode: makes of a record what is sent: a str or bytes, sent as they are, or something JSON can hold.
+        encode: turns a record into what is sent: a str or bytes, sent unchanged, or a value that JSON can represent.
 
     Raises:
         WebSocketDisconnect: the client has left; the upstream is closed.
-        ConfigurationError: `stream` is no stream.
+        ConfigurationError: `stream` is not an asynchronous iterable.
     """
     if not isinstance(stream, AsyncIterable):
         raise ConfigurationError(
@@ -108,7 +109,7 @@ async def _send_records(
         await websocket.send_text('{"done":true}')
     except WebSocketDisconnect:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
         problem, instance = reported(error)
         if websocket.application_state is WebSocketState.CONNECTING:
             await refuse(websocket, problem, problem_response(problem, instance))

@@ -1,11 +1,11 @@
 """The control plane of the embedded SageMaker: models, endpoint configurations, endpoints and what belongs to them.
 
-State is in memory and begins empty. boto3's ``sagemaker`` client works against it unchanged, with AWS's names, ARNs,
-error codes and states; what an endpoint created here runs is what `LocalSageMaker.add_model` said.
+State is in memory and empty at the start. boto3's ``sagemaker`` client works with it unchanged, with AWS's names, ARNs,
+error codes and states; an endpoint created here runs the callables that `LocalSageMaker.add_model` was given.
 
     service, sts                  requests in, answers out, in AWS's two protocols
-    rules                         what a request may hold, by botocore's service model
-    plane, seeding                all operations together, and what programs put in besides
+    rules                         what a request may contain, by botocore's service model
+    plane, seeding                all operations together, and what programs add directly
     models, endpoint_configs, endpoints, variants, inference_components, hosted_model
     tags, job_definitions, monitoring, lineage
     listing, records, account     what they share

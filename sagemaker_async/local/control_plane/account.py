@@ -1,4 +1,4 @@
-"""What the parts of one control plane share: whose account it is, the time, the callables, and the failures to come."""
+"""What the parts of one control plane share: the account, the time, the callables, and the scripted failures."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Operation: TypeAlias = Callable[[Fields], Fields]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How something that was begun ends badly."""
+    """How an operation that has begun fails."""
 
     reason: str
     rollback: bool = True
-    """Whether an endpoint that fails to update finds back to what it ran before."""
+    """Whether an endpoint whose update fails returns to what it ran before."""
 
 
 class Family(Protocol):
-    """The operations on resources that belong together."""
+    """The operations on related resources."""
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -50,11 +50,11 @@ class Account:
 
     state: LocalState
     callables: dict[str, Model] = field(default_factory=dict)
-    """What runs, by the model's name or its container's image."""
+    """The callables to run, by the model's name or its container's image."""
     failures: defaultdict[str, deque[Failure]] = field(default_factory=lambda: defaultdict(deque))
-    """How the next calls of an operation will end, by operation."""
+    """How the next calls of an operation fail, by operation."""
     refusals: defaultdict[str, deque[Refusal]] = field(default_factory=lambda: defaultdict(deque))
-    """What the next calls of an operation are answered with, by operation."""
+    """The errors that answer the next calls of an operation, by operation."""
 
     @property
     def arn_prefix(self) -> str:
@@ -71,7 +71,7 @@ class Account:
         return self.state.transitions.now()
 
     def schedule(self, kind: str, change: Callable[[], None]) -> None:
-        """Let a change of state happen in its time."""
+        """Schedule a change of state."""
         self.state.transitions.schedule(kind, change)
 
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
@@ -83,11 +83,11 @@ class Account:
         return self.table(kind, Record)
 
     def next_failure(self, operation: str) -> Failure | None:
-        """Return how a call of this operation will end, None for well; a failure is used up."""
+        """Return and remove the next scripted failure of an operation, None if there is none."""
         waiting = self.failures[operation]
         return waiting.popleft() if waiting else None
 
     def next_refusal(self, operation: str) -> Refusal | None:
-        """Return what a call of this operation is answered with instead, None for nothing; it is used up."""
+        """Return and remove the next scripted error of an operation, None if there is none."""
         waiting = self.refusals[operation]
         return waiting.popleft() if waiting else None

@@ -52,7 +52,7 @@ class EndpointConfigs:
         }
 
     def delete(self, request: Fields) -> Fields:
-        """DeleteEndpointConfig; as on AWS, also one that an endpoint uses, which goes on with what it knows."""
+        """DeleteEndpointConfig; as on AWS, an endpoint may still use it, and then keeps its own copy."""
         self.table.remove(self.table.get(request["EndpointConfigName"]))
         return {}
 
@@ -76,7 +76,7 @@ class EndpointConfigs:
 
 
 def all_variants(fields: Fields) -> list[Fields]:
-    """Return the production variants of a configuration, and behind them its shadow production variants."""
+    """Return the production variants of a configuration, followed by its shadow production variants."""
     return [*fields["ProductionVariants"], *(fields.get("ShadowProductionVariants") or ())]
 
 

@@ -1,11 +1,11 @@
 """Endpoints: Create, Describe, Update, UpdateWeightsAndCapacities, Delete and List, and the states between.
 
     CreateEndpoint     Creating -> InService, or Failed
-    UpdateEndpoint     Updating -> InService, or RollingBack -> InService with what ran before, or UpdateRollbackFailed
+    UpdateEndpoint     Updating -> InService, or RollingBack -> InService as before, or UpdateRollbackFailed
     DeleteEndpoint     Deleting -> gone, or Failed
 
-The data plane is told at each step: an endpoint can be invoked from InService on, while it is updated and rolled back,
-and no longer once it is being deleted. While a change is under way others are refused as AWS refuses them.
+The data plane follows at each step: an endpoint can be invoked from InService on, also while it is updated or rolled
+back, but not while it is being deleted. While a change is under way, other changes are refused as AWS refuses them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COPIED_FROM_CONFIG = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig
 
 @dataclass(slots=True)
 class _Release:
-    """A configuration that runs, or is about to."""
+    """A configuration that runs or is about to run."""
 
     config: Record
     variants: list[VariantState]
@@ -45,11 +45,11 @@ class EndpointRecord(Record):
     """One endpoint."""
 
     pending: _Release | None = None
-    """What it is being changed to; what it is created with, to begin with."""
+    """What it is being created with or changed to."""
     running: _Release | None = None
-    """None before it was in service."""
+    """None before it is in service for the first time."""
     invocable: Endpoint | None = None
-    """What the data plane sees, None before it was in service."""
+    """The endpoint of the data plane; None before it is in service for the first time."""
     components: set[str] = field(default_factory=set)
     """The names of its inference components, whatever their state."""
 
@@ -90,18 +90,18 @@ class Endpoints:
     def describe(self, request: Fields) -> Fields:
         """DescribeEndpoint."""
         record = self.table.get(request["EndpointName"])
-        shown = record.running or record.pending
-        assert shown is not None
+        release = record.running or record.pending
+        assert release is not None
         members: Fields = {
             "EndpointName": record.name,
             "EndpointArn": record.arn,
-            "EndpointConfigName": shown.config.name,
+            "EndpointConfigName": release.config.name,
             "EndpointStatus": record.status,
             "FailureReason": record.failure_reason,
             "CreationTime": record.created,
             "LastModifiedTime": record.modified,
-            **{name: shown.config.fields.get(name) for name in _COPIED_FROM_CONFIG},
-            "DataCaptureConfig": _data_capture(shown.config),
+            **{name: release.config.fields.get(name) for name in _COPIED_FROM_CONFIG},
+            "DataCaptureConfig": _data_capture(release.config),
         }
         running, pending = record.running, record.pending
         if running is not None:
@@ -176,7 +176,7 @@ class Endpoints:
     # --- for the rest of the embedded SageMaker -----------------------------------------------------------------------
 
     def put_in_service(self, name: str, config: Record, deployment: Deployment) -> Endpoint:
-        """Add an endpoint that runs something else than its configuration's models, in service at once."""
+        """Add an endpoint that is in service at once and runs `deployment` instead of its configuration's models."""
         release = self._release(config.name)
         for state, variant in zip(release.variants, deployment.variants, strict=True):
             state.variant = variant
@@ -222,7 +222,7 @@ class Endpoints:
         self._later(record, partial(self._roll_back, record, failure) if failure else done)
 
     def _later(self, record: EndpointRecord, change: Callable[[], None]) -> None:
-        """Let a change happen in its time, unless the endpoint was forgotten until then."""
+        """Schedule a change, which is dropped if the endpoint has been removed by then."""
 
         def happen() -> None:
             if self.table.find(record.name) is record:
@@ -274,7 +274,7 @@ class Endpoints:
 
 
 def _retain(release: _Release, running: _Release, excluded: set[str]) -> None:
-    """Keep weights and instance counts of variants that go on, but for the kinds of properties that are excluded."""
+    """Keep the weights and instance counts of remaining variants, except for the excluded kinds of properties."""
     before = {variant.variant.name: variant for variant in running.variants}
     for variant in release.variants:
         old = before.get(variant.variant.name)

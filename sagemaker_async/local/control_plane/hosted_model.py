@@ -1,8 +1,8 @@
 """What serves a model that CreateModel made: the callables that were added for it, looked up at each invocation.
 
-The callable added under the model's name serves all of it. Otherwise each container is served by the callable added
-under its image: the only one; the one a request targets, when the model's containers are invoked directly; or all of
-them in a row, each fed with the answer of the one before. See
+A callable added under the model's name serves the whole model. Otherwise each container is served by the callable added
+under its image: the only container; the container that a request targets, when they are invoked directly; or all
+containers in a row, each of which gets the answer of the one before. See
 https://docs.aws.amazon.com/sagemaker/latest/dg/multi-container-endpoints.html
 """
 
@@ -23,16 +23,16 @@ class HostedContainer(NamedTuple):
 
     image: str | None
     hostname: str | None = None
-    """What TargetContainerHostname calls it."""
+    """Its name in TargetContainerHostname."""
 
 
 class HostedModel:
-    """A model by its name and containers.
+    """A model, given by its name and containers.
 
     Args:
-        name: the model's name; None for a container that an inference component names itself.
-        containers: its containers, in the order they run.
-        callables: what was added, by model name or image; later additions count.
+        name: the model's name; None for a container that an inference component specifies itself.
+        containers: its containers, in the order in which they run.
+        callables: the added callables, by model name or image; later additions count too.
         direct: whether a request targets one container.
     """
 
@@ -53,7 +53,7 @@ class HostedModel:
         return f"HostedModel({self._name!r})"
 
     async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
-        """Run the callable; see `Model`. Without one, the failure names what is missing."""
+        """Run the callable; see `Model`. If there is none, the failure names what is missing."""
         named = self._callables.get(self._name) if self._name is not None else None
         if named is not None:
             return await named.invoke(request, executor)
@@ -70,7 +70,7 @@ class HostedModel:
         return await last.invoke(request, executor)
 
     async def close(self) -> None:
-        """Nothing is held: the callables are closed by whoever they were added to."""
+        """Do nothing: the embedded SageMaker closes the callables."""
 
     def _chosen(self, request: InvocationRequest) -> Sequence[HostedContainer]:
         if not self._direct:
@@ -90,7 +90,7 @@ class HostedModel:
             key = self._name if self._name is not None else container.image
             raise ModelFailure(
                 500,
-                f"no callable was added for {' or '.join(known)}; add one: local.add_model({key!r}, callable)",
+                f"no callable was added for {' or '.join(known)}; add one with local.add_model({key!r}, callable)",
                 log_group_only=True,
             )
         return model

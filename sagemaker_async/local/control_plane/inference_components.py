@@ -1,7 +1,7 @@
 """Inference components: Create, Describe, Update, UpdateRuntimeConfig, Delete and List, and the states between.
 
     CreateInferenceComponent                 Creating -> InService, or Failed
-    UpdateInferenceComponent[RuntimeConfig]  Updating -> InService, or Failed; what ran before runs on then
+    UpdateInferenceComponent[RuntimeConfig]  Updating -> InService, or Failed, which leaves running what ran before
     DeleteInferenceComponent                 Deleting -> gone, or Failed
 
 A component runs on a variant without a model of its own, and is invoked by its name. An adapter, whose specification
@@ -38,7 +38,7 @@ class ComponentRecord(Record):
     model: Model
     """What serves the specification in force."""
     copies: int | None = None
-    """How many run; None for an adapter, which has none of its own."""
+    """How many copies run; None for an adapter, which has no copies of its own."""
     desired_copies: int | None = None
     deployment_config: Fields | None = None
 
@@ -177,7 +177,7 @@ class InferenceComponents:
     # --- states -------------------------------------------------------------------------------------------------------
 
     def _variant_name(self, request: Fields, endpoint: EndpointRecord, base: str | None) -> str:
-        """Return the variant to run on; raises `Refusal` unless there is one that hosts components."""
+        """Return the variant to run on; raises `Refusal` unless a variant hosts components."""
         if endpoint.running is None or endpoint.status not in ("InService", "Updating"):
             raise refused(f'Endpoint "{endpoint.arn}" is in status {endpoint.status}; it must be InService.')
         hosting = [variant.variant.name for variant in endpoint.running.variants if variant.variant.model is None]
@@ -196,7 +196,7 @@ class InferenceComponents:
         return str(name)
 
     def _hosted(self, specifications: list[Fields]) -> Model:
-        """Return what serves a component; raises `Refusal` when it names a model or base that there is not."""
+        """Return what serves a component; raises `Refusal` when its model or base component does not exist."""
         given = specifications[0]
         if given.get("ModelName") is not None:
             return self._models.hosted(given["ModelName"])

@@ -1,4 +1,4 @@
-"""Monitoring job definitions: Create, Describe and Delete, of the four types alike."""
+"""Monitoring job definitions: Create, Describe and Delete, for each of the four types."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ class JobDefinitions:
 
 
 def input_endpoint(definition: Fields) -> str | None:
-    """Return the endpoint whose data a definition reads: of any of the four types, or a schedule's own."""
+    """Return the endpoint whose data a definition reads, which may be of any of the four types or part of a
+    schedule."""
     inputs: list[Any] = [definition.get(f"{monitoring_type}JobInput") for monitoring_type in MONITORING_TYPES]
     inputs += definition.get("MonitoringInputs") or ()
     for given in inputs:

@@ -1,8 +1,8 @@
 """Lineage: contexts, artifacts, actions, and the associations between them.
 
 ListContexts, DescribeContext, ListAssociations and QueryLineage read it; CreateContext, CreateArtifact, CreateAction
-and AddAssociation write it, as do `LocalSageMaker.add_context` and its like. AWS also records entities by itself, for
-instance a context for each endpoint; here there is only what was put in.
+and AddAssociation write it, as do `LocalSageMaker.add_context` and similar methods. AWS also records entities by
+itself, for instance a context for each endpoint; here only the entities exist that were added.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Association(Record):
 
 
 class _Entity(NamedTuple):
-    """A vertex of the graph; one of an experiment is known by its ARN alone."""
+    """A vertex of the graph; of a vertex of an experiment only the ARN is known."""
 
     arn: str
     lineage_type: str
@@ -96,7 +96,7 @@ class Lineage:
         return {"ContextArn": self.contexts.add(request["ContextName"], request).arn}
 
     def create_artifact(self, request: Fields) -> Fields:
-        """CreateArtifact; its ARN ends in a number that is its own, as its name need not be."""
+        """CreateArtifact; its ARN ends in a unique number, because its name need not be unique."""
         self._artifacts_made += 1
         return {"ArtifactArn": self.artifacts.add(f"{self._artifacts_made:032x}", request).arn}
 
@@ -142,7 +142,7 @@ class Lineage:
         return self._associations_listing.answer(self._associations, request)
 
     def query(self, request: Fields) -> Fields:
-        """QueryLineage: breadth first from the start, which is not among the vertices; without one, all there is."""
+        """QueryLineage: breadth first from the start, which is not among the vertices; without a start, everything."""
         starts = [self._entity(arn) for arn in request.get("StartArns") or ()]
         depth = request.get("MaxDepth") or _DEPTH
         direction = request.get("Direction") or "Both"
@@ -157,16 +157,16 @@ class Lineage:
         page, token = page_of(vertices, request, operation="QueryLineage", size=_PAGE)
         answer: Fields = {"Vertices": page}
         if request.get("IncludeEdges", True):
-            shown = {vertex["Arn"] for vertex in vertices} | {start.arn for start in starts}
+            arns = {vertex["Arn"] for vertex in vertices} | {start.arn for start in starts}
             answer["Edges"] = [
                 {name: edge.fields[name] for name in ("SourceArn", "DestinationArn", "AssociationType")}
                 for edge in edges
-                if {edge.fields["SourceArn"], edge.fields["DestinationArn"]} <= shown
+                if {edge.fields["SourceArn"], edge.fields["DestinationArn"]} <= arns
             ]
         return answer | ({"NextToken": token} if token else {})
 
     def _walk(self, starts: list[str], direction: str, depth: int) -> tuple[list[str], list[Association]]:
-        """Return the ARNs within so many steps of the starts, nearest first, and the edges between them."""
+        """Return the ARNs within `depth` steps of the starts, nearest first, and the edges between them."""
         seen = dict.fromkeys(starts)
         edges: dict[int, Association] = {}
         frontier = starts

@@ -1,10 +1,11 @@
-"""Listing records: filters, order and pages, alike for all operations that list.
+"""Listing records: filters, order and pages, for all operations that list.
 
-A `Listing` says what one operation's answer is called and how its records are summarised and ordered; the filters that
-all of them share are understood by their AWS names, those of one kind are predicates it adds.
+A `Listing` says what an operation's answer is called and how its records are summarised and ordered. The filters that
+all operations share are known by their AWS names; the filters of one operation are predicates that its `Listing` adds.
 
-A page's token names the last item of the page before it by its place in the order, so that pages stay whole when items
-come and go in between. It belongs to its operation and filters; any other token is refused.
+The token of a page identifies the last item of the page before it by its position in the order, so that pages stay
+complete when items are added or removed in between. It belongs to its operation and filters; any other token is
+refused.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _COMMON_KEYS: Mapping[str, SortKey] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[RecordT]):
-    """How one operation lists."""
+    """How one operation lists its records."""
 
     operation: str
     result: str
@@ -53,7 +54,7 @@ class Listing(Generic[RecordT]):
     filters: Mapping[str, Filter] = field(default_factory=dict)
     """Filters of this operation's own, by the request's members."""
     keys: Mapping[str, SortKey] = field(default_factory=dict)
-    """Keys to sort by that are this operation's own."""
+    """Sort keys of this operation's own."""
 
     def answer(self, records: Iterable[RecordT], request: Fields) -> Fields:
         """Return one page; raises `Refusal` for a token that is not this listing's."""
@@ -80,7 +81,7 @@ class Listing(Generic[RecordT]):
 
 
 def page_of(items: list[Any], request: Fields, *, operation: str, size: int = _PAGE) -> tuple[list[Any], str | None]:
-    """Return one page of items that have no order but the list's, and the next page's token."""
+    """Return one page of a list of items, in the list's order, and the next page's token."""
     start = 0
     if request.get("NextToken"):
         start, _ = _last_place(request["NextToken"], operation)

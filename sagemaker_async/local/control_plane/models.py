@@ -44,7 +44,7 @@ class Models:
         return {**fields, "ModelName": record.name, "ModelArn": record.arn, "CreationTime": record.created}
 
     def delete(self, request: Fields) -> Fields:
-        """DeleteModel; endpoints that run the model go on running it."""
+        """DeleteModel; endpoints that run the model continue to do so."""
         self.table.remove(self.table.get(request["ModelName"]))
         return {}
 

@@ -1,7 +1,7 @@
 """Monitoring schedules: Create, Describe, Update, Start, Stop, Delete, List, and their executions.
 
-A schedule is Pending after each of Create, Update and Start, then Scheduled, or Stopped if it was stopped before an
-update; no monitoring job ever runs: executions are what `LocalSageMaker.add_monitoring_execution` put there.
+A schedule is Pending after each Create, Update and Start, then Scheduled, or Stopped if it was stopped before an
+update. Monitoring jobs never run: the executions are those that `LocalSageMaker.add_monitoring_execution` added.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ScheduleRecord(Record):
     """One monitoring schedule; its fields hold its MonitoringScheduleConfig."""
 
     endpoint_name: str | None
-    """Whose data it reads."""
+    """The endpoint whose data it reads."""
     monitoring_type: str
     executions: list[Record] = field(default_factory=list)
     """Oldest first; their fields are those of a MonitoringExecutionSummary."""
@@ -173,7 +173,7 @@ class Monitoring:
     # --- states -------------------------------------------------------------------------------------------------------
 
     def _resolved(self, config: Fields) -> tuple[str | None, str]:
-        """Return the endpoint and the type that a schedule is for; raises `Refusal` when it names what there is not."""
+        """Return the endpoint and the type of a schedule; raises `Refusal` when what it names does not exist."""
         inline = config.get("MonitoringJobDefinition")
         name = config.get("MonitoringJobDefinitionName")
         if bool(inline) == bool(name):

@@ -1,8 +1,8 @@
-"""`ControlPlane`: SageMaker's hosting operations on what one embedded SageMaker keeps in memory.
+"""`ControlPlane`: SageMaker's hosting operations on the memory of one embedded SageMaker.
 
-`perform` runs one operation. What a test puts in without a request (`add_model`, `add_endpoint`, failures, monitoring
-executions, lineage) comes in through the other methods. All of them hold the lock of `Transitions`, so that requests on
-the event loop and calls from a test's thread do not meet.
+`perform` runs one operation. The other methods serve tests that add something without a request (`add_model`,
+`add_endpoint`, failures, monitoring executions, lineage). All of them hold the lock of `Transitions`, so that requests
+on the event loop and calls from a test's thread do not interfere.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _NAME_LENGTH = 63
 
 
 class _Generated(NamedTuple):
-    """What was made for an endpoint that `LocalSageMaker.add_endpoint` added."""
+    """The model and configuration of an endpoint that `LocalSageMaker.add_endpoint` added."""
 
     model: Record
     config: Record
@@ -87,11 +87,11 @@ class ControlPlane:
 
     @property
     def operations(self) -> frozenset[str]:
-        """The names of the operations offered."""
+        """The names of the supported operations."""
         return frozenset(self._operations)
 
     def perform(self, operation: str, request: Fields) -> Fields:
-        """Run an operation on members that were checked, and return the answer's, without nulls; raises `Refusal`."""
+        """Run an operation on checked members and return the answer's members without nulls; raises `Refusal`."""
         with self._lock:
             refusal = self._account.next_refusal(operation)
             if refusal is not None:
@@ -102,12 +102,12 @@ class ControlPlane:
     # --- models and endpoints -----------------------------------------------------------------------------------------
 
     def add_model(self, name_or_image: str, model: Model) -> None:
-        """Let a callable serve the model of this name, or the containers with this image."""
+        """Make a callable serve the model of this name, or the containers with this image."""
         with self._lock:
             self._account.callables[name_or_image] = model
 
     def add_endpoint(self, name: str, model: Model, deployment: Deployment) -> Endpoint:
-        """Put an endpoint in service, with a model and an endpoint configuration made for it.
+        """Put an endpoint in service, together with a model and an endpoint configuration.
 
         Raises:
             ConfigurationError: the name is taken.
@@ -115,7 +115,7 @@ class ControlPlane:
         with self._lock:
             self._account.state.transitions.settle()
             if name in self._endpoints.table:
-                raise ConfigurationError(f"there is an endpoint {name!r} already; remove_endpoint({name!r}) first")
+                raise ConfigurationError(f"endpoint {name!r} already exists; call remove_endpoint({name!r}) first")
             self._remove_generated(name)
             tables = (self._models.table, self._configs.table)
             own = next(own for own in _candidates(name) if not any(own in table for table in tables))
@@ -138,7 +138,7 @@ class ControlPlane:
             return self._endpoints.put_in_service(name, config, deployment)
 
     def remove_endpoint(self, name: str) -> None:
-        """Remove an endpoint at once, with its inference components and what was made for it."""
+        """Remove an endpoint at once, with its inference components, and the model and configuration made for it."""
         with self._lock:
             self._components.forget_those_of(name)
             self._endpoints.forget(name)
@@ -155,13 +155,13 @@ class ControlPlane:
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 
     def fail_next(self, operation: str, reason: str, *, rollback: bool, times: int) -> None:
-        """Let what the next calls of an operation begin end badly.
+        """Make the changes that the next calls of an operation begin fail.
 
         Raises:
-            ConfigurationError: the operation begins nothing that could.
+            ConfigurationError: the operation does not begin a change that could fail.
         """
         if operation not in _CAN_FAIL:
-            raise ConfigurationError(f"fail_next knows {', '.join(sorted(_CAN_FAIL))}; got {operation!r}")
+            raise ConfigurationError(f"fail_next takes one of {', '.join(sorted(_CAN_FAIL))}; got {operation!r}")
         with self._lock:
             self._account.failures[operation].extend([Failure(reason, rollback)] * times)
 
@@ -169,17 +169,17 @@ class ControlPlane:
         """Answer the next calls of an operation with an error, and do nothing.
 
         Raises:
-            ConfigurationError: there is no such operation.
+            ConfigurationError: the operation does not exist.
         """
         if operation not in self._operations:
-            raise ConfigurationError(f"the embedded SageMaker offers no operation {operation!r}")
+            raise ConfigurationError(f"the embedded SageMaker does not support the operation {operation!r}")
         with self._lock:
             self._account.refusals[operation].extend([refusal] * times)
 
     # --- what clients can only read -----------------------------------------------------------------------------------
 
     def add_job_definition(self, monitoring_type: str, name: str, endpoint_name: str, members: Fields) -> str:
-        """Add a monitoring job definition and return its ARN; members not given are made up."""
+        """Add a monitoring job definition and return its ARN; missing members get default values."""
         if monitoring_type not in MONITORING_TYPES:
             raise ConfigurationError(
                 f"monitoring_type must be one of {', '.join(MONITORING_TYPES)}, got {monitoring_type!r}"
@@ -199,7 +199,7 @@ class ControlPlane:
                 raise ConfigurationError(refusal.message) from None
 
     def add_lineage(self, operation: str, members: Fields) -> str:
-        """Run one of the operations that write lineage, and return the ARN of what it made."""
+        """Run one of the operations that write lineage, and return the ARN of the new entity."""
         return self._put_in(operation, members)
 
     def _put_in(self, operation: str, members: Fields) -> str:
@@ -212,7 +212,7 @@ class ControlPlane:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Yield names for what is made for an endpoint: its own, and others in case that is taken."""
+    """Yield names for the model and configuration of an endpoint: its own name, then others in case it is taken."""
     yield name
     for number in count(2):
         suffix = f"-{number}"

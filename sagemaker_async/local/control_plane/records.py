@@ -1,8 +1,8 @@
-"""What the control plane keeps: kinds of resources, records of single ones, and tables of all of a kind.
+"""What the control plane keeps: kinds of resources, records of single resources, and a table per kind.
 
-A `Table` finds records by name as AWS does, without regard to case, and words the errors of unknown and of taken names;
-a `Kind` holds what differs between kinds. Names keep their case, but ARNs of hosting resources are in lower case.
-Wordings are AWS's where they are known from public reports, else ours in AWS's manner.
+A `Table` finds records by name as AWS does, ignoring case, and makes the errors for unknown and for taken names; a
+`Kind` holds what differs between kinds. Names keep their case, but ARNs of hosting resources are in lower case.
+Messages are AWS's where they are known from public reports, and otherwise written in AWS's style.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Record:
     """Seconds since the epoch."""
     modified: float
     sequence: int
-    """Orders records that were made at the same time."""
+    """Orders records that were created at the same time."""
     fields: Fields
-    """What it was created with, but for its name and tags."""
+    """The members it was created with, except its name and tags."""
     tags: dict[str, str] = field(default_factory=dict)
     status: str | None = None
     failure_reason: str | None = None
@@ -92,7 +92,7 @@ class Table(Generic[RecordT]):
         return f"{self._arn_prefix}:{self.kind.name}/{name.lower() if self.kind.lower_case else name}"
 
     def add(self, name: str, fields: Fields, *, status: str | None = None, **further: Any) -> RecordT:
-        """Add a resource; raises `Refusal` when the name is taken. Its tags are taken out of its fields."""
+        """Add a resource; raises `Refusal` when the name is taken. Its tags are removed from its fields."""
         if name in self:
             kind = self.kind
             message = kind.taken.format(label=kind.label, arn=self._records[name.lower()].arn, name=name)
@@ -116,7 +116,7 @@ class Table(Generic[RecordT]):
         return record
 
     def get(self, name: str) -> RecordT:
-        """Return a resource; raises `Refusal` when there is none of that name."""
+        """Return a resource; raises `Refusal` when none has that name."""
         record = self._records.get(name.lower())
         if record is None:
             raise self.missing(self.arn(name))
@@ -127,19 +127,19 @@ class Table(Generic[RecordT]):
         return self._records.get(name.lower())
 
     def missing(self, arn: str) -> Refusal:
-        """Return the error for a resource that there is not."""
+        """Return the error for a resource that does not exist."""
         kind = self.kind
         message = kind.missing.format(label=kind.label, arn=arn)
         return Refusal(400, kind.missing_code, message, common=kind.missing_code == "ValidationException")
 
     def remove(self, record: RecordT) -> None:
-        """Remove a resource; one that is gone already is ignored."""
+        """Remove a resource; one that was already removed is ignored."""
         if self._records.get(record.name.lower()) is record:
             del self._records[record.name.lower()]
 
 
 def copied(value: Any) -> Any:
-    """Return a JSON value that shares nothing with the one given; members that are null are left out."""
+    """Return a deep copy of a JSON value; members that are null are left out."""
     if isinstance(value, dict):
         return {name: copied(member) for name, member in value.items() if member is not None}
     if isinstance(value, list | tuple):

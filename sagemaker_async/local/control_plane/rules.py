@@ -1,9 +1,9 @@
 """Checking a request's members against botocore's service model, and refusing it in AWS's words.
 
 `ServiceRules.check` takes an operation and the JSON of a request and raises the `Refusal` that SageMaker's front end
-answers with: SerializationException for a value of the wrong JSON type, else one ValidationException that lists every
-broken constraint. Members the model does not know are left out, as the service ignores them. Patterns are matched
-against the whole value; the few that Python's engine cannot express are not checked.
+answers with: SerializationException for a value of the wrong JSON type, otherwise one ValidationException that lists
+every broken constraint. Members that the model does not know are left out, because the service ignores them. Patterns
+are matched against the whole value; the few that Python's engine cannot express are not checked.
 
 The model is large (some 3,200 shapes, a fifth of a second to read): load it once, off the event loop.
 """
@@ -71,7 +71,7 @@ class ServiceRules:
         return operation in self._operations
 
     def check(self, operation: str, members: Fields) -> Fields:
-        """Return the members the operation knows, without nulls; raises `Refusal` when they break its rules."""
+        """Return the members that the operation knows, without nulls; raises `Refusal` when they break its rules."""
         shape = self._operations[operation]["input"]["shape"]
         problems = list(self._problems(shape, members, ""))
         if problems:
@@ -101,8 +101,8 @@ class ServiceRules:
         if not is_of_type or is_boolean or not is_finite:
             raise Refusal(400, "SerializationException", f"{_token(value)} can not be converted to {_TYPE_NAMES[kind]}")
         for rule in _broken(shape, value):
-            shown = "" if shape.get("sensitive") else f" {_shown(value)}"
-            yield f"Value{shown} at '{path}' failed to satisfy constraint: {rule}"
+            quoted = "" if shape.get("sensitive") else f" {_quoted(value)}"
+            yield f"Value{quoted} at '{path}' failed to satisfy constraint: {rule}"
         if kind == "structure":
             yield from self._structure_problems(shape, value, path)
         elif kind == "list":
@@ -158,7 +158,7 @@ def _lowered(name: str) -> str:
     return name[0].lower() + name[1:]
 
 
-def _shown(value: object) -> str:
+def _quoted(value: object) -> str:
     if isinstance(value, dict):
         return "'{" + ", ".join(f"{key}={member}" for key, member in value.items()) + "}'"
     if isinstance(value, list):
@@ -167,7 +167,7 @@ def _shown(value: object) -> str:
 
 
 def _token(value: object) -> str:
-    """Return what the front end calls a JSON value."""
+    """Return the front end's word for the type of a JSON value."""
     if isinstance(value, bool):
         return "TRUE_VALUE" if value else "FALSE_VALUE"
     names = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE", list: "START_ARRAY", dict: "START_OBJECT"}

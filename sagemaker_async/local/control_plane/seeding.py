@@ -1,7 +1,7 @@
-"""`Seeding`: what a program puts into the control plane of an embedded SageMaker, besides what a client can create.
+"""`Seeding`: what a program adds to the control plane of an embedded SageMaker, besides what a client can create.
 
-Monitoring jobs never run and lineage is never recorded here, so tests put in what their clients are to read. All
-methods may be called from any thread.
+Monitoring jobs never run and lineage is never recorded here, so tests add what their clients read. All methods may be
+called from any thread.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class Seeding:
     _models: list[Model]
 
     def add_model(self, name_or_image: str, model: ModelLike) -> None:
-        """Say what serves a model that CreateModel makes: now or later, on whatever endpoint.
+        """Set what serves a model that CreateModel creates, before or after this call, on every endpoint.
 
-        A model without one is put in service too, and answers with a ModelError (424) that names what is missing.
+        A model without a callable can be put in service too, and answers with a ModelError (424) that says so.
 
         Args:
-            name_or_image: the model's name, which is looked at first, or its container's image. Of a model with several
-                containers each can be given its own by image.
-            model: as for `EmbeddedSageMaker.add_endpoint`; replaces the one added before.
+            name_or_image: the model's name, which takes precedence, or its container's image. The containers of one
+                model can each have a callable of their own, by image.
+            model: as for `EmbeddedSageMaker.add_endpoint`; replaces the one that was added before.
 
         Raises:
-            ConfigurationError: the model can be none.
+            ConfigurationError: `model` cannot be a model.
         """
         served = as_model(model)
         self._models.append(served)
@@ -50,7 +50,7 @@ class Seeding:
     # --- time and failure ---------------------------------------------------------------------------------------------
 
     def step(self, seconds: float = 1.0) -> None:
-        """Move on the time that changes of state and CreationTimes go by, and make happen what is due then.
+        """Advance the clock of state changes and CreationTimes, and make the changes that are due then.
 
         Raises:
             ConfigurationError: `seconds` is negative.
@@ -65,19 +65,19 @@ class Seeding:
         rollback: bool = True,
         times: int = 1,
     ) -> None:
-        """Let what the next call of an operation begins end badly: ``local.fail_next("CreateEndpoint")``.
+        """Make the change that the next call of an operation begins fail: ``local.fail_next("CreateEndpoint")``.
 
         The call itself succeeds. Then the resource becomes Failed with `reason` as its FailureReason; an endpoint that
-        was updated goes by RollingBack to InService with what it ran before.
+        was updated becomes RollingBack and then InService with what it ran before.
 
         Args:
             operation: CreateEndpoint, UpdateEndpoint, CreateInferenceComponent, CreateMonitoringSchedule, ...
             reason: the FailureReason.
-            rollback: False makes an endpoint that was updated UpdateRollbackFailed.
+            rollback: False makes the status of an updated endpoint UpdateRollbackFailed.
             times: how many calls.
 
         Raises:
-            ConfigurationError: the operation begins nothing that could fail.
+            ConfigurationError: the operation does not begin a change that could fail.
         """
         self._control_plane.fail_next(operation, reason, rollback=rollback, times=times)
 
@@ -90,17 +90,17 @@ class Seeding:
         status: int = 400,
         times: int = 1,
     ) -> None:
-        """Answer the next call of an operation with an error, as ``refuse_next("ListModels", "ThrottlingException")``.
+        """Answer the next call of an operation with an error: ``refuse_next("ListModels", "ThrottlingException")``.
 
         Args:
-            operation: any operation of the control plane that is offered.
+            operation: any supported operation of the control plane.
             code: AWS's error code, such as ``ResourceLimitExceeded`` or ``AccessDeniedException``.
             message: the error's message.
             status: its HTTP status.
             times: how many calls.
 
         Raises:
-            ConfigurationError: there is no such operation.
+            ConfigurationError: the operation does not exist.
         """
         refusal = Refusal(status, code, message, common=code.endswith("Exception"))
         self._control_plane.refuse_next(operation, refusal, times=times)
@@ -121,7 +121,7 @@ class Seeding:
             monitoring_type: which of the four Describe operations finds it.
             name: its name.
             endpoint_name: whose captured data it reads.
-            members: what its Create operation takes, by AWS's names; what is not given is made up.
+            members: members of its Create operation, by AWS's names; missing ones get default values.
 
         Raises:
             ConfigurationError: the type is unknown, or the name taken.
@@ -142,12 +142,12 @@ class Seeding:
         Args:
             schedule_name: the schedule.
             status: Pending, Completed, CompletedWithViolations, InProgress, Failed, Stopping or Stopped.
-            scheduled_time: when it was to start, with a time zone; None: now.
+            scheduled_time: when it was scheduled, with a time zone; None: now.
             failure_reason: why it failed.
             processing_job_arn: the job that ran.
 
         Raises:
-            ConfigurationError: there is no such schedule.
+            ConfigurationError: the schedule does not exist.
         """
         members = {"FailureReason": failure_reason, "ProcessingJobArn": processing_job_arn}
         self._control_plane.add_execution(
@@ -167,7 +167,7 @@ class Seeding:
         Args:
             name: its name.
             context_type: such as ``Endpoint``.
-            source_uri: what it stands for, such as an endpoint's ARN; ListContexts finds it by this.
+            source_uri: what it represents, such as an endpoint's ARN; ListContexts can search for it.
             properties: its properties.
         """
         return self._control_plane.add_lineage(
@@ -191,9 +191,9 @@ class Seeding:
         """Add an artifact, and return its ARN.
 
         Args:
-            source_uri: what it stands for, such as an image or an S3 URL.
+            source_uri: what it represents, such as an image or an S3 URL.
             artifact_type: such as ``Model``, ``DataSet`` or ``Image``.
-            name: its name, which others may have too.
+            name: its name, which need not be unique.
             properties: its properties.
         """
         return self._control_plane.add_lineage(
@@ -212,7 +212,7 @@ class Seeding:
         Args:
             name: its name.
             action_type: such as ``ModelDeployment``.
-            source_uri: what it stands for, such as an endpoint's ARN.
+            source_uri: what it represents, such as an endpoint's ARN.
             status: Unknown, InProgress, Completed, Failed, Stopping or Stopped.
         """
         members = {
@@ -229,7 +229,7 @@ class Seeding:
         """Add an association between two contexts, artifacts, actions or trial components.
 
         Raises:
-            ConfigurationError: one of them is not there, or they are associated already.
+            ConfigurationError: one of them does not exist, or they are already associated.
         """
         members = {"SourceArn": source_arn, "DestinationArn": destination_arn, "AssociationType": association_type}
         self._control_plane.add_lineage("AddAssociation", members)

@@ -2,7 +2,7 @@
 
 A request is ``POST /`` with ``X-Amz-Target: SageMaker.{Operation}`` and its members as JSON; so is the answer, with
 times as seconds since the epoch. An error is a 4xx or 5xx whose body holds ``__type`` and a message, which the errors
-of the service model spell ``Message`` and the common ones ``message``; there is no ``x-amzn-ErrorType``. See
+of the service model spell ``Message`` and the common ones ``message``, without an ``x-amzn-ErrorType``. See
 https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 """
 
@@ -42,7 +42,7 @@ class ControlPlaneService:
         self._rules: Future[ServiceRules] | None = None
 
     def match(self, request: web.BaseRequest, target: str) -> ControlPlaneCall | None:
-        """Return the call that a request is, None when it is for another API."""
+        """Return the call for a request, None when it is for another API."""
         operation = request.headers.get("X-Amz-Target", "")
         if request.method != "POST" or target.partition("?")[0] != "/" or not operation.startswith(_TARGET_PREFIX):
             return None
@@ -52,7 +52,7 @@ class ControlPlaneService:
         """Check a request and run it; raises `Refusal`."""
         rules = await self._loaded_rules()
         if operation not in self._plane.operations or not rules.knows(operation):
-            raise Refusal(400, "UnknownOperationException", f"The embedded SageMaker does not offer {operation}.")
+            raise Refusal(400, "UnknownOperationException", f"The embedded SageMaker does not support {operation}.")
         return self._plane.perform(operation, rules.check(operation, members))
 
     async def _loaded_rules(self) -> ServiceRules:
@@ -78,17 +78,17 @@ class ControlPlaneCall:
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
         """Perform the operation."""
         if exchange.body_size > _BODY_LIMIT:
-            raise Refusal(413, "RequestEntityTooLargeException", f"A request may hold {_BODY_LIMIT} bytes.")
+            raise Refusal(413, "RequestEntityTooLargeException", f"A request may have at most {_BODY_LIMIT} bytes.")
         try:
             members = json.loads(exchange.body or b"{}")
         except (ValueError, RecursionError):
-            raise Refusal(400, "SerializationException", "The request is no JSON.") from None
+            raise Refusal(400, "SerializationException", "The request is not JSON.") from None
         if not isinstance(members, dict):
             raise Refusal(400, "SerializationException", "The request must be a JSON object.")
         return _json_answer(await self._service.perform(self._operation, members), exchange.headers, 200)
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:
-        """Return a refusal as AWS's JSON services write it; those of signatures are 400 there."""
+        """Return a refusal in the form of AWS's JSON services, where refusals of signatures have status 400."""
         of_signature = refusal.status == _SIGNATURE_STATUS and refusal.code != NOT_ADMITTED
         status = 400 if of_signature else refusal.status
         member = "message" if refusal.common else "Message"

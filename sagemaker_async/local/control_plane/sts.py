@@ -1,4 +1,4 @@
-"""AWS's Security Token Service, of which one operation is answered: GetCallerIdentity.
+"""AWS's Security Token Service, with one operation: GetCallerIdentity.
 
 The protocol is AWS's Query: form fields in, XML out; errors have STS's own codes, which differ from those of the JSON
 services. See https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -37,7 +37,7 @@ _CODES = {
 
 
 class IdentityService:
-    """STS as far as the embedded SageMaker answers for it."""
+    """The part of STS that the embedded SageMaker implements."""
 
     signing_name: Final = "sts"
 
@@ -45,7 +45,7 @@ class IdentityService:
         self._state = state
 
     def match(self, request: web.BaseRequest, target: str) -> IdentityCall | None:
-        """Return the call that a request is, None when it is for another API."""
+        """Return the call for a request, None when it is for another API."""
         path, _, query = target.partition("?")
         if path != "/" or "X-Amz-Target" in request.headers:
             return None
@@ -67,7 +67,7 @@ class IdentityCall:
         self.plan: Plan = NO_FAULTS
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
-        """Answer GetCallerIdentity: a user, or a role's session for credentials with a session token."""
+        """Answer GetCallerIdentity with a user, or with a role's session if the credentials have a session token."""
         form = exchange.body.decode("ascii", "replace") if exchange.request.method == "POST" else ""
         fields = parse_qs(f"{self._query}&{form}")
         action = fields.get("Action", [""])[0]
@@ -91,7 +91,7 @@ class IdentityCall:
         )
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:
-        """Return a refusal as STS writes it."""
+        """Return a refusal in the form of STS."""
         side = "Sender" if refusal.status < 500 else "Receiver"
         return _xml_answer(
             f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>{side}</Type>'

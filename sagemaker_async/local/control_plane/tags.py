@@ -17,7 +17,7 @@ class Tags:
     """The tags of an account's resources.
 
     Args:
-        families: where the resources are.
+        families: where the resources are kept.
     """
 
     tables: Sequence[Table[Record]] = ()
@@ -47,7 +47,7 @@ class Tags:
         return {"Tags": page} | ({"NextToken": token} if token else {})
 
     def delete(self, request: Fields) -> Fields:
-        """DeleteTags; keys that are not there are ignored."""
+        """DeleteTags; unknown keys are ignored."""
         record = self._resource(request["ResourceArn"])
         for key in request["TagKeys"]:
             record.tags.pop(key, None)

@@ -1,4 +1,4 @@
-"""The production variants of an endpoint: their weights and capacities, wanted and reached, and their descriptions."""
+"""The production variants of an endpoint: their weights and capacities, desired and current, and their descriptions."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ _DESCRIBED_AS_GIVEN = ("ManagedInstanceScaling", "RoutingConfig")
 
 @dataclass(slots=True)
 class VariantState:
-    """One production variant that runs or is about to."""
+    """One production variant that runs or is about to run."""
 
     given: Fields
     """As in the endpoint configuration."""
     variant: Variant
-    """What the data plane runs; its weight is the configured one."""
+    """The variant of the data plane; its weight is the configured one."""
     images: list[str]
     deployed: float
     """When its images were resolved, in seconds since the epoch."""
     weight: float
     desired_weight: float
     count: int | None
-    """Instances; None for a serverless variant."""
+    """The number of instances; None for a serverless variant."""
     desired_count: int | None
     serverless: Fields | None
     desired_serverless: Fields | None
 
     def reach(self) -> None:
-        """Make what is wanted what is."""
+        """Make the desired weight and capacity the current ones."""
         self.weight, self.count, self.serverless = self.desired_weight, self.desired_count, self.desired_serverless
 
     def give_up(self) -> None:
-        """Want what is."""
+        """Make the current weight and capacity the desired ones."""
         self.desired_weight, self.desired_count, self.desired_serverless = self.weight, self.count, self.serverless
 
     def ask(self, wanted: Fields) -> None:
-        """Want what UpdateEndpointWeightsAndCapacities asks for."""
+        """Set the desired weight and capacity from UpdateEndpointWeightsAndCapacities."""
         self.desired_weight = float(wanted.get("DesiredWeight", self.desired_weight))
         self.desired_count = wanted.get("DesiredInstanceCount", self.desired_count)
         if self.desired_serverless is not None:
@@ -75,7 +75,7 @@ class VariantState:
 
 
 def variants_of(given: Sequence[Fields], models: Models, now: float) -> list[VariantState]:
-    """Return the variants of a configuration; raises `Refusal` when a model of theirs is gone."""
+    """Return the variants of a configuration; raises `Refusal` when one of their models does not exist."""
     variants = []
     for fields in given:
         model = fields.get("ModelName")
@@ -101,12 +101,12 @@ def variants_of(given: Sequence[Fields], models: Models, now: float) -> list[Var
 
 
 def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str) -> Deployment:
-    """Return what the data plane runs for a configuration.
+    """Return the deployment for a configuration.
 
     Args:
         config: the endpoint configuration.
         variants: its production variants.
-        bucket: where async results go unless the configuration says so: ``s3://name``.
+        bucket: where async results go unless the configuration says where: ``s3://name``.
     """
     output = config.fields.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
     return Deployment(
