@@ -1,6 +1,6 @@
 """What `Config.transport` accepts: a `Transport`, and the HTTP request and response that it takes and gives.
 
-Values only: nothing here sends, signs or parses. `HTTPRequest.target` is already percent-encoded; nobody encodes it
+Values only: nothing here sends, signs or parses. `HTTPRequest.target` is already percent-encoded and is not encoded
 again, so the target that is signed is the one that is sent (RFC 9112 section 3.2).
 """
 
@@ -61,7 +61,7 @@ class HTTPResponse(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the connection: closed when the body is unread; idempotent, from any thread, never raises."""
+        """Release the connection, and close it when the body is unread; idempotent, from any thread, never raises."""
         ...
 
 

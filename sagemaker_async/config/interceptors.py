@@ -3,8 +3,8 @@
 Override what you need; a method may be plain or ``async`` unless it says otherwise. They run on the event loop, so they
 must not block. What one raises ends the call and reaches the caller as it is: an interceptor that only watches should
 not raise. Within a stream, StopAsyncIteration becomes the cause of a RuntimeError, because it would look like the
-stream's end; and what is raised in a finaliser goes to `sys.unraisablehook`, because nobody is there to catch it. The
-ways out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with`` blocks do.
+stream's end; and what is raised in a finaliser goes to `sys.unraisablehook`, because nothing could catch it. The ways
+out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with`` blocks do.
 
 A call that was begun ends in exactly one way: `after_call`, or `abandoned`. When `AttemptOutcome.streaming` is true
 there, `after_stream` follows, and after it `after_tokens` if an iterator reads the stream as tokens.
@@ -76,7 +76,7 @@ class AttemptOutcome:
     error: CallError | None
     """The failure; None when the attempt succeeded."""
     streaming: bool = False
-    """Whether it succeeded with a stream that is still to be read: `Interceptor.after_stream` tells of its end."""
+    """Whether it succeeded with a stream that is still to be read: `Interceptor.after_stream` reports its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Interceptor:
         """Learn that a session's first call opens its pool; plain only. One interceptor may serve several sessions."""
 
     def closed(self, pool: ConnectionPool) -> Awaitable[None] | None:
-        """Learn that a session closed its pool: what was acquired for it in `opened` can be let go of."""
+        """Learn that a session closed its pool: what was acquired for it in `opened` can be released."""
 
     def before_call(
         self, call: CallContext, request: HTTPRequest
@@ -127,7 +127,7 @@ class Interceptor:
         """
 
     def after_stream(self, summary: StreamSummary) -> None:
-        """See the end of a response stream; plain only, for streams may end in a finaliser."""
+        """See the end of a response stream; plain only, because streams may end in a finaliser."""
 
     def after_tokens(self, call: CallContext, tokens: int) -> None:
         """See how many tokens were made of a response stream; plain only, as `after_stream`.
