@@ -22,7 +22,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, G
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, cast
 
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.errors import (
@@ -215,7 +215,7 @@ class PredictionStream(Generic[T]):
             raise ConcurrentReadError("two tasks open one stream at the same time; give each task its own")
         if self._head is None:
             self._head = await self._send_from(asyncio.current_task())
-            self._event_stream.opened = self._head.body
+            self._event_stream.open(self._head.body)
         return self
 
     async def _send_from(self, opener: asyncio.Task[Any] | None) -> StreamHead:
@@ -325,23 +325,25 @@ class PredictionStream(Generic[T]):
 class _LateEventStream:
     """The event stream of a prediction before and after it is opened: what its iterator is made over."""
 
-    __slots__ = ("opened",)
+    __slots__ = ("next_parts", "opened")
 
     def __init__(self) -> None:
         self.opened: EventStream | None = None
+        self.next_parts: Callable[[], Awaitable[list[bytes]]] = _not_open
+
+    def open(self, event_stream: EventStream) -> None:
+        self.opened = event_stream
+        self.next_parts = event_stream.next_parts
 
     @property
     def closed(self) -> bool:
         return self.opened is not None and self.opened.closed
 
-    def next_parts(self) -> Awaitable[list[bytes]]:
-        return self._event_stream().next_parts()
-
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self if self.opened is None else aiter(self.opened)
 
     def __anext__(self) -> Awaitable[StreamEvent]:
-        return anext(self._event_stream())
+        return _not_open() if self.opened is None else anext(self.opened)
 
     def locate(self, error: StreamError) -> None:
         if self.opened is not None:
@@ -358,13 +360,11 @@ class _LateEventStream:
     async def aclose(self) -> None:
         self.close()
 
-    def _event_stream(self) -> EventStream:
-        if self.opened is None:
-            raise UsageError(
-                "this iterator's event stream is not open yet: read the stream that predict_stream returned, "
-                "which opens it"
-            )
-        return self.opened
+
+def _not_open() -> NoReturn:
+    raise UsageError(
+        "this iterator's event stream is not open yet: read the stream that predict_stream returned, which opens it"
+    )
 
 
 def check_iterator(make_iterator: object) -> None:
