@@ -15,15 +15,15 @@ inside a record is an error as well. Iterators are single use and not for two co
 
 What can be done about an error, all of which are `StreamError`:
 
-- `ModelInvocationTimeExceeded`: ask for less at a time, or go on from `partial`; the same again would take as long.
-- `StreamBroken`, and any other `ModelStreamError`: the container broke off; its CloudWatch logs tell why. Ask again.
+- `ModelInvocationTimeExceeded`: ask for less, or continue from `partial`; the same request would take as long again.
+- `StreamBroken`, and any other `ModelStreamError`: the container stopped; its CloudWatch logs say why. Ask again.
 - `InternalStreamFailure`, `StreamConnectionError`, `StreamStalledError`, `TruncatedStreamError`: SageMaker or the
-  network broke off. Nothing is repeated by itself once an answer has begun; ask again, or show what there is.
+  network broke the stream. Once an answer has begun nothing is repeated automatically; ask again, or show what came.
 - `InBandError`: the container reported a failure after HTTP 200; `code` and `error_type` say whether the request was at
-  fault (change it) or the container (its CloudWatch logs tell more; ask again later).
-- `StreamIncomplete`: the container stopped without a word. `partial` is what it said; ``allow_incomplete=True`` is for
-  containers that never say that they have finished.
-- `StreamDecodeError`: the payload is something else than the iterator reads; look at it with `ByteIterator`.
+  fault (change it) or the container (its CloudWatch logs say more; ask again later).
+- `StreamIncomplete`: the container did not say that it had finished. `partial` is the text so far;
+  ``allow_incomplete=True`` is for containers that never say so.
+- `StreamDecodeError`: the payload is not in the form that the iterator reads; look at it with `ByteIterator`.
 - `RecordTooLongError`: raise `max_buffer`, or read with `ByteIterator`.
 """
 

@@ -159,7 +159,10 @@ class Channel:
 
     async def _open_shared(self) -> _Opened:
         settings = await resolve_settings(self.config, environ=self._environ)
-        credentials = await self._credential_cache(settings.region)
+        # Config.profile and not that of the settings: one that only the environment names has another rank there.
+        credentials = credential_source(
+            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self._timing
+        )
         self.timeouts = settings.timeouts
         self.validate_params = settings.validate_params
         agent = user_agent(settings.retry.mode or "standard", settings.user_agent_app_id)
@@ -179,14 +182,6 @@ class Channel:
             )
         self._opened = _Opened(settings, transport, credentials, interceptors)
         return self._opened
-
-    async def _credential_cache(self, region: str) -> CredentialCache:
-        # Config.profile and not that of the settings: one that only the environment names has another rank there.
-        asked, profile = self.config.credentials, self.config.profile
-        if isinstance(asked, Credentials):
-            return credential_source(asked, profile=profile, region=region, timing=self._timing)
-        # In a thread, for it imports the sources that it needs.
-        return await asyncio.to_thread(credential_source, asked, profile=profile, region=region, timing=self._timing)
 
     async def close(self) -> None:
         """Close the pool and every stream that is still open; idempotent.

@@ -87,7 +87,7 @@ class SimpleBaseSerializer(BaseSerializer):
 
 
 def finished_body(data: Any) -> bytes | str | None:
-    """Return text, bytes or a file's contents as they are; None for data that is yet to be written."""
+    """Return text, bytes or a file's contents as they are; None for data that must still be serialised."""
     if isinstance(data, str | bytes):
         return data
     if isinstance(data, bytearray | memoryview):
@@ -120,7 +120,7 @@ class BodyStream(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the body."""
+        """Release the body."""
         ...
 
 

@@ -3,7 +3,7 @@
 The classes are used from `sagemaker_async.serializers` and `sagemaker_async.deserializers`, whose contracts they share.
 `csv_text` quotes where needed, writes no header, and puts newlines between rows. What CSV cannot hold, so that the text
 would mislead the model (a dict, rows of differing length, nested fields, bytes), raises `SerializationError`. Neither
-numpy nor pandas is imported: nobody can hold an instance of a class whose module was never imported.
+numpy nor pandas is imported: data of their classes exists only where they are imported already.
 """
 
 from __future__ import annotations

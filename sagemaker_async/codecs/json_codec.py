@@ -86,7 +86,7 @@ class JSONCodec:
             reason = self._non_finite_problem(data) if type(error) is ValueError else None
             cause = error.__cause__ if isinstance(error.__cause__, TypeError) else error
             raise SerializationError(reason or f"the data cannot be written as JSON: {cause}") from None
-        # orjson writes NaN as null without a word; where it wrote no null there was none.
+        # orjson silently writes NaN as null; output without a null had no NaN.
         if isinstance(text, bytes) and b"null" in text and (problem := self._non_finite_problem(data)):
             raise SerializationError(problem)
         return text

@@ -5,7 +5,7 @@ attribute always run on the loop, because nobody promised that they are thread-s
 the loop as well: there the hop to a thread costs more than it saves. Reading a file may block whatever its size, so
 data with `read()` always goes to the thread.
 
-A thread frees the loop as far as the work lets go of the interpreter lock. Python-level loops (CSV and JSON-Lines rows,
+A thread frees the loop as far as the work releases the interpreter lock. Python-level loops (CSV and JSON-Lines rows,
 numpy's text reader) and pandas' parser do; one call of `json` or `orjson` holds it for as long as it takes, so that on
 interpreters with a lock a large JSON body still delays the loop by its own parsing time. Measured with 10 MB: the loop
 stood still for all of json's 140 ms, for 73 of CSV's 320 ms, for 2 of pandas' 80 ms.

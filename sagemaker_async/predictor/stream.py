@@ -22,7 +22,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, G
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, cast
 
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.errors import (
@@ -67,7 +67,7 @@ IteratorFactory = Callable[[Any], AsyncIterable[T]]
 
 @dataclass(frozen=True)
 class StreamMetadata(ResponseMetadata):
-    """What the head of a streamed prediction tells, beside its records."""
+    """What the head of a streamed prediction says, besides its records."""
 
     content_type: str | None
     """What the container says the payload is, such as ``text/event-stream``."""
@@ -80,7 +80,7 @@ class PredictionStream(Generic[T]):
 
     Args:
         send: makes the call that opens the stream; called once.
-        iterator: makes records of the event stream; called once, at once.
+        iterator: makes records of the event stream; called in this constructor.
 
     Raises:
         ConfigurationError: `iterator` is wrong, or one of the options bound to it.
@@ -131,7 +131,7 @@ class PredictionStream(Generic[T]):
     def response(self) -> InvokeEndpointWithResponseStreamResponse | None:
         """The head of the answer, once the stream is open, with the custom attributes among its fields.
 
-        It is made when it is first asked for, and the first one of a program has its model imported.
+        It is made on first access; the first access of a program imports its model.
         """
         return None if self._head is None else self._head.response()
 
@@ -152,7 +152,7 @@ class PredictionStream(Generic[T]):
 
     @property
     def records(self) -> Any:
-        """The iterator that makes the records, once the stream is open, for what it knows beside them.
+        """The iterator that makes the records, once the stream is open, for what it knows besides them.
 
         With `tokens`: ``.text``, ``.finish_reason`` and ``.usage``. It stays when the stream has ended.
         """
@@ -189,9 +189,9 @@ class PredictionStream(Generic[T]):
         return self._as(partial(TokenIterator, **options))
 
     def _as(self, make_iterator: IteratorFactory[R]) -> PredictionStream[R]:
-        """Return this very stream, with other records: there is one connection, and one that closes it."""
+        """Return this same stream with other records: one object owns the connection and closes it."""
         if self._iterated or self._started:
-            raise StreamConsumedError("this stream is being read already; say how to read it before reading it")
+            raise StreamConsumedError("this stream is being read already; choose how to read it before reading")
         stream = cast("PredictionStream[R]", self)
         stream._read_with(make_iterator)
         return stream
@@ -215,14 +215,14 @@ class PredictionStream(Generic[T]):
             raise ConcurrentReadError("two tasks open one stream at the same time; give each task its own")
         if self._head is None:
             self._head = await self._send_from(asyncio.current_task())
-            self._event_stream.opened = self._head.body
+            self._event_stream.open(self._head.body)
         return self
 
     async def _send_from(self, opener: asyncio.Task[Any] | None) -> StreamHead:
         """Send the request; `aclose` cancels the task that does so, as `asyncio.timeout` would."""
         cancelling = opener.cancelling() if opener is not None else 0
         self._opener = opener
-        send, self._send = self._send, None  # for it holds the request, whose body may be large
+        send, self._send = self._send, None  # it holds the request, whose body may be large
         assert send is not None
         try:
             head = await send()
@@ -234,7 +234,7 @@ class PredictionStream(Generic[T]):
             raise
         finally:
             self._opener = None
-        if self._closed:  # and the cancellation was swallowed on its way
+        if self._closed:  # but something swallowed the cancellation
             head.body.close()
             raise _closed_while_opening()
         return head
@@ -259,7 +259,7 @@ class PredictionStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        if self._ready:  # most tokens come in company: these need no waiting and no further coroutine
+        if self._ready:  # most tokens come with others: these need no waiting and no further coroutine
             return self._ready.pop()
         if self._reading:
             raise ConcurrentReadError("two tasks read from one stream at the same time; give each task its own")
@@ -277,6 +277,8 @@ class PredictionStream(Generic[T]):
             if self._next_records is None:
                 return await anext(self._records)
             ready = await self._next_records()
+            if self._closed:  # by another task, while an iterator of the user's own went on
+                raise _closed_error()
             if not ready:
                 raise StopAsyncIteration
             ready.reverse()
@@ -316,26 +318,32 @@ class PredictionStream(Generic[T]):
             self._head.body.close()
 
     def __del__(self) -> None:
-        # The connection is this object's, whoever else holds on to the iterator or the event stream beneath.
+        # This object owns the connection, even if something else still refers to the iterator or the event stream.
         self._release_connection()
 
 
 class _LateEventStream:
     """The event stream of a prediction before and after it is opened: what its iterator is made over."""
 
-    __slots__ = ("opened",)
+    __slots__ = ("next_parts", "opened")
 
     def __init__(self) -> None:
         self.opened: EventStream | None = None
+        self.next_parts: Callable[[], Awaitable[list[bytes]]] = _not_open
 
-    def next_parts(self) -> Awaitable[list[bytes]]:
-        return self._event_stream().next_parts()
+    def open(self, event_stream: EventStream) -> None:
+        self.opened = event_stream
+        self.next_parts = event_stream.next_parts
+
+    @property
+    def closed(self) -> bool:
+        return self.opened is not None and self.opened.closed
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self if self.opened is None else aiter(self.opened)
 
     def __anext__(self) -> Awaitable[StreamEvent]:
-        return anext(self._event_stream())
+        return _not_open() if self.opened is None else anext(self.opened)
 
     def locate(self, error: StreamError) -> None:
         if self.opened is not None:
@@ -345,17 +353,18 @@ class _LateEventStream:
         if self.opened is not None:
             self.opened.count_tokens(tokens)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         if self.opened is not None:
-            await self.opened.aclose()
+            self.opened.close()
 
-    def _event_stream(self) -> EventStream:
-        if self.opened is None:
-            raise UsageError(
-                "this iterator's event stream is not open yet: read the stream that predict_stream returned, "
-                "which opens it"
-            )
-        return self.opened
+    async def aclose(self) -> None:
+        self.close()
+
+
+def _not_open() -> NoReturn:
+    raise UsageError(
+        "this iterator's event stream is not open yet: read the stream that predict_stream returned, which opens it"
+    )
 
 
 def check_iterator(make_iterator: object) -> None:

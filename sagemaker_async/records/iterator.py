@@ -101,7 +101,7 @@ class StreamIterator(ABC, Generic[T]):
             raise ConfigurationError(
                 f"event_stream must be an async iterable of response stream events, not {type(event_stream).__name__}"
             )
-        # A list, for an empty deque keeps room for 64 records in every open stream.
+        # A list, because an empty deque keeps room for 64 records in every open stream.
         self._ready: list[T] = []
         """Records that have been made and not been delivered, the next one last."""
         self._failure: Exception | None = None
@@ -115,8 +115,8 @@ class StreamIterator(ABC, Generic[T]):
         """Return the records that the next slice completes.
 
         Called once per payload part, in order. It may be a generator, and it may raise: what it gave before that is
-        delivered first. StopIteration and StopAsyncIteration become the cause of a RuntimeError, for they would look
-        like the end of the stream (PEP 479).
+        delivered first. StopIteration and StopAsyncIteration become the cause of a RuntimeError, because they would
+        look like the end of the stream (PEP 479).
         """
 
     def finish(self) -> Iterable[T]:

@@ -18,9 +18,9 @@ from typing import Any
 import botocore.credentials
 import botocore.tokens
 import pytest
-from sagemaker_async.stub import StubResponse, StubTransport
 
 from sagemaker_async import Config, Credentials, Predictor, RetryConfig, Session, Timeouts, TLSConfig
+from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.errors import (
     ConfigurationError,
     CredentialsError,
@@ -29,6 +29,7 @@ from sagemaker_async.errors import (
     SageMakerAsyncError,
 )
 from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.runtime.stub import StubResponse
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-SECRET"
 

@@ -628,6 +628,47 @@ class TestIterators:
             await reader
         assert session.connections_in_use == 0
 
+    async def test_records_that_an_iterator_makes_after_the_stream_was_closed_are_not_delivered(
+        self, stalled: Callable[..., PredictionStream[bytes]], endpoint: Endpoint
+    ) -> None:
+        async def with_last_words(event_stream: Any) -> AsyncIterator[bytes]:
+            try:
+                async for event in event_stream:
+                    yield event.bytes
+            except StreamClosedError:
+                yield b"last\nwords\n"
+
+        stream = await stalled(iterator=lambda events: LineIterator(with_last_words(events)), after_parts=0)
+        reader = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+        await endpoint.until(lambda e: e.stalled == 1)
+        await stream.aclose()
+        for reading in (reader, anext(stream)):
+            with pytest.raises(StreamClosedError):
+                await reading
+
+    async def test_an_iterator_sees_whether_the_event_stream_is_closed_and_can_close_it(
+        self, predictor: Predictor[bytes], session: Session
+    ) -> None:
+        seen: list[bool] = []
+
+        async def one(event_stream: Any) -> AsyncIterator[bytes]:
+            async for event in event_stream:
+                seen.append(event_stream.closed)
+                event_stream.close()
+                seen.append(event_stream.closed)
+                yield event.bytes
+                return
+
+        async def never(event_stream: Any) -> AsyncIterator[bytes]:
+            seen.append(event_stream.closed)
+            yield b""
+
+        assert await predictor.predict_stream(LINES, iterator=one).collect() == [LINES]
+        assert session.connections_in_use == 0
+        stream = predictor.predict_stream(LINES, iterator=never)
+        await anext(aiter(stream._records))
+        assert seen == [False, True, False]
+
     @pytest.mark.parametrize(
         "iterator",
         [

@@ -91,7 +91,7 @@ class StubTransport:
 
     @property
     def unused(self) -> int:
-        """How many scripted answers have not been asked for."""
+        """How many scripted answers have not been used."""
         return len(self._script)
 
     @property
