@@ -167,6 +167,7 @@ class ServiceClient:
         """
         key: tuple[Any, ...] | None = None
         if not problems and _STR.issuperset(map(type, values.values())):
+            # Not whether it is checked: that can only end, when the settings are read, and valid fields stay the same.
             key = (operation, *values.items())
             if (head := self._heads.get(key)) is not None:
                 return head
