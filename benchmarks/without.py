@@ -53,8 +53,8 @@ def _heads_on_the_wire() -> None:
     _replace(straight, "_form_of", straight._form_of.__wrapped__)
 
 
-def _signing_forms() -> None:
-    _replace(sigv4.Signer, "_form_of", sigv4.Signer._new_form)
+def _signature_templates() -> None:
+    _replace(sigv4.Signer, "_template_of", sigv4.Signer._new_template)
 
 
 def _checks_of_kept_connections() -> None:
@@ -75,7 +75,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "requests sent straight on a connection": _straight_way,
     "read buffers kept by the C library": _read_buffers,
     "forms of heads on the wire made once": _heads_on_the_wire,
-    "forms of signatures remembered": _signing_forms,
+    "templates of signatures remembered": _signature_templates,
 }
 """What speeds up a call."""
 CHECKS: dict[str, Callable[[], None]] = {"checks of a kept connection": _checks_of_kept_connections}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from yarl import URL
 
-from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.http import HeadedRequest, HTTPRequest, RequestHead
 from sagemaker_async.aws.signing import (
     EMPTY_SHA256,
     S3,
@@ -357,10 +357,14 @@ def test_no_secret_shows_in_repr(signer: Signer) -> None:
     assert repr(signer).startswith("Signer(region='us-east-1', service='sagemaker'")
 
 
-# --- what a signer remembers -----------------------------------------------------------------------------------------
+# --- what is kept on a request's head ---------------------------------------------------------------------------------
 
 
-def test_a_signer_that_remembers_signs_as_a_new_one_does() -> None:
+def headed(head: RequestHead, given: HTTPRequest) -> HeadedRequest:
+    return HeadedRequest.of(given, given.body, head)
+
+
+def test_a_request_whose_head_was_signed_before_is_signed_as_any_other() -> None:
     signer = Signer("us-east-1", "sagemaker")
     other_host = request(A="1")._replace(origin="https://other.example")
     requests = [
@@ -374,18 +378,44 @@ def test_a_signer_that_remembers_signs_as_a_new_one_does() -> None:
         other_host,
         request(A="1", host="mine.example"),
     ]
+    one_head = RequestHead({})
+    heads = [RequestHead({}) for _ in requests]
     for _ in range(2):
-        for each in requests:
-            for keys in (KEYS, SESSION_KEYS, Credentials("AKID2", "s2", "t2")):
+        for each, own in zip(requests, heads, strict=True):
+            for keys in (KEYS, SESSION_KEYS, Credentials("AKID2", "s2", "t2"), Credentials("AKID2", "s2", "t  2")):
                 for payload_hash in (None, UNSIGNED_PAYLOAD):
                     for now in (NOW, NOW + 86_400):
                         expected = Signer("us-east-1", "sagemaker").sign(each, keys, now, payload_hash=payload_hash)
-                        assert signer.sign(each, keys, now, payload_hash=payload_hash) == expected
+                        for head in (own, one_head):
+                            signed = signer.sign(headed(head, each), keys, now, payload_hash=payload_hash)
+                            assert signed == expected
 
 
-def test_what_happens_to_headers_afterwards_does_not_change_what_is_remembered(signer: Signer) -> None:
+def test_a_head_is_worked_out_once_for_all_bodies_times_and_tokens(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembled = []
+    assemble = sigv4.assemble
+    monkeypatch.setattr(sigv4, "assemble", lambda *args: assembled.append(args) or assemble(*args))
+    head = RequestHead({})
+    for number in range(3):
+        token = Credentials("AKIDEXAMPLE", "secret", f"token-{number}")
+        signer.sign(headed(head, request(A="1", body=bytes(number))), token, NOW + number)
+    assert len(assembled) == 1
+    signer.sign(headed(head, request(A="2")), SESSION_KEYS, NOW)
+    signer.sign(headed(head, request(A="2")), KEYS, NOW)
+    assert len(assembled) == 3
+
+
+def test_a_copy_of_a_request_still_has_its_head() -> None:
+    head = RequestHead({})
+    copy = headed(head, request(A="1"))._replace(body=b"other")
+    assert (copy.head, copy.body, copy.headers) == (head, b"other", request(A="1").headers)
+
+
+def test_what_happens_to_headers_afterwards_does_not_change_what_is_kept(signer: Signer) -> None:
     fields = {"A": "1"}
-    given = request()._replace(headers=fields)
+    given = headed(RequestHead({}), request()._replace(headers=fields))
     first = signer.sign(given, KEYS, NOW)
     expected = dict(first)
     first["A"] = first["Authorization"] = "other"
@@ -395,32 +425,33 @@ def test_what_happens_to_headers_afterwards_does_not_change_what_is_remembered(s
 
 
 def test_a_header_that_is_refused_is_refused_again(signer: Signer) -> None:
+    head = RequestHead({})
     for _ in range(2):
         with pytest.raises(RequestValidationError):
-            signer.sign(request(A="a\nb"), KEYS, NOW)
+            signer.sign(headed(head, request(A="a\nb")), KEYS, NOW)
 
 
-@pytest.mark.parametrize("mark", [sigv4._DATE, sigv4._HASH])
+@pytest.mark.parametrize("mark", [sigv4._DATE, sigv4._TOKEN, sigv4._HASH])
 def test_a_value_cannot_pass_for_what_is_filled_in(signer: Signer, mark: str) -> None:
     with pytest.raises(RequestValidationError):
         signer.sign(request(A=mark), KEYS, NOW)
     with pytest.raises(RequestValidationError):
         signer.sign(request(f"/{mark}"), KEYS, NOW)
+    with pytest.raises(ConfigurationError):
+        Credentials("AKIDEXAMPLE", "secret", mark)
 
 
-def test_a_signer_remembers_a_bounded_number_of_requests_and_none_of_former_credentials(signer: Signer) -> None:
-    for number in range(3 * sigv4.REMEMBERED_FORMS):
-        signer.sign(request(A=str(number)), SESSION_KEYS, NOW)
-        assert len(signer._forms[1]) <= sigv4.REMEMBERED_FORMS
-    signer.sign(request(), KEYS, NOW)
-    assert "very-secret-token" not in repr(signer._forms)
-    assert len(signer._forms[1]) == 1
+def test_a_head_keeps_no_session_token_and_no_key(signer: Signer) -> None:
+    head = RequestHead({})
+    signer.sign(headed(head, request()), SESSION_KEYS, NOW)
+    assert head.signature is not None
+    assert "secret" not in repr(head.signature)
 
 
 def test_a_payload_hash_that_is_sent_as_a_header_is_checked_as_one() -> None:
     signer = Signer("us-east-1", "s3", S3)
-    request = HTTPRequest("GET", "https://bucket.s3.amazonaws.com", "/key", {}, b"")
+    request = headed(RequestHead({}), HTTPRequest("GET", "https://bucket.s3.amazonaws.com", "/key", {}))
     credentials = Credentials("AKIDEXAMPLE", "secret")
-    signer.sign(request, credentials, 1.0)  # and remembers the form
+    signer.sign(request, credentials, 1.0)
     with pytest.raises(RequestValidationError):
         signer.sign(request, credentials, 1.0, payload_hash="a\r\nEvil: 1")

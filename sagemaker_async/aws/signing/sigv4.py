@@ -9,9 +9,12 @@ Pure: no I/O, no clock, no randomness. The target is signed as it will be sent a
 sent safely, `ConfigurationError` for options out of range, and nothing else for requests made of strings and bytes.
 
 Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
-what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers the last key it used,
-and of the last requests what does not change when the same is sent again: all but the time and the payload's hash, the
-header values and the session token among it, until there is another token.
+what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers the last key it used.
+What does not change when a request is sent again with another body is kept on the request's head (`http.RequestHead`),
+not here: all of the canonical request but the time, the session token and the payload's hash.
+
+The small caches of functions here and in `canonical` are for heads that differ in the value of one field, such as an
+inference id for each call: they go by the header fields' names, the path, or the second, which are still the same.
 
 Sources: AWS's "Create a signed AWS API request" (IAM User Guide), "Authenticating Requests: Using Query Parameters"
 (Amazon S3 API Reference).
@@ -25,7 +28,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.http import HeadedRequest, HTTPRequest
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError
 
@@ -130,26 +133,26 @@ def signature(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-class _Form(NamedTuple):
+class SignatureTemplate(NamedTuple):
     """What the signatures of requests with the same head have in common."""
 
+    head: tuple[object, ...]
+    """What it is valid for."""
     headers: dict[str, str]
     """What is sent before the signer's own."""
     canonical: str
-    """The canonical request, with marks where the time and the payload's hash go."""
+    """The canonical request, with marks where the time, the session token and the payload's hash go."""
     signed_headers: str
 
 
-REMEMBERED_FORMS = 64
-"""How many heads a signer remembers; when there are more, they vary with each call."""
-_DATE, _HASH = "\0date\0", "\0hash\0"
+_DATE, _TOKEN, _HASH = "\0date\0", "\0token\0", "\0hash\0"
 """Marks that no header value and no target can hold."""
 
 
 class Signer:
     """Signs requests to one service in one region; safe to share between tasks and threads."""
 
-    __slots__ = ("_forms", "_last_key", "region", "rules", "service")
+    __slots__ = ("_last_key", "region", "rules", "service")
 
     def __init__(self, region: str, service: str, rules: SigningRules = STANDARD) -> None:
         """Make a signer.
@@ -163,7 +166,6 @@ class Signer:
         self.service: Final = service
         self.rules: Final = rules
         self._last_key = ("", "", b"")
-        self._forms: tuple[str | None, dict[tuple[object, ...], _Form]] = (None, {})
 
     def __repr__(self) -> str:
         return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
@@ -195,48 +197,48 @@ class Signer:
         hash_sent = self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD
         if hash_sent:
             check_header_values([payload_hash])
-        form = self._form_of(request, credentials.session_token, hash_sent)
-        headers = {**form.headers, "X-Amz-Date": date_time}
-        if credentials.session_token:
-            headers["X-Amz-Security-Token"] = credentials.session_token
+        token = credentials.session_token
+        template = self._template_of(request, bool(token), hash_sent)
+        canonical = template.canonical.replace(_DATE, date_time).replace(_HASH, payload_hash)
+        headers = {**template.headers, "X-Amz-Date": date_time}
+        if token:
+            headers["X-Amz-Security-Token"] = token
+            canonical = canonical.replace(_TOKEN, " ".join(token.split()) if "  " in token else token)
         if hash_sent:
             headers["X-Amz-Content-Sha256"] = payload_hash
-        canonical = form.canonical.replace(_DATE, date_time).replace(_HASH, payload_hash)
         scope = credential_scope(date_time[:8], self.region, self.service)
         key = self._signing_key(credentials.secret_access_key, date_time[:8])
         headers["Authorization"] = (
-            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={form.signed_headers}, "
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={template.signed_headers}, "
             f"Signature={signature(key, string_to_sign(date_time, scope, canonical))}"
         )
         return headers
 
-    def _form_of(self, request: HTTPRequest, token: str | None, hash_sent: bool) -> _Form:
-        """Return what all signatures of such a request have in common, checked and worked out once."""
-        last_token, forms = self._forms
-        if token != last_token:
-            forms = {}
-            self._forms = token, forms
-        key = (hash_sent, request.method, request.origin, request.target, *request.headers.items())
-        form = forms.get(key)
-        if form is None:
-            if len(forms) >= REMEMBERED_FORMS:
-                forms.clear()
-            form = forms[key] = self._new_form(request, token, hash_sent)
-        return form
+    def _template_of(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:
+        """Return the template for such a request: the one its head has, if it was made for an equal request."""
+        if not isinstance(request, HeadedRequest):
+            return self._new_template(request, with_token, hash_sent)
+        template = request.head.signature
+        wanted = (self.rules, with_token, hash_sent, request.method, request.origin, request.target, request.headers)
+        if not isinstance(template, SignatureTemplate) or template.head != wanted:
+            template = request.head.signature = self._new_template(request, with_token, hash_sent)
+        return template
 
-    def _new_form(self, request: HTTPRequest, token: str | None, hash_sent: bool) -> _Form:
+    def _new_template(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:
+        method, origin, target = request.method, request.origin, request.target
         headers = _without_own_headers(request)
         marked = {**headers, "X-Amz-Date": _DATE}
-        if token:
-            marked["X-Amz-Security-Token"] = token
+        if with_token:
+            marked["X-Amz-Security-Token"] = _TOKEN
         if hash_sent:
             marked["X-Amz-Content-Sha256"] = _HASH
-        names, values = _with_host(marked, request.origin)
+        names, values = _with_host(marked, origin)
         signed = signable_names(names)
-        check_request_line(request.method, request.target)
-        check_header_values([*headers.values(), token or ""])
-        canonical = assemble(request.method, request.target, names, values, signed, _HASH, self.rules)
-        return _Form(headers, canonical, signed_headers(signed))
+        check_request_line(method, target)
+        check_header_values([*headers.values()])
+        canonical = assemble(method, target, names, values, signed, _HASH, self.rules)
+        head = (self.rules, with_token, hash_sent, method, origin, target, dict(request.headers))
+        return SignatureTemplate(head, headers, canonical, signed_headers(signed))
 
     def presign(
         self,
