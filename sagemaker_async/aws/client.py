@@ -2,18 +2,21 @@
 
 A call is checked in two steps, because a body may be a file: `ServiceClient.prepare` validates all fields at once,
 never awaits, and raises before anything is sent; `ServiceClient.send` reads the body if that is still to be done, and
-sends. Fields that obey the operation's plain rules are valid; of others its models decide, and say what is wrong.
+sends.
+
+What is worked out for a set of fields is remembered in one place: `ServiceClient` has one `http.RequestHead` for each,
+with the checked fields and the request, and on it the layers below keep theirs (`signing.Signer`). The body is no part
+of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import logging
 import math
 from collections.abc import Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, NamedTuple, Self, Unpack
 
 from sagemaker_async.config import Config, ConfigFields, Timeouts
@@ -28,15 +31,15 @@ from sagemaker_async.errors import (
 
 from .channel import Channel, HasChannel
 from .frames import forget_frames
-from .http import HTTPRequest, Progress
-from .pipeline import Pipeline, Reply
+from .http import HeadedRequest, Progress, RequestHead
+from .pipeline import Reply
 from .protocols import build_request, load_protocol, parse_response
-from .shapes.body import Readable, body_bytes, read_body
+from .shapes.body import Readable, read_body
 from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
-from .shapes.rules import unchecked_fields
+from .shapes.requests import RequestBody, unchecked_fields
 
-__all__ = ["CallOptions", "ModelsWantedError", "PreparedCall", "ServiceClient"]
+__all__ = ["CallOptions", "PreparedCall", "ServiceClient", "shared_channel"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,23 +53,6 @@ class CallOptions(NamedTuple):
     """Who wants to know how far the bytes have got."""
 
 
-class RequestHead:
-    """What all calls with the same fields, but for the body, have in common: worked out once."""
-
-    __slots__ = ("fields", "pipeline", "request")
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = fields
-        """The validated fields by Python names, with a stand-in for the body where an operation has one."""
-        self.pipeline: Pipeline | None = None
-        self.request: HTTPRequest | None = None
-        """Made for `pipeline` at the first call, without the body where an operation has one."""
-
-
-class ModelsWantedError(Exception):
-    """The models have to say what is wrong with the fields, and are not imported yet; see `ServiceClient.prepare`."""
-
-
 class PreparedCall(NamedTuple):
     """A call that has been checked and can be sent."""
 
@@ -76,12 +62,16 @@ class PreparedCall(NamedTuple):
     """For operations that have a body: the body, or what it has still to be read from; None when none was given."""
     options: CallOptions
 
+    @property
+    def resource(self) -> str | None:
+        """What the call is on, such as the endpoint's name."""
+        name = self.operation.resource
+        resource: str | None = self.head.fields.get(name) if name is not None else None
+        return resource
+
 
 _NO_OPTIONS = CallOptions()
 _STR = frozenset({str})
-
-_SOME_BODY = b"\0"
-"""Stands for a body in a request's head: some body, which no rule about having one mistakes for none."""
 
 REMEMBERED_HEADS = 64
 """How many heads a client remembers; when there are more, fields that vary with each call are among them."""
@@ -102,7 +92,15 @@ class ServiceClient:
     """The operations of the service, as a table."""
 
     def __init__(self, source: HasChannel | Config | None = None, /, **fields: Unpack[ConfigFields]) -> None:
-        self._channel, self._owns_channel = channel_for(source, fields)
+        if source is None or isinstance(source, Config):
+            self._channel, self._owns_channel = Channel((source or Config()).with_fields(**fields)), True
+        else:
+            self._channel, self._owns_channel = shared_channel(source), False
+            if fields:
+                raise ConfigurationError(
+                    f"{', '.join(fields)}: options belong to the session that is shared; set them on it, or give no "
+                    "session"
+                )
         self._heads: dict[tuple[Any, ...], RequestHead] = {}
 
     @property
@@ -126,30 +124,24 @@ class ServiceClient:
 
     async def load(self, operation: Operation) -> None:
         """Import what an operation's models and protocol need, in a thread; once per process."""
-        if not operation.shapes.loaded:
+        if not operation.loaded:
             await asyncio.to_thread(_load, operation)
 
     def prepare(
-        self,
-        operation: Operation,
-        fields: Mapping[str, Any],
-        options: CallOptions = _NO_OPTIONS,
-        *,
-        may_import: bool = True,
+        self, operation: Operation, fields: Mapping[str, Any], options: CallOptions = _NO_OPTIONS
     ) -> PreparedCall:
         """Check a call without sending it.
+
+        Requests of operations that are not compiled are checked by their models: `load` these before, off the loop.
 
         Args:
             operation: what to call.
             fields: its fields, in Python's or AWS's spelling; those that are None count as not given.
             options: how to call it.
-            may_import: whether to import the models, if they are not yet and have to say what is wrong. Who can wait
-                says no, and calls again after `load`.
 
         Raises:
             RequestValidationError: listing everything that is wrong.
-            ConfigurationError: the timeout is no positive number of seconds, or a callback cannot be called.
-            ModelsWantedError: instead of importing them.
+            ConfigurationError: the timeout is not a positive number of seconds, or a callback cannot be called.
         """
         if options.timeout is not None or options.progress is not _NO_OPTIONS.progress:
             _check_options(options)
@@ -157,47 +149,32 @@ class ServiceClient:
         if not self._channel.config.strict_params:
             values = _known_fields(operation, values)
         if operation.request_body is None:
-            return PreparedCall(operation, RequestHead(self._fields(operation, values, may_import)), None, options)
-        body: bytes | Readable | None = None
-        problems: list[FieldProblem] = []
-        stand_in: dict[str, bytes] = {}
-        for name in _spellings(operation, operation.request_body):
-            if name not in values:
-                continue
-            stand_in[name] = _SOME_BODY
-            try:
-                body = body_bytes(values.pop(name))
-            except (TypeError, ValueError) as error:
-                problems.append(_body_problem(operation, str(error)))
-            else:
-                if body == b"":
-                    stand_in[name] = b""
+            return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
+        body, problems = operation.request_body.take(values, checked=self._channel.validate_params)
         if isinstance(body, bytes):
-            self._check_size(operation, body)
-        return PreparedCall(operation, self._head(operation, values, stand_in, problems, may_import), body, options)
+            problems += self._oversize(operation, operation.request_body, body)
+        return PreparedCall(operation, self._head(operation, values, problems), body, options)
 
-    def _head(
-        self,
-        operation: Operation,
-        values: dict[str, Any],
-        body: dict[str, bytes],
-        problems: list[FieldProblem],
-        may_import: bool,
-    ) -> RequestHead:
+    def _head(self, operation: Operation, values: dict[str, Any], problems: list[FieldProblem]) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.
 
-        Services call the same endpoint with the same fields and ever new bodies. Remembering saves them validation and
-        building, a tenth of a call's CPU time (benchmarks/README.md).
+        Remembering saves validation and building (benchmarks/README.md). Only fields that are str are remembered:
+        other values may be equal and not be as valid, such as 1, 1.0 and True. Whether fields are checked need not be
+        remembered: it changes once at most, when the profile turns checks off, and what was checked may be sent then.
+
+        Raises:
+            RequestValidationError: for `problems` and those of the fields.
         """
         key: tuple[Any, ...] | None = None
         if not problems and _STR.issuperset(map(type, values.values())):
-            key = (operation, self._channel.validate_params, *body.items(), *values.items())
+            key = (operation, *values.items())
             if (head := self._heads.get(key)) is not None:
                 return head
+        fields: Mapping[str, Any] = {}
         try:
-            fields = self._fields(operation, {**values, **body}, may_import)
+            fields = self._checked(operation, values)
         except RequestValidationError as error:
-            problems.extend(error.problems)
+            problems = [*problems, *error.problems]
         if problems:
             raise RequestValidationError(operation.name, problems)
         head = RequestHead(fields)
@@ -207,24 +184,21 @@ class ServiceClient:
             self._heads[key] = head
         return head
 
-    def _fields(self, operation: Operation, values: Mapping[str, Any], may_import: bool) -> Mapping[str, Any]:
+    def _checked(self, operation: Operation, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the fields of a request by Python names, checked if the configuration says so."""
         if not self._channel.validate_params:
             return unchecked_fields(operation.name, operation.names, values, operation.path_fields)
-        if operation.rules is not None and (obeying := operation.rules.obeying(values)) is not None:
-            return obeying
-        if not may_import and not operation.shapes.loaded:
-            raise ModelsWantedError
-        from .shapes.models import fields_of, validate_request
-
-        return fields_of(validate_request(operation.request, operation.name, values))
+        return operation.validated_fields(values)
 
     async def perform(self, prepared: PreparedCall) -> Any:
         """Send a prepared call and return its response; with `Config.raise_response_errors` off, also for a failure.
 
+        The models are loaded before.
+
         Raises:
             As `send`; and `ResponseError` when the answer is not what AWS promises.
         """
+        await self.load(prepared.operation)
         try:
             reply = await self.send(prepared)
             return parse_response(prepared.operation, reply.metadata.headers, reply.body, reply.metadata)
@@ -238,9 +212,7 @@ class ServiceClient:
         status = error.status if isinstance(error, ServiceError | ResponseError) else 0
         metadata = ResponseMetadata(error.request_id, status, {}, error.attempts)
         if operation.response_body is not None and not fields:
-            from .shapes.models import aws_field
-
-            fields = {aws_field(operation.response, operation.response_body): b""}
+            fields = {operation.response_body: b""}
         return operation.response.model_construct(metadata=metadata, error=error, **fields)
 
     async def send(self, call: PreparedCall) -> Reply:
@@ -256,20 +228,23 @@ class ServiceClient:
         try:
             pipeline = channel.open_pipeline(operation.service)
             if body is not None and not isinstance(body, bytes):
-                body = await self._read(operation, body)
+                assert operation.request_body is not None
+                body = await self._read(operation, operation.request_body, body)
             if pipeline is None:
                 pipeline = await channel.pipeline(operation.service)
             request = head.request
             if request is None or head.pipeline is not pipeline:
                 origin, base_path = pipeline.endpoint.origin, pipeline.endpoint.base_path
                 request = build_request(operation, head.fields, origin, base_path, channel.common_headers)
+                # Read-only: what an interceptor changed in place would show in later calls too.
+                request = request._replace(headers=MappingProxyType(request.headers))
                 head.request, head.pipeline = request, pipeline
             if operation.request_body is not None:
-                request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
+                request = HeadedRequest.of(request, body or b"", head)
             timeouts, timeout = channel.timeouts, options.timeout
             if timeout is not None:
                 timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
-            return await pipeline.send(operation, request, timeouts, resource_of(call), options.progress)
+            return await pipeline.send(operation, request, timeouts, call.resource, options.progress)
         except BaseException as error:
             forget_frames(error)  # the seam: below it are the signature, the session token, the proxy's login
             raise
@@ -313,41 +288,37 @@ class ServiceClient:
         known = ", ".join(operation.name for operation in self.operations)
         raise ConfigurationError(f"there is no operation {name!r}; this client has {known}")
 
-    async def _read(self, operation: Operation, unread: Readable) -> bytes:
+    async def _read(self, operation: Operation, field: RequestBody, unread: Readable) -> bytes:
         try:
             body = await read_body(unread)
         except TypeError as error:
-            raise RequestValidationError(operation.name, [_body_problem(operation, str(error))]) from None
+            raise RequestValidationError(operation.name, [field.problem(str(error))]) from None
         except ValueError as error:  # a closed file says so with it
-            problem = _body_problem(operation, f"cannot be read: {error}")
-            raise RequestValidationError(operation.name, [problem]) from None
+            raise RequestValidationError(operation.name, [field.problem(f"cannot be read: {error}")]) from None
         except OSError as error:
-            problem = _body_problem(operation, f"cannot be read: {error.strerror or error}")
+            problem = field.problem(f"cannot be read: {error.strerror or error}")
             raise RequestValidationError(operation.name, [problem]) from error
-        self._check_size(operation, body)
+        problems = self._oversize(operation, field, body)
+        if not body and field.instead is not None and self._channel.validate_params:
+            problems.append(field.problem(f"has nothing to read; give one that has, or {field.instead[0]} instead"))
+        if problems:
+            raise RequestValidationError(operation.name, problems)
         return body
 
-    def _check_size(self, operation: Operation, body: bytes) -> None:
+    def _oversize(self, operation: Operation, field: RequestBody, body: bytes) -> list[FieldProblem]:
         limit = self._channel.config.max_body_bytes
         reason = "Config.max_body_bytes"
         if operation.max_body_bytes is not None and operation.max_body_bytes < limit:
             limit = operation.max_body_bytes
             reason = f"what {operation.name} takes inline; put larger inputs into S3"
-        if len(body) > limit:
-            problem = _body_problem(operation, f"must have at most {limit} bytes ({reason}), has {len(body)}")
-            raise RequestValidationError(operation.name, [problem])
-
-
-def resource_of(call: PreparedCall) -> str | None:
-    """Return what a call is on, such as the endpoint's name."""
-    name = call.operation.resource
-    resource: str | None = call.head.fields.get(name) if name is not None else None
-    return resource
+        if len(body) <= limit:
+            return []
+        return [field.problem(f"must have at most {limit} bytes ({reason}), has {len(body)}")]
 
 
 def _load(operation: Operation) -> None:
     load_protocol(operation.service.protocol)
-    operation.shapes.load()
+    operation.load()
 
 
 def _known_fields(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
@@ -372,27 +343,13 @@ def _check_options(options: CallOptions) -> None:
         )
 
 
-def channel_for(source: HasChannel | Config | None, fields: ConfigFields) -> tuple[Channel, bool]:
-    """Return the channel a client is to use, and whether it is the client's own to close."""
-    if source is None or isinstance(source, Config):
-        return Channel((source or Config()).with_fields(**fields)), True
+def shared_channel(source: HasChannel) -> Channel:
+    """Return the channel of a session or a client.
+
+    Raises:
+        ConfigurationError: it has none.
+    """
     channel = getattr(source, "channel", None)
-    if not isinstance(channel, Channel):
-        raise ConfigurationError(
-            f"a client is made from a Session, a Config or nothing, not from {type(source).__name__}"
-        )
-    if fields:
-        raise ConfigurationError(
-            f"{', '.join(fields)}: options belong to the session that is shared; set them on it, or give no session"
-        )
-    return channel, False
-
-
-@functools.cache
-def _spellings(operation: Operation, field: str) -> tuple[str, str]:
-    return field, operation.names[field]
-
-
-def _body_problem(operation: Operation, rule: str) -> FieldProblem:
-    assert operation.request_body is not None
-    return FieldProblem(*_spellings(operation, operation.request_body), rule)
+    if isinstance(channel, Channel):
+        return channel
+    raise ConfigurationError(f"a client is made from a Session, a Config or nothing, not from {type(source).__name__}")

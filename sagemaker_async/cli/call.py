@@ -7,11 +7,10 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from sagemaker_async.config import MAX_BODY_BYTES, ConfigFields
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.runtime.fields import InvokeEndpointFields
 
 __all__ = ["content_type_of", "read_body", "request_fields", "session_options"]
 
@@ -25,11 +24,10 @@ def session_options(arguments: argparse.Namespace) -> ConfigFields:
     }
 
 
-def request_fields(arguments: argparse.Namespace, body: bytes) -> InvokeEndpointFields:
+def request_fields(arguments: argparse.Namespace, body: bytes) -> dict[str, Any]:
     """Return the fields of the request; those of a stream are a part of those of an invocation."""
-    fields: InvokeEndpointFields = {"endpoint_name": arguments.endpoint, "body": body}
-    given = {name: value for name in arguments.fields if (value := getattr(arguments, name)) is not None}
-    fields.update(given)  # type: ignore[typeddict-item] # argparse knows the names, see `arguments`
+    fields: dict[str, Any] = {"endpoint_name": arguments.endpoint, "body": body}
+    fields |= {name: value for name in arguments.fields if (value := getattr(arguments, name)) is not None}
     fields.setdefault("content_type", content_type_of(body))
     return fields
 

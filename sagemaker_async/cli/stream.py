@@ -12,12 +12,10 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
-from typing import cast
 
 from sagemaker_async.dialects import dialect_named
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.iterators import ByteIterator, LineIterator, TokenIterator
-from sagemaker_async.runtime.fields import InvokeEndpointWithResponseStreamFields
 from sagemaker_async.session import Session
 
 from .call import read_body, request_fields, session_options
@@ -46,8 +44,7 @@ async def _stream(arguments: argparse.Namespace, body: bytes, output: Output) ->
     try:
         async with Session(**session_options(arguments)) as session:
             call = session.runtime.invoke_endpoint_with_response_stream(
-                timeout=arguments.timeout,
-                **cast("InvokeEndpointWithResponseStreamFields", request_fields(arguments, body)),
+                timeout=arguments.timeout, **request_fields(arguments, body)
             )
             async with call as response:
                 if arguments.include:

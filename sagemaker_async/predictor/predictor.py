@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from sagemaker_async.aws.client import CallOptions, ModelsWantedError, PreparedCall, channel_for
+from sagemaker_async.aws.client import CallOptions, shared_channel
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
@@ -48,7 +48,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         endpoint: deprecated name of `endpoint_name`.
 
     Raises:
-        ConfigurationError: the session is none, or a serializer or deserializer lacks what it needs.
+        ConfigurationError: the session is not a `Session`, or a serializer or deserializer lacks what it needs.
 
     Example:
         ::
@@ -108,7 +108,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
         if sagemaker_session is not None:
-            channel_for(sagemaker_session, {})
+            shared_channel(sagemaker_session)
         self._owns_session = sagemaker_session is None
         super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
         self.serializer: Serializer = serializer
@@ -211,16 +211,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         client = self.sagemaker_session.runtime
-        options = CallOptions(timeout)
-        call: PreparedCall | None
-        try:
-            call = client.prepare(INVOKE_ENDPOINT, fields, options, may_import=False)
-        except ModelsWantedError:
-            call = None
-        if call is None:  # not in a handler: a refusal must not drag that error along as its context
-            await client.load(INVOKE_ENDPOINT)
-            call = client.prepare(INVOKE_ENDPOINT, fields, options)
-        reply = await client.send(call)
+        reply = await client.send(client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout)))
         content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
 

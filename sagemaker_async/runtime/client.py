@@ -8,41 +8,47 @@ from collections.abc import Coroutine, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient, resource_of
+from sagemaker_async import _lazy
+from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
-from sagemaker_async.aws.protocols import parse_response, shown
+from sagemaker_async.aws.protocols import body_excerpt, parse_response
+from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
 
+from .generated.requests import (
+    InvokeEndpointAsyncAWSFields,
+    InvokeEndpointAWSFields,
+    InvokeEndpointWithResponseStreamAWSFields,
+)
 from .operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from .stream import EventStream
 
 if TYPE_CHECKING:
-    from .fields import InvokeEndpointAsyncFields, InvokeEndpointFields, InvokeEndpointWithResponseStreamFields
-    from .shapes import (
-        InvokeEndpointAsyncResponse,
-        InvokeEndpointResponse,
-        InvokeEndpointWithResponseStreamResponse,
-    )
+    from . import shapes
+else:
+    shapes = _lazy.later("runtime.shapes")
 
 __all__ = ["ResponseStreamCall", "SageMakerRuntimeClient", "StreamHead"]
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
-SHOWN_BYTES = 200
-"""How much of an answer that is no event stream its error shows,"""
-BEGINNING_SECONDS = 1.0
+EXCERPT_BYTES = 200
+"""How much of an answer that is not an event stream its error shows,"""
+EXCERPT_SECONDS = 1.0
 """and how long is waited for that much."""
 
 
 class SageMakerRuntimeClient(ServiceClient):
     """The data plane of SageMaker.
 
-    Each method takes its fields as keywords, in Python's spelling (``endpoint_name``) or AWS's (``EndpointName``), and
-    `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own. Bodies may be bytes, bytearray,
-    memoryview, str (sent as UTF-8) or a binary object with ``read()``. `on_chunk_sent` and `on_chunk_received` are
-    told, on the event loop, how many bytes have gone and come, and how many there are in all (None while not known).
+    Each method takes its fields as keywords, in Python's spelling (``endpoint_name``) or AWS's (``EndpointName``); one
+    that is None counts as not given. Besides, each takes:
+
+    - `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own; None: the session's.
+    - `on_chunk_sent` and `on_chunk_received`: are called on the event loop with how many bytes have gone or come, and
+      how many there are in all (None while not known).
 
     All raise `RequestValidationError` before anything is sent when a field breaks one of AWS's rules, and `CallError`
     with its many kinds when the call fails; see `sagemaker_async.errors`.
@@ -55,30 +61,89 @@ class SageMakerRuntimeClient(ServiceClient):
     async def invoke_endpoint(
         self,
         *,
+        endpoint_name: str | None = None,
+        body: BodyLike | None = None,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        target_variant: str | None = None,
+        target_container_hostname: str | None = None,
+        inference_component_name: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        target_model: str | None = None,
+        enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
         on_chunk_sent: ChunkCallback | None = None,
         on_chunk_received: ChunkCallback | None = None,
-        **fields: Unpack[InvokeEndpointFields],
-    ) -> InvokeEndpointResponse:
+        **aws_fields: Unpack[InvokeEndpointAWSFields],
+    ) -> shapes.InvokeEndpointResponse:
         """Get one inference from a model and return its whole answer.
+
+        Args:
+            endpoint_name: the endpoint; required.
+            body: the input: bytes, bytearray, memoryview, str (sent as UTF-8) or a binary object with ``read()``;
+                required.
+            content_type: the media type of `body`.
+            accept: the media type asked for.
+            custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``, up to 1024 characters.
+            inference_id: an id that data capture records with the inference.
+            target_variant: the production variant to call, instead of one by the weights of the variants.
+            target_container_hostname: the container of a multi-container endpoint.
+            inference_component_name: the inference component to call.
+            session_id: the stateful session, or ``NEW_SESSION`` to open one.
+            prefix_aware_id: routes requests with the same prefix to the same instance.
+            target_model: the model of a multi-model endpoint, relative to its model artifacts.
+            enable_explanations: a JMESPath expression that says which records to explain.
+            timeout: see the class.
+            on_chunk_sent: see the class.
+            on_chunk_received: see the class.
+            **aws_fields: the fields in AWS's spelling.
 
         Raises:
             ModelError: the model's container answered with an error.
             ModelNotReadyException: a multi-model endpoint was still loading the model after the last attempt.
             ValidationError: AWS refused the request, for instance because there is no such endpoint.
         """
+        fields = {
+            "endpoint_name": endpoint_name,
+            "body": body,
+            "content_type": content_type,
+            "accept": accept,
+            "custom_attributes": custom_attributes,
+            "inference_id": inference_id,
+            "target_variant": target_variant,
+            "target_container_hostname": target_container_hostname,
+            "inference_component_name": inference_component_name,
+            "session_id": session_id,
+            "prefix_aware_id": prefix_aware_id,
+            "target_model": target_model,
+            "enable_explanations": enable_explanations,
+            **aws_fields,
+        }
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
-        await self.load(INVOKE_ENDPOINT)
-        response: InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
+        response: shapes.InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
         return response
 
     def invoke_endpoint_with_response_stream(
         self,
         *,
+        endpoint_name: str | None = None,
+        body: BodyLike | None = None,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        target_variant: str | None = None,
+        target_container_hostname: str | None = None,
+        inference_component_name: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
         on_chunk_sent: ChunkCallback | None = None,
         on_chunk_received: ChunkCallback | None = None,
-        **fields: Unpack[InvokeEndpointWithResponseStreamFields],
+        **aws_fields: Unpack[InvokeEndpointWithResponseStreamAWSFields],
     ) -> ResponseStreamCall:
         """Get one inference from a model as a stream of events.
 
@@ -87,14 +152,103 @@ class SageMakerRuntimeClient(ServiceClient):
             async with client.invoke_endpoint_with_response_stream(endpoint_name="e", body=b"...") as response:
                 async for event in response.body: ...
 
-        `timeout` bounds the call up to the head of the answer, not the stream.
+        Args:
+            endpoint_name: the endpoint; required.
+            body: the input, as for `invoke_endpoint`; required.
+            content_type: the media type of `body`.
+            accept: the media type asked for.
+            custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``, up to 1024 characters.
+            inference_id: an id that data capture records with the inference.
+            target_variant: the production variant to call, instead of one by the weights of the variants.
+            target_container_hostname: the container of a multi-container endpoint.
+            inference_component_name: the inference component to call.
+            session_id: the stateful session, which `invoke_endpoint` has opened.
+            prefix_aware_id: routes requests with the same prefix to the same instance.
+            timeout: see the class; it bounds the call up to the head of the answer, not the stream.
+            on_chunk_sent: see the class.
+            on_chunk_received: see the class.
+            **aws_fields: the fields in AWS's spelling.
 
         Raises:
             ModelError, ValidationError: as `invoke_endpoint`, once awaited.
             NotAnEventStreamError: what answered is something else than an event stream, once awaited.
         """
+        fields = {
+            "endpoint_name": endpoint_name,
+            "body": body,
+            "content_type": content_type,
+            "accept": accept,
+            "custom_attributes": custom_attributes,
+            "inference_id": inference_id,
+            "target_variant": target_variant,
+            "target_container_hostname": target_container_hostname,
+            "inference_component_name": inference_component_name,
+            "session_id": session_id,
+            "prefix_aware_id": prefix_aware_id,
+            **aws_fields,
+        }
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
         return ResponseStreamCall(self, self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options))
+
+    async def invoke_endpoint_async(
+        self,
+        *,
+        endpoint_name: str | None = None,
+        input_location: str | None = None,
+        body: BodyLike | None = None,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        s3_output_path_extension: str | None = None,
+        filename: str | None = None,
+        request_ttl_seconds: int | None = None,
+        invocation_timeout_seconds: int | None = None,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **aws_fields: Unpack[InvokeEndpointAsyncAWSFields],
+    ) -> shapes.InvokeEndpointAsyncResponse:
+        """Queue one inference whose input is in S3 or inline, and return where the result will be.
+
+        Args:
+            endpoint_name: the endpoint; required.
+            input_location: where the input is, ``s3://bucket/key``; this or `body` is required, and not both.
+            body: the input itself, up to 128,000 bytes, as for `invoke_endpoint`.
+            content_type: the media type of the input.
+            accept: the media type asked for.
+            custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``, up to 1024 characters.
+            inference_id: the id of the inference; SageMaker makes one if there is none.
+            s3_output_path_extension: comes after the endpoint's output path, before the name of the result.
+            filename: the name of the result in S3.
+            request_ttl_seconds: seconds for which the request may stand in the queue, 60 to 21,600.
+            invocation_timeout_seconds: seconds that the model may take, 1 to 3,600.
+            timeout: see the class.
+            on_chunk_sent: see the class.
+            on_chunk_received: see the class.
+            **aws_fields: the fields in AWS's spelling.
+
+        Raises:
+            ValidationError: AWS refused the request.
+        """
+        fields = {
+            "endpoint_name": endpoint_name,
+            "input_location": input_location,
+            "body": body,
+            "content_type": content_type,
+            "accept": accept,
+            "custom_attributes": custom_attributes,
+            "inference_id": inference_id,
+            "s3_output_path_extension": s3_output_path_extension,
+            "filename": filename,
+            "request_ttl_seconds": request_ttl_seconds,
+            "invocation_timeout_seconds": invocation_timeout_seconds,
+            **aws_fields,
+        }
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        call = self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options)
+        response: shapes.InvokeEndpointAsyncResponse = await self.perform(call)
+        return response
 
     async def open_stream(self, call: PreparedCall) -> StreamHead:
         """Send a prepared call and return when the head of the event stream has come.
@@ -106,7 +260,7 @@ class SageMakerRuntimeClient(ServiceClient):
         reply = await self.send(call)
         response = reply.response
         where = _Where(
-            operation.name, resource_of(call), self._channel.origin(operation.service), reply.metadata.request_id
+            operation.name, call.resource, self._channel.origin(operation.service), reply.metadata.request_id
         )
         if not _is_event_stream(response):
             error = await _not_an_event_stream(response)
@@ -119,24 +273,6 @@ class SageMakerRuntimeClient(ServiceClient):
         )
         return StreamHead(operation, body, reply.metadata)
 
-    async def invoke_endpoint_async(
-        self,
-        *,
-        timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
-        **fields: Unpack[InvokeEndpointAsyncFields],
-    ) -> InvokeEndpointAsyncResponse:
-        """Queue one inference whose input is in S3 or inline, and return where the result will be.
-
-        Raises:
-            ValidationError: AWS refused the request.
-        """
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
-        await self.load(INVOKE_ENDPOINT_ASYNC)
-        response: InvokeEndpointAsyncResponse = await self.perform(self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options))
-        return response
-
 
 class StreamHead:
     """The head of a streamed answer, without the model of it; `body` owns the connection."""
@@ -147,20 +283,20 @@ class StreamHead:
         self.body = body
         self.metadata = metadata
         self._operation = operation
-        self._response: InvokeEndpointWithResponseStreamResponse | None = None
+        self._response: shapes.InvokeEndpointWithResponseStreamResponse | None = None
 
     def field(self, aws_name: str) -> str | None:
         """Return a field of the response by AWS's name."""
         return self.metadata.headers.get(self._operation.response_headers[aws_name])
 
-    def response(self) -> InvokeEndpointWithResponseStreamResponse:
+    def response(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
         """Return the model of it; imports that, if nobody has loaded it."""
         if self._response is None:
             self._response = parse_response(self._operation, self.metadata.headers, self.body, self.metadata)
         return self._response
 
 
-class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamResponse"]):
+class ResponseStreamCall(Coroutine[Any, Any, "shapes.InvokeEndpointWithResponseStreamResponse"]):
     """A checked call that sends when it is awaited, entered with ``async with``, or made a task; once.
 
     Left un-started it warns, as a coroutine does.
@@ -171,26 +307,26 @@ class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamRe
     def __init__(self, client: SageMakerRuntimeClient, call: PreparedCall) -> None:
         self._client = client
         self._call = call
-        self._coroutine: Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse] | None = None
-        self._response: InvokeEndpointWithResponseStreamResponse | None = None
+        self._coroutine: Coroutine[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse] | None = None
+        self._response: shapes.InvokeEndpointWithResponseStreamResponse | None = None
 
-    def _begun(self) -> Coroutine[Any, Any, InvokeEndpointWithResponseStreamResponse]:
+    def _begun(self) -> Coroutine[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse]:
         if self._coroutine is not None:
             raise StreamConsumedError("this call was sent already; invoke the endpoint again for another")
         self._coroutine = self._open()
         return self._coroutine
 
-    async def _open(self) -> InvokeEndpointWithResponseStreamResponse:
+    async def _open(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
         client, call = self._client, self._call
         await client.load(call.operation)
-        response: InvokeEndpointWithResponseStreamResponse
+        response: shapes.InvokeEndpointWithResponseStreamResponse
         try:
             return (await client.open_stream(call)).response()
         except CallError as failure:
             response = client.response_or_raise(call.operation, failure, body=EventStream.failed(failure))
         return response
 
-    def __await__(self) -> Generator[Any, Any, InvokeEndpointWithResponseStreamResponse]:
+    def __await__(self) -> Generator[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse]:
         return self._begun().__await__()
 
     def send(self, value: Any, /) -> Any:
@@ -205,7 +341,7 @@ class ResponseStreamCall(Coroutine[Any, Any, "InvokeEndpointWithResponseStreamRe
         """Give up, as `coroutine.close`; a call that was never sent stays unsent."""
         (self._coroutine or self._begun()).close()
 
-    async def __aenter__(self) -> InvokeEndpointWithResponseStreamResponse:
+    async def __aenter__(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
         self._response = await self._begun()
         return self._response
 
@@ -242,10 +378,10 @@ async def _beginning(response: HTTPResponse) -> bytes:
     """Return the first bytes of a body, or what there is of them within a moment, and let go of the connection."""
     body = b""
     try:
-        async with asyncio.timeout(BEGINNING_SECONDS):
-            while len(body) <= SHOWN_BYTES and (chunk := await response.read_chunk()):
+        async with asyncio.timeout(EXCERPT_SECONDS):
+            while len(body) <= EXCERPT_BYTES and (chunk := await response.read_chunk()):
                 body += chunk
-    except (CallError, TimeoutError):  # the error to report is that it is no event stream, whatever comes after
+    except (CallError, TimeoutError):  # the error to report is that it is not an event stream, whatever comes after
         pass
     finally:
         response.close()
@@ -255,7 +391,7 @@ async def _beginning(response: HTTPResponse) -> bytes:
 async def _not_an_event_stream(response: HTTPResponse) -> NotAnEventStreamError:
     content_type = response.headers.get("Content-Type", "no Content-Type")
     return NotAnEventStreamError(
-        f"the answer is no event stream but {content_type}: {shown(await _beginning(response))}; check that the "
-        "endpoint URL leads to SageMaker Runtime",
+        f"the answer is not an event stream but {content_type}: {body_excerpt(await _beginning(response))}; check that "
+        "the endpoint URL leads to SageMaker Runtime",
         response.status,
     )

@@ -1,4 +1,6 @@
-"""SageMaker Runtime as a table: three operations, where each field goes, and which errors they know.
+"""SageMaker Runtime as a table: three operations, and which errors they know.
+
+What a request's fields may hold and where they travel is in `shapes`, compiled into `generated.requests`.
 
 Source: AWS's service model ``sagemaker-runtime`` of 2017-05-13 (rest-json, signing name ``sagemaker``).
 """
@@ -18,7 +20,7 @@ from sagemaker_async.errors import (
 )
 
 from .endpoint import RUNTIME
-from .rules import INVOKE_ENDPOINT_RULES, RESPONSE_STREAM_RULES, SENSITIVE
+from .generated import requests
 
 __all__ = ["INVOKE_ENDPOINT", "INVOKE_ENDPOINT_ASYNC", "INVOKE_ENDPOINT_WITH_RESPONSE_STREAM", "SAGEMAKER_RUNTIME"]
 
@@ -52,22 +54,9 @@ INVOKE_ENDPOINT = Operation(
     path="/endpoints/{endpoint_name}/invocations",
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpoint"),
-    rules=INVOKE_ENDPOINT_RULES,
-    sensitive=SENSITIVE,
-    request_headers={
-        "content_type": "Content-Type",
-        "accept": "Accept",
-        "custom_attributes": _SAGEMAKER + "Custom-Attributes",
-        "target_model": _SAGEMAKER + "Target-Model",
-        "target_variant": _SAGEMAKER + "Target-Variant",
-        "target_container_hostname": _SAGEMAKER + "Target-Container-Hostname",
-        "inference_id": _SAGEMAKER + "Inference-Id",
-        "enable_explanations": _SAGEMAKER + "Enable-Explanations",
-        "inference_component_name": _SAGEMAKER + "Inference-Component",
-        "session_id": _SAGEMAKER + "Session-Id",
-        "prefix_aware_id": _SAGEMAKER + "Prefix-Aware-Id",
-    },
-    request_body="body",
+    compiled=requests.INVOKE_ENDPOINT,
+    request_headers=requests.INVOKE_ENDPOINT.headers,
+    sensitive=requests.INVOKE_ENDPOINT.sensitive,
     response_headers={
         "ContentType": "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -89,20 +78,9 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
     path="/endpoints/{endpoint_name}/invocations-response-stream",
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpointWithResponseStream"),
-    rules=RESPONSE_STREAM_RULES,
-    sensitive=SENSITIVE,
-    request_headers={
-        "content_type": "Content-Type",
-        "accept": _SAGEMAKER + "Accept",
-        "custom_attributes": _SAGEMAKER + "Custom-Attributes",
-        "target_variant": _SAGEMAKER + "Target-Variant",
-        "target_container_hostname": _SAGEMAKER + "Target-Container-Hostname",
-        "inference_id": _SAGEMAKER + "Inference-Id",
-        "inference_component_name": _SAGEMAKER + "Inference-Component",
-        "session_id": _SAGEMAKER + "Session-Id",
-        "prefix_aware_id": _SAGEMAKER + "Prefix-Aware-Id",
-    },
-    request_body="body",
+    compiled=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+    request_headers=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.headers,
+    sensitive=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.sensitive,
     response_headers={
         "ContentType": _SAGEMAKER + "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -119,19 +97,9 @@ INVOKE_ENDPOINT_ASYNC = Operation(
     path="/endpoints/{endpoint_name}/async-invocations",
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpointAsync"),
-    sensitive=SENSITIVE,
-    request_headers={
-        "content_type": _SAGEMAKER + "Content-Type",
-        "accept": _SAGEMAKER + "Accept",
-        "custom_attributes": _SAGEMAKER + "Custom-Attributes",
-        "inference_id": _SAGEMAKER + "Inference-Id",
-        "input_location": _SAGEMAKER + "InputLocation",
-        "s3_output_path_extension": _SAGEMAKER + "S3OutputPathExtension",
-        "filename": _SAGEMAKER + "Filename",
-        "request_ttl_seconds": _SAGEMAKER + "RequestTTLSeconds",
-        "invocation_timeout_seconds": _SAGEMAKER + "InvocationTimeoutSeconds",
-    },
-    request_body="body",
+    compiled=requests.INVOKE_ENDPOINT_ASYNC,
+    request_headers=requests.INVOKE_ENDPOINT_ASYNC.headers,
+    sensitive=requests.INVOKE_ENDPOINT_ASYNC.sensitive,
     response_headers={
         "OutputLocation": _SAGEMAKER + "OutputLocation",
         "FailureLocation": _SAGEMAKER + "FailureLocation",

@@ -1,6 +1,12 @@
-"""Request and response models of SageMaker Runtime; the rules of their fields are in `rules`.
+"""Request and response models of SageMaker Runtime.
 
-See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
+The rules are those of AWS's service model ``sagemaker-runtime`` of 2017-05-13, as whole-value patterns: AWS's own are
+unanchored and would let ``a/../b`` or a line break through. Header values are limited to printable ASCII, because that
+is all an HTTP header field carries (RFC 9110 section 5.5). See
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
+
+Requests are validated by what is compiled from their models, `generated.requests`. A new field is one line here, a run
+of ``python -m sagemaker_async.runtime.generator.requests``, and its keyword in `client`.
 """
 
 from __future__ import annotations
@@ -8,15 +14,13 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import Field, SkipValidation, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SkipValidation
 
-from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape, limits
+from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
 from sagemaker_async.errors import StreamError
 
-from . import rules
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
 from .stream import EventStream
 
@@ -30,69 +34,102 @@ __all__ = [
     "NewSession",
 ]
 
+# --- requests --------------------------------------------------------------------------------------------------------
+
+_X = "X-Amzn-SageMaker-"
+
+
+def _text(pattern: str, max_length: int, min_length: int | None = None) -> Any:
+    return Field(strict=True, min_length=min_length, max_length=max_length, pattern=rf"\A({pattern})\z")
+
+
+def _seconds(least: int, most: int) -> Any:
+    return Field(strict=True, ge=least, le=most)
+
+
+_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+_PRINTABLE = r"[!-~][ -~]*"
+
+Name = Annotated[str, _text(_NAME, 63)]
+ComponentName = Annotated[str, _text(r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?", 63)]
+HeaderText = Annotated[str, _text(r"[ -~]*", 1024)]
+Identifier = Annotated[str, _text(_PRINTABLE, 64, 1)]
+SessionId = Annotated[str, _text(_NAME, 256)]
+SessionIdOrNew = Annotated[str, _text(rf"NEW_SESSION|{_NAME}", 256)]
+TargetModel = Annotated[str, _text(_PRINTABLE, 1024, 1)]
+Explanations = Annotated[str, _text(r"[ -~]*", 64, 1)]
+InputLocation = Annotated[str, _text(r"(https|s3)://[!-.0-~]+(/[ -~]*)?", 1024, 1)]
+PathExtension = Annotated[str, _text(r"[a-zA-Z0-9!_.*'()/-]+", 512, 1)]
+Filename = Annotated[str, _text(r"[a-zA-Z0-9][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]*)?", 32, 1)]
+TimeToLive = Annotated[int, _seconds(60, 21600)]
+InvocationTimeout = Annotated[int, _seconds(1, 3600)]
+
 
 class Invocation(RequestShape):
     """What all three operations take."""
 
-    endpoint_name: Annotated[str, limits(rules.ENDPOINT_NAME)] = Field(alias="EndpointName")
-    content_type: Annotated[str | None, limits(rules.CONTENT_TYPE)] = Field(default=None, alias="ContentType")
-    accept: Annotated[str | None, limits(rules.ACCEPT)] = Field(default=None, alias="Accept")
-    custom_attributes: Annotated[str | None, limits(rules.CUSTOM_ATTRIBUTES)] = Field(
-        default=None, alias="CustomAttributes", repr=False
+    endpoint_name: Name = Field(alias="EndpointName")
+    content_type: Annotated[HeaderText | None, InHeader("Content-Type")] = Field(None, alias="ContentType")
+    accept: Annotated[HeaderText | None, InHeader(_X + "Accept")] = Field(None, alias="Accept")
+    custom_attributes: Annotated[HeaderText | None, InHeader(_X + "Custom-Attributes")] = Field(
+        None, alias="CustomAttributes", repr=False
     )
-    inference_id: Annotated[str | None, limits(rules.INFERENCE_ID)] = Field(default=None, alias="InferenceId")
+    inference_id: Annotated[Identifier | None, InHeader(_X + "Inference-Id")] = Field(None, alias="InferenceId")
 
 
 class InvokeEndpointWithResponseStreamRequest(Invocation):
     """What `InvokeEndpointWithResponseStream` takes."""
 
-    body: bytes = Field(alias="Body", repr=False)
-    target_variant: Annotated[str | None, limits(rules.TARGET_VARIANT)] = Field(default=None, alias="TargetVariant")
-    target_container_hostname: Annotated[str | None, limits(rules.CONTAINER_HOSTNAME)] = Field(
-        default=None, alias="TargetContainerHostname"
+    body: Annotated[bytes, AsBody()] = Field(alias="Body", repr=False)
+    target_variant: Annotated[Name | None, InHeader(_X + "Target-Variant")] = Field(None, alias="TargetVariant")
+    target_container_hostname: Annotated[Name | None, InHeader(_X + "Target-Container-Hostname")] = Field(
+        None, alias="TargetContainerHostname"
     )
-    inference_component_name: Annotated[str | None, limits(rules.COMPONENT_NAME)] = Field(
-        default=None, alias="InferenceComponentName"
+    inference_component_name: Annotated[ComponentName | None, InHeader(_X + "Inference-Component")] = Field(
+        None, alias="InferenceComponentName"
     )
-    session_id: Annotated[str | None, limits(rules.SESSION_ID)] = Field(default=None, alias="SessionId")
-    prefix_aware_id: Annotated[str | None, limits(rules.PREFIX_AWARE_ID)] = Field(default=None, alias="PrefixAwareId")
+    session_id: Annotated[SessionId | None, InHeader(_X + "Session-Id")] = Field(
+        None,
+        alias="SessionId",
+        description="is an id that an earlier answer named; streams cannot open a session (NEW_SESSION)",
+    )
+    prefix_aware_id: Annotated[Identifier | None, InHeader(_X + "Prefix-Aware-Id")] = Field(None, alias="PrefixAwareId")
 
 
 class InvokeEndpointRequest(InvokeEndpointWithResponseStreamRequest):
     """What `InvokeEndpoint` takes: all that a stream takes, and more."""
 
-    session_id: Annotated[str | None, limits(rules.SESSION_ID_OR_NEW)] = Field(default=None, alias="SessionId")
-    target_model: Annotated[str | None, limits(rules.TARGET_MODEL)] = Field(default=None, alias="TargetModel")
-    enable_explanations: Annotated[str | None, limits(rules.ENABLE_EXPLANATIONS)] = Field(
-        default=None, alias="EnableExplanations"
+    accept: Annotated[HeaderText | None, InHeader("Accept")] = Field(None, alias="Accept")
+    session_id: Annotated[SessionIdOrNew | None, InHeader(_X + "Session-Id")] = Field(
+        None,
+        alias="SessionId",
+        description="is an id that an earlier answer named, or NEW_SESSION where a session is to be opened",
+    )
+    target_model: Annotated[TargetModel | None, InHeader(_X + "Target-Model")] = Field(None, alias="TargetModel")
+    enable_explanations: Annotated[Explanations | None, InHeader(_X + "Enable-Explanations")] = Field(
+        None, alias="EnableExplanations"
     )
 
 
 class InvokeEndpointAsyncRequest(Invocation):
     """What `InvokeEndpointAsync` takes."""
 
-    body: bytes | None = Field(default=None, alias="Body", repr=False)
-    input_location: Annotated[str | None, limits(rules.INPUT_LOCATION)] = Field(default=None, alias="InputLocation")
-    s3_output_path_extension: Annotated[str | None, limits(rules.OUTPUT_PATH_EXTENSION)] = Field(
-        default=None, alias="S3OutputPathExtension"
+    body: Annotated[bytes | None, AsBody(instead="input_location")] = Field(None, alias="Body", repr=False)
+    content_type: Annotated[HeaderText | None, InHeader(_X + "Content-Type")] = Field(None, alias="ContentType")
+    input_location: Annotated[InputLocation | None, InHeader(_X + "InputLocation")] = Field(None, alias="InputLocation")
+    s3_output_path_extension: Annotated[PathExtension | None, InHeader(_X + "S3OutputPathExtension")] = Field(
+        None, alias="S3OutputPathExtension"
     )
-    filename: Annotated[str | None, limits(rules.FILENAME)] = Field(default=None, alias="Filename")
-    request_ttl_seconds: int | None = Field(default=None, alias="RequestTTLSeconds", ge=60, le=21600, strict=True)
-    invocation_timeout_seconds: int | None = Field(
-        default=None, alias="InvocationTimeoutSeconds", ge=1, le=3600, strict=True
+    filename: Annotated[Filename | None, InHeader(_X + "Filename")] = Field(None, alias="Filename")
+    request_ttl_seconds: Annotated[TimeToLive | None, InHeader(_X + "RequestTTLSeconds")] = Field(
+        None, alias="RequestTTLSeconds"
+    )
+    invocation_timeout_seconds: Annotated[InvocationTimeout | None, InHeader(_X + "InvocationTimeoutSeconds")] = Field(
+        None, alias="InvocationTimeoutSeconds"
     )
 
-    @model_validator(mode="after")
-    def _exactly_one_input(self) -> Self:
-        if bool(self.body) == bool(self.input_location):  # an empty body is none, for it does not show on the wire
-            given = "both" if self.body else "neither"
-            raise PydanticCustomError(
-                "exclusive",
-                "give exactly one of body (inline, at most 128,000 bytes) and input_location; {given} was given",
-                {"field": "input_location", "given": given},
-            )
-        return self
 
+# --- responses -------------------------------------------------------------------------------------------------------
 
 E = TypeVar("E")
 Handler = Callable[[E], Awaitable[object] | object]

@@ -63,7 +63,11 @@ async def refused(call: Awaitable[Any], local: LocalSageMaker) -> RequestValidat
         ("../echo", "letters, digits and inner hyphens"),
         ("echo%2F", "letters, digits and inner hyphens"),
         ("écho", "non-ASCII"),
-        (7, "str"),
+        (7, "must be a str, got int"),
+        (b"echo", "must be a str, got bytes"),
+        (b"no name", "must be a str, got bytes"),
+        (bytearray(b"echo"), "must be a str, got bytearray"),
+        ("\ud800", "lone surrogate"),
     ],
 )
 async def test_an_endpoint_name(invoke: Call, local: LocalSageMaker, name: Any, words: str) -> None:
@@ -176,6 +180,26 @@ async def test_an_unknown_field(invoke: Call, local: LocalSageMaker) -> None:
 async def test_a_field_in_both_spellings(invoke: Call, local: LocalSageMaker) -> None:
     assert "twice" in str(await refused(invoke(EndpointName="echo"), local))
     assert "twice" in str(await refused(invoke(Body=b""), local))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"target_variant": b"blue"}, "TargetVariant"),
+        ({"target_variant": "no/name"}, "TargetVariant"),
+        ({"initial_args": {"InferenceId": b"1"}}, "InferenceId"),
+        ({"session_id": "\ud800"}, "SessionId"),
+    ],
+)
+async def test_a_field_of_a_prediction(
+    local: LocalSageMaker, session: Session, arguments: dict[str, Any], field: str
+) -> None:
+    predictor = Predictor("echo", session)
+    error = await refused(predictor.predict(b"", **arguments), local)
+    assert [problem.aws_name for problem in error.problems] == [field]
+    with pytest.raises(RequestValidationError) as caught:
+        predictor.predict_stream(b"", **arguments)
+    assert [problem.aws_name for problem in caught.value.problems] == [field]
 
 
 async def test_a_timeout(invoke: Call, local: LocalSageMaker) -> None:

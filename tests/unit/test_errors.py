@@ -193,9 +193,9 @@ def test_time_limits_name_themselves_as_in_the_options() -> None:
 
 def test_a_validation_error_lists_every_problem_with_both_names() -> None:
     error = RequestValidationError(
-        "InvokeEndpoint", [FieldProblem("body", "Body", "is required"), FieldProblem("x", "x", "is no field")]
+        "InvokeEndpoint", [FieldProblem("body", "Body", "is required"), FieldProblem("x", "x", "is not a field")]
     )
-    assert str(error) == "InvokeEndpoint: body (Body): is required; x: is no field. Nothing was sent."
+    assert str(error) == "InvokeEndpoint: body (Body): is required; x: is not a field. Nothing was sent."
 
 
 def test_an_optional_dependency_is_named_with_its_remedy() -> None:

@@ -27,7 +27,7 @@ from sagemaker_async.aws.shapes.models import (
     validate_request,
 )
 from sagemaker_async.aws.shapes.operation import Operation, Service
-from sagemaker_async.aws.shapes.rules import unchecked_fields
+from sagemaker_async.aws.shapes.requests import unchecked_fields
 from sagemaker_async.errors import (
     AccessDeniedError,
     RequestValidationError,

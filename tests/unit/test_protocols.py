@@ -10,7 +10,14 @@ from multidict import CIMultiDict
 from pydantic import Field
 
 from sagemaker_async.aws.endpoints import EndpointRules
-from sagemaker_async.aws.protocols import build_request, error_facts, parse_response, request_id, service_error, shown
+from sagemaker_async.aws.protocols import (
+    body_excerpt,
+    build_request,
+    error_facts,
+    parse_response,
+    request_id,
+    service_error,
+)
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
@@ -36,7 +43,6 @@ class Ask(RequestShape):
     part: str | None = Field(default=None, alias="Part")
     kind: str | None = Field(default=None, alias="Kind")
     count: int | None = Field(default=None, alias="Count")
-    body: bytes | None = Field(default=None, alias="Body")
 
 
 class Answer(ResponseShape):
@@ -60,7 +66,6 @@ OPERATION = Operation(
     path="/things/{name}/parts/{part}",
     shapes=DeferredShapes.of(Ask, Answer),
     request_headers={"kind": "X-Kind", "count": "X-Count"},
-    request_body="body",
     response_headers={"Place": "X-Place"},
     errors={"ModelError": ModelError},
 )
@@ -79,14 +84,14 @@ def built(**fields: Any) -> Any:
 # --- requests --------------------------------------------------------------------------------------------------------
 
 
-def test_fields_go_to_the_path_the_headers_and_the_body() -> None:
-    request = built(Part="p", Kind="k", Count=3, Body=b"body")
+def test_fields_go_to_the_path_and_the_headers_and_the_body_is_left_to_the_client() -> None:
+    request = built(Part="p", Kind="k", Count=3)
     assert request == (
         "POST",
         "https://service.example",
         "/things/n/parts/p",
         {"User-Agent": "a", "X-Kind": "k", "X-Count": "3"},
-        b"body",
+        b"",
     )
 
 
@@ -159,7 +164,7 @@ def test_a_field_of_the_wrong_type_is_a_response_error_that_names_it() -> None:
     ],
 )
 def test_a_foreign_body_is_shown_bounded_and_printable(body: bytes, text: str) -> None:
-    assert shown(body) == text
+    assert body_excerpt(body) == text
 
 
 @pytest.mark.parametrize(

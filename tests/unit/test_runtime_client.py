@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import io
 import json
+import pydoc
+import re
+import subprocess
+import sys
+import typing
 import warnings
 import weakref
 from collections.abc import Coroutine
@@ -617,3 +623,41 @@ def test_error_members_keep_awss_names() -> None:
     error = ServiceError("text", status=400, code="SomethingNew", fields=json.loads('{"Message": "m", "New": 1}'))
     assert error.fields == {"Message": "m", "New": 1}
     assert isinstance(error, CallError)
+
+
+PUBLIC = [name for name in dir(SageMakerRuntimeClient) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_described_with_types_that_can_be_looked_up(name: str) -> None:
+    value = getattr(SageMakerRuntimeClient, name)
+    assert inspect.getdoc(value)
+    function = value.fget if isinstance(value, property) else value
+    if callable(function):
+        parameters = inspect.signature(function).parameters
+        assert set(typing.get_type_hints(function)) >= set(parameters) - {"self"}
+
+
+@pytest.mark.parametrize("name", ["invoke_endpoint", "invoke_endpoint_with_response_stream", "invoke_endpoint_async"])
+def test_help_shows_each_field_with_its_purpose(name: str) -> None:
+    method = getattr(SageMakerRuntimeClient, name)
+    text = pydoc.plain(pydoc.render_doc(method))
+    for field in inspect.signature(method).parameters:
+        if field != "self":
+            assert re.search(rf"^ +\**{field}: \S", text, re.MULTILINE), field
+
+
+LOOK_UP = """
+import sys, typing
+from sagemaker_async import SageMakerRuntimeClient
+assert "pydantic" not in sys.modules
+hints = typing.get_type_hints(SageMakerRuntimeClient.invoke_endpoint)
+assert hints["return"].__name__ == "InvokeEndpointResponse", hints
+"""
+
+
+def test_types_can_be_looked_up_in_a_process_that_has_not_loaded_the_models() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOOK_UP], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, model_validator
@@ -74,9 +74,9 @@ def test_both_spellings_are_taken(values: dict[str, Any]) -> None:
         ({"name": "abc", "count": "3"}, "count", "Count", "must be an int, got str"),
         ({"name": "abc", "secret": "abcd"}, "secret", "Secret", "must have at most 3 characters, has 4"),
         ({"name": "abc", "secret": "a1"}, "secret", "Secret", "takes letters; it has 2 characters"),
-        ({"name": "abc", "nmae": 1}, "nmae", "nmae", "is no field of this operation; did you mean name?"),
-        ({"name": "abc", "Cuont": 1}, "Cuont", "Cuont", "is no field of this operation; did you mean Count?"),
-        ({"name": "abc", "zzz": 1}, "zzz", "zzz", "is no field of this operation"),
+        ({"name": "abc", "nmae": 1}, "nmae", "nmae", "is not a field of Operate; did you mean name?"),
+        ({"name": "abc", "Cuont": 1}, "Cuont", "Cuont", "is not a field of Operate; did you mean Count?"),
+        ({"name": "abc", "zzz": 1}, "zzz", "zzz", "is not a field of Operate"),
         ({"name": "abc", "Name": "abc"}, "name", "Name", "is given twice, as name and as Name; give it once"),
         (
             {"name": "abc", "inner": {"deep_name": "abcd"}},
@@ -89,7 +89,7 @@ def test_both_spellings_are_taken(values: dict[str, Any]) -> None:
             {"name": "abc", "inner": {"deep_nmae": "a", "deep_name": "a"}},
             "inner.deep_nmae",
             "Inner.deep_nmae",
-            "is no field of this operation; did you mean deep_name?",
+            "is not a field of inner; did you mean deep_name?",
         ),
         ({"name": "abc", "count": 1, "inner": {"deep_name": "a"}}, "inner", "Inner", "give count or inner, not both"),
     ],
@@ -104,7 +104,7 @@ def test_all_broken_rules_are_listed_at_once() -> None:
     assert [problem.field for problem in caught.value.problems] == ["name", "count", "nope"]
     assert str(caught.value) == (
         "Operate: name (Name): is required; count (Count): must be at least 1, got 0; "
-        "nope: is no field of this operation. Nothing was sent."
+        "nope: is not a field of Operate. Nothing was sent."
     )
 
 
@@ -147,19 +147,21 @@ class _Nested(RequestShape):
     inner: dict[str, str] | None = Field(default=None, alias="Inner")
     entries: list[str] | None = Field(default=None, alias="Entries", min_length=1, max_length=2)
     flag: bool | None = Field(default=None, alias="Flag", strict=True)
+    names: list[Annotated[str, Field(pattern=r"\A([a-zA-Z0-9-]+)\z")]] | None = Field(default=None, alias="Names")
 
 
 @pytest.mark.parametrize(
     ("fields", "rule"),
     [
         ({"entries": "a"}, "must be a list, got str"),
-        ({"entries": []}, "must have at least 1 entries, has 0"),
+        ({"entries": []}, "must have at least 1 entry, has 0"),
         ({"entries": ["a", "b", "c"]}, "must have at most 2 entries, has 3"),
         ({"inner": 3}, "must be a mapping, got int"),
         ({"flag": "yes"}, "must be a bool, got str"),
+        ({"names": ["a", "b c"]}, "takes letters, digits and hyphens; got 'b c'"),
     ],
 )
-def test_containers_of_the_wrong_kind_or_size_are_told_in_our_words(fields: dict[str, object], rule: str) -> None:
+def test_containers_of_the_wrong_kind_or_size_are_refused_in_our_words(fields: dict[str, object], rule: str) -> None:
     with pytest.raises(RequestValidationError) as caught:
         validate_request(_Nested, "Op", fields)
     assert [problem.rule for problem in caught.value.problems] == [rule]

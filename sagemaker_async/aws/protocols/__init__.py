@@ -19,7 +19,7 @@ from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ServiceError
 
 from . import rest_json  # noqa: F401 - what predictions are sent with; see load_protocol
-from .answers import shown
+from .answers import body_excerpt
 from .errors import COMMON_ERRORS, ERRORS_BY_STATUS, REQUEST_ID_HEADERS, ErrorFacts, error_facts, error_of, request_id
 
 __all__ = [
@@ -27,13 +27,13 @@ __all__ = [
     "ERRORS_BY_STATUS",
     "REQUEST_ID_HEADERS",
     "ErrorFacts",
+    "body_excerpt",
     "build_request",
     "error_facts",
     "load_protocol",
     "parse_response",
     "request_id",
     "service_error",
-    "shown",
 ]
 
 

@@ -11,9 +11,9 @@ from pydantic_core import ValidationError
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ResponseError
 
-__all__ = ["json_object", "shown", "validated"]
+__all__ = ["body_excerpt", "json_object", "validated"]
 
-_SHOWN_BYTES = 200
+_EXCERPT_BYTES = 200
 
 ObjectHook = Callable[[dict[str, Any]], Any]
 
@@ -34,7 +34,7 @@ def json_object(
         for own in ("metadata", "error"):
             members.pop(own, None)
         return members
-    raise ResponseError(f"{operation.name} answers a JSON object; this is {shown(body)}", status)
+    raise ResponseError(f"{operation.name} answers a JSON object; this is {body_excerpt(body)}", status)
 
 
 def validated(operation: Operation, fields: Mapping[str, Any], status: int) -> Any:
@@ -50,8 +50,8 @@ def validated(operation: Operation, fields: Mapping[str, Any], status: int) -> A
     raise ResponseError(f"the answer's {wrong} is missing or of the wrong type", status)
 
 
-def shown(body: bytes) -> str:
+def body_excerpt(body: bytes) -> str:
     """Return the first bytes of a body as printable text, for messages about answers that are not AWS's."""
-    text = body[:_SHOWN_BYTES].decode("utf-8", "replace")
-    dots = "..." if len(body) > _SHOWN_BYTES else ""
+    text = body[:_EXCERPT_BYTES].decode("utf-8", "replace")
+    dots = "..." if len(body) > _EXCERPT_BYTES else ""
     return f"{''.join(c if c.isprintable() else ' ' for c in text)!r}{dots}" if body else "empty"

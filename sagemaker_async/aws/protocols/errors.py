@@ -31,7 +31,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 
-from .answers import shown
+from .answers import body_excerpt
 
 __all__ = ["ErrorFacts", "error_facts", "error_of", "request_id"]
 
@@ -114,7 +114,7 @@ def error_of(
     elif facts.fields:
         message = f"{facts.code or 'an error'} without a message"
     else:
-        message = f"{facts.code or 'no AWS error'}; the body is {shown(body)}"
+        message = f"{facts.code or 'no AWS error'}; the body is {body_excerpt(body)}"
     if status == 413:
         message += "; the request's body is larger than this service takes (Config.max_body_bytes can refuse it unsent)"
     if facts.code == UNKNOWN_OPERATION and not said:

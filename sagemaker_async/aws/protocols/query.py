@@ -18,7 +18,7 @@ from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import ResponseError
 
-from .answers import shown, validated
+from .answers import body_excerpt, validated
 from .errors import ErrorFacts
 
 __all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
@@ -45,7 +45,7 @@ def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, 
     """Return the operation's response shape; see the package's function of this name."""
     texts = _texts(body)
     if texts is None:
-        raise ResponseError(f"{operation.name} answers XML; this is {shown(body)}", metadata.status)
+        raise ResponseError(f"{operation.name} answers XML; this is {body_excerpt(body)}", metadata.status)
     result = (f"{operation.name}Response", f"{operation.name}Result")
     members = {path[2]: text for path, text in texts.items() if len(path) == 3 and path[:2] == result}
     return validated(operation, {**members, "metadata": metadata}, metadata.status)

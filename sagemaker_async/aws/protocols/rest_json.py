@@ -22,15 +22,14 @@ __all__ = ["build_request", "error_facts", "parse_response"]
 def build_request(
     operation: Operation, fields: Mapping[str, Any], origin: str, base_path: str, common_headers: Mapping[str, str]
 ) -> HTTPRequest:
-    """Return the request of one call, complete but for what each attempt adds."""
+    """Return the request of one call, complete but for its body and what each attempt adds."""
     headers = dict(common_headers)
     for field, name in operation.request_headers.items():
         value = fields.get(field)
         if value is not None:
             headers[name] = value if isinstance(value, str) else str(value)
-    body = fields.get(operation.request_body) if operation.request_body is not None else b""
     path = operation.path.format_map({name: encode_segment(fields[name]) for name in operation.path_fields})
-    return HTTPRequest(operation.method, origin, base_path + path, headers, body or b"")
+    return HTTPRequest(operation.method, origin, base_path + path, headers)
 
 
 def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:

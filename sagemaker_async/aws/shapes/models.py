@@ -1,17 +1,20 @@
-"""The pydantic base classes of requests and responses, and validation errors in our words.
+"""The pydantic base classes of requests and responses: the definition of what operations take and answer.
 
 A request shape refuses what the service would refuse, before anything is sent. A response shape takes what comes:
 unknown fields and unknown enumeration values are kept, because the service may be newer than this package.
 
 Both spellings of a field are accepted on the way in: ``endpoint_name`` and AWS's ``EndpointName``.
+
+Requests of most operations are validated by their models. Those of the hot ones are validated by what a generator
+compiled from the models, see `requests`; for it, `InHeader` and `AsBody` say where a field travels.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import pydantic
@@ -20,9 +23,9 @@ from pydantic_core import core_schema
 from sagemaker_async.errors import CallError, FieldProblem, RequestValidationError
 
 from .metadata import ResponseMetadata
-from .rules import Text
+from .words import rule_of, unknown_field
 
-__all__ = ["RequestShape", "ResponseShape", "aws_field", "aws_names", "fields_of", "limits", "validate_request"]
+__all__ = ["AsBody", "InHeader", "RequestShape", "ResponseShape", "aws_names", "fields_of", "validate_request"]
 
 _SHARED = pydantic.ConfigDict(
     frozen=True,
@@ -33,10 +36,39 @@ _SHARED = pydantic.ConfigDict(
 )
 
 
+@dataclass(frozen=True)
+class InHeader:
+    """Marks a request's field, as ``Annotated[str, InHeader("Accept")]``: it travels in this header field."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class AsBody:
+    """Marks a request's field: it is the HTTP body."""
+
+    instead: str | None = None
+    """The field that may be given instead: exactly one of both must be."""
+
+
 class RequestShape(pydantic.BaseModel):
-    """What an operation takes. A field's `description` says its rule in words; ``repr=False`` marks it sensitive."""
+    """What an operation takes.
+
+    A field's `description` are words for its pattern, where those of `words.pattern_words` do not say enough;
+    ``repr=False`` marks the field as sensitive.
+    """
 
     model_config = pydantic.ConfigDict(**_SHARED, extra="forbid")
+
+    @classmethod
+    def validated_fields(cls, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request by Python names; see `validate_request`."""
+        return fields_of(validate_request(cls, operation, values))
+
+    @classmethod
+    def names_by_aws(cls) -> Mapping[str, str]:
+        """Return AWS's name of each field, by its Python name."""
+        return aws_names(cls)
 
 
 class _AsItIs:
@@ -62,16 +94,6 @@ class ResponseShape(pydantic.BaseModel):
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
 
 
-def limits(rule: Text) -> Any:
-    """Return a plain rule as the metadata of a model's field: ``Annotated[str, limits(RULE)]``."""
-    return pydantic.Field(
-        min_length=rule.min_length or None,
-        max_length=rule.max_length,
-        pattern=rf"\A({rule.pattern})\z",
-        description=rule.words,
-    )
-
-
 S = TypeVar("S", bound=RequestShape)
 
 
@@ -84,8 +106,8 @@ def validate_request(shape: type[S], operation: str, values: Mapping[str, Any]) 
     try:
         return shape.model_validate(values)
     except pydantic.ValidationError as error:
-        details = error.errors(include_url=False)
-        problems = [_problem(shape, values, detail) for detail in details]
+        complaints = error.errors(include_url=False)
+        problems = [_problem(shape, operation, values, complaint) for complaint in complaints]
     raise RequestValidationError(operation, list(dict.fromkeys(problems)))
 
 
@@ -100,99 +122,40 @@ def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     return {name: info.alias or name for name, info in shape.model_fields.items()}
 
 
-@functools.cache
-def aws_field(shape: type[pydantic.BaseModel], aws_name: str) -> str:
-    """Return the Python name of a shape's field from AWS's."""
-    return next(name for name, info in shape.model_fields.items() if aws_name in (info.alias, name))
-
-
-def _problem(shape: type[pydantic.BaseModel], values: Mapping[str, Any], detail: Any) -> FieldProblem:
-    python_name, aws_name, info = _field_at(shape, detail["loc"])
-    value = detail["input"]
-    context = detail.get("ctx", {})
-    if not detail["loc"]:  # a rule over several fields names the one to change
-        python_name = str(context.get("field", ""))
-        aws_name = aws_names(shape).get(python_name, python_name)
-    match detail["type"]:
-        case "missing":
-            rule = "is required"
-        case "extra_forbidden":
-            rule = _unknown(shape, values, detail["loc"])
-        case "string_too_short":
-            rule = f"must have at least {context['min_length']} characters, has {len(value)}"
-        case "string_too_long":
-            rule = f"must have at most {context['max_length']} characters, has {len(value)}"
-        case "string_pattern_mismatch":
-            rule = _pattern_rule(value, info)
-        case "greater_than_equal":
-            rule = f"must be at least {context['ge']}, got {value!r}"
-        case "less_than_equal":
-            rule = f"must be at most {context['le']}, got {value!r}"
-        case "string_type":
-            rule = f"must be a str, got {type(value).__name__}"
-        case "int_type":
-            rule = f"must be an int, got {type(value).__name__}"
-        case "bool_type":
-            rule = f"must be a bool, got {type(value).__name__}"
-        case "float_type":
-            rule = f"must be a float, got {type(value).__name__}"
-        case "list_type":
-            rule = f"must be a list, got {type(value).__name__}"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            rule = f"must be a mapping, got {type(value).__name__}"
-        case "too_short":
-            rule = f"must have at least {context['min_length']} entries, has {len(value)}"
-        case "too_long":
-            rule = f"must have at most {context['max_length']} entries, has {len(value)}"
-        case _:
-            message: str = detail["msg"]
-            rule = message[0].lower() + message[1:]
-    return FieldProblem(python_name, aws_name, rule)
-
-
-def _pattern_rule(value: str, info: pydantic.fields.FieldInfo | None) -> str:
-    words = (info.description if info else None) or "has a form that AWS refuses"
-    if flaw := _flawed_character(value):
-        return f"{words}; {flaw}"
-    if not value:
-        return f"{words}; it is empty"
-    shown = f"it has {len(value)} characters" if info is None or not info.repr else f"got {value!r}"
-    return f"{words}; {shown}"
-
-
-def _flawed_character(value: str) -> str | None:
-    for position, character in enumerate(value):
-        if character in "\r\n":
-            return f"it holds a line break at position {position}"
-        if not character.isascii():
-            return f"it holds a non-ASCII character (U+{ord(character):04X}) at position {position}"
-        if not character.isprintable():
-            return f"it holds a control character (U+{ord(character):04X}) at position {position}"
-    return None
-
-
-def _unknown(shape: type[pydantic.BaseModel], values: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
-    name = str(loc[-1])
-    if len(loc) == 1:
-        for python_name, aws_name in aws_names(shape).items():
-            if name in (python_name, aws_name) and python_name in values and aws_name in values:
-                return f"is given twice, as {python_name} and as {aws_name}; give it once"
-    names = aws_names(_shape_at(shape, loc[:-1]) or shape)
-    spelling = names if name[:1].islower() else names.values()
-    near = difflib.get_close_matches(name, list(spelling), n=1)
-    return f"is no field of this operation; did you mean {near[0]}?" if near else "is no field of this operation"
+def _problem(
+    shape: type[pydantic.BaseModel], operation: str, values: Mapping[str, Any], complaint: Mapping[str, Any]
+) -> FieldProblem:
+    if not complaint["loc"]:  # a rule over several fields names the one to change
+        name = str(complaint.get("ctx", {}).get("field", ""))
+        return FieldProblem(name, aws_names(shape).get(name, name), rule_of(complaint))
+    python_path, aws_path, info, holder = _field_at(shape, complaint["loc"])
+    if complaint["type"] == "extra_forbidden":
+        if holder is shape:
+            return unknown_field(str(complaint["loc"][-1]), aws_names(shape), values, operation)
+        owner, _, name = python_path.rpartition(".")
+        return FieldProblem(python_path, aws_path, unknown_field(name, aws_names(holder), (), owner).rule)
+    if info is None:
+        return FieldProblem(python_path, aws_path, rule_of(complaint))
+    return FieldProblem(python_path, aws_path, rule_of(complaint, info.description, sensitive=not info.repr))
 
 
 def _field_at(
     shape: type[pydantic.BaseModel], loc: tuple[int | str, ...]
-) -> tuple[str, str, pydantic.fields.FieldInfo | None]:
-    """Return the dotted Python name, the dotted AWS name and the field that a pydantic location points at."""
+) -> tuple[str, str, pydantic.fields.FieldInfo | None, type[pydantic.BaseModel]]:
+    """Return the dotted Python name, the dotted AWS name, the field at a pydantic location, and the shape that has it.
+
+    The field is None where the location is not one.
+    """
     python_path: list[str] = []
     aws_path: list[str] = []
     info: pydantic.fields.FieldInfo | None = None
+    holder = shape
     inside: type[pydantic.BaseModel] | None = shape
     for step in loc:
-        found = _field_named(inside, step) if inside is not None and isinstance(step, str) else None
+        found = None
+        if inside is not None and isinstance(step, str):
+            holder = inside
+            found = _field_named(inside, step)
         if found is None:
             python_path.append(str(step))
             aws_path.append(str(step))
@@ -201,7 +164,7 @@ def _field_at(
         python_path.append(name)
         aws_path.append(info.alias or name)
         inside = _nested_shape(info.annotation)
-    return ".".join(python_path), ".".join(aws_path), info
+    return ".".join(python_path), ".".join(aws_path), info, holder
 
 
 def _field_named(shape: type[pydantic.BaseModel], name: str) -> tuple[str, pydantic.fields.FieldInfo] | None:
@@ -209,16 +172,6 @@ def _field_named(shape: type[pydantic.BaseModel], name: str) -> tuple[str, pydan
         if name in (python_name, info.alias):
             return python_name, info
     return None
-
-
-def _shape_at(shape: type[pydantic.BaseModel], loc: tuple[int | str, ...]) -> type[pydantic.BaseModel] | None:
-    inside: type[pydantic.BaseModel] | None = shape
-    for step in loc:
-        if isinstance(step, int) or inside is None:
-            continue
-        found = _field_named(inside, step)
-        inside = _nested_shape(found[1].annotation) if found else None
-    return inside
 
 
 def _nested_shape(annotation: Any) -> type[pydantic.BaseModel] | None:

@@ -1,18 +1,18 @@
-"""What the machinery needs to know of a service and of each of its operations: rows of tables, no behaviour."""
+"""What the machinery needs to know of a service and of each of its operations: the rows of tables."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.config.endpoints import EndpointRules
 from sagemaker_async.errors import ServiceError
 
 from .deferred import DeferredShapes
-from .rules import FieldRules
+from .requests import CompiledRequest, RequestBody
 
 if TYPE_CHECKING:
     from .models import RequestShape, ResponseShape
@@ -49,9 +49,9 @@ class Operation:
     service: Service
     shapes: DeferredShapes
     """The models of its request and response."""
-    rules: FieldRules | None = None
-    """The rules of its fields without the models; None where only these know them."""
-    sensitive: frozenset[str] = frozenset()
+    compiled: CompiledRequest | None = None
+    """What its requests are validated by; None: by the model of its request."""
+    sensitive: Container[str] = frozenset()
     """AWS's names of the fields that no log may show."""
     path: str = "/"
     """With the field names in braces: ``/endpoints/{endpoint_name}/invocations``."""
@@ -60,8 +60,6 @@ class Operation:
     method: str = "POST"
     request_headers: Mapping[str, str] = field(default_factory=dict)
     """Request field to header field."""
-    request_body: str | None = None
-    """The request field that is the body."""
     response_headers: Mapping[str, str] = field(default_factory=dict)
     """Response field's AWS name to header field."""
     response_body: str | None = None
@@ -77,25 +75,46 @@ class Operation:
 
     path_fields: tuple[str, ...] = field(init=False)
     """The request fields that are part of the path."""
+    request_body: RequestBody | None = field(init=False)
+    """The request field that is the HTTP body; None where the body is made of fields, or there is none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path_fields", tuple(re.findall(r"\{(\w+)\}", self.path)))
+        object.__setattr__(self, "request_body", self.compiled.body if self.compiled is not None else None)
 
     @property
     def request(self) -> type[RequestShape]:
         """The model of its request; imports it, if nobody has loaded `shapes`."""
-        return self.shapes.load()[0]
+        return self.shapes.request.load()
 
     @property
     def response(self) -> type[ResponseShape]:
         """The model of its response; imports it, if nobody has loaded `shapes`."""
-        return self.shapes.load()[1]
+        return self.shapes.response.load()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a call needs no model that is not imported yet."""
+        return self.shapes.response.loaded and (self.compiled is not None or self.shapes.request.loaded)
+
+    def load(self) -> None:
+        """Import and build the models that calls need. Blocks the first time."""
+        self.shapes.response.load()
+        if self.compiled is None:
+            self.shapes.request.load()
 
     @property
     def names(self) -> Mapping[str, str]:
         """AWS's name of each field of the request, by its Python name."""
-        if self.rules is not None:
-            return self.rules.names
-        from .models import aws_names
+        return self.compiled.names if self.compiled is not None else self.request.names_by_aws()
 
-        return aws_names(self.request)
+    def validated_fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request by their Python names.
+
+        Args:
+            values: all but the body, in either spelling, none of them None.
+
+        Raises:
+            RequestValidationError: listing every broken rule.
+        """
+        return (self.compiled or self.request).validated_fields(self.name, values)

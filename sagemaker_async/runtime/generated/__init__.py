@@ -1,0 +1,1 @@
+"""What `runtime.generator` makes of the request models."""

@@ -1,0 +1,1 @@
+"""Makes `runtime.generated` of the request models; left out of the wheel."""
