@@ -5,8 +5,8 @@ never awaits, and raises before anything is sent; `ServiceClient.send` reads the
 sends.
 
 What is worked out for a set of fields is remembered in one place: `ServiceClient` has one `http.RequestHead` for each,
-with the checked fields and the request, and on it the layers below keep theirs (`signing.Signer`). The body is no part
-of it.
+with the checked fields and the request, and on it the layers below keep theirs (`signing.Signer`). The body is not a
+part of it.
 """
 
 from __future__ import annotations
