@@ -5,8 +5,8 @@ never awaits, and raises before anything is sent; `ServiceClient.send` reads the
 sends.
 
 What is worked out for a set of fields is remembered in one place: `ServiceClient` has one `http.RequestHead` for each,
-with the checked fields and the request, and on it the layers below keep theirs (`signing.Signer`). The body is no part
-of it.
+with the checked fields and the request, and on it the layers below keep theirs (`signing.Signer`). The body is not a
+part of it.
 """
 
 from __future__ import annotations
@@ -167,7 +167,6 @@ class ServiceClient:
         """
         key: tuple[Any, ...] | None = None
         if not problems and _STR.issuperset(map(type, values.values())):
-            # Not whether it is checked: that can only end, when the settings are read, and valid fields stay the same.
             key = (operation, *values.items())
             if (head := self._heads.get(key)) is not None:
                 return head
@@ -237,7 +236,7 @@ class ServiceClient:
             if request is None or head.pipeline is not pipeline:
                 origin, base_path = pipeline.endpoint.origin, pipeline.endpoint.base_path
                 request = build_request(operation, head.fields, origin, base_path, channel.common_headers)
-                # Read-only: an interceptor that changed the fields in place would change those of later calls too.
+                # Read-only: what an interceptor changed in place would show in later calls too.
                 request = request._replace(headers=MappingProxyType(request.headers))
                 head.request, head.pipeline = request, pipeline
             if operation.request_body is not None:

@@ -340,5 +340,5 @@ def _check(value: object, name: str, method: str, attribute: str) -> None:
     if not callable(getattr(value, method, None)) or not hasattr(value, attribute):
         raise ConfigurationError(
             f"{name} must have {method}(...) and {attribute}, as the classes of sagemaker_async.{name}s do; "
-            f"{type(value).__name__} has not"
+            f"{type(value).__name__} lacks one of them"
         )

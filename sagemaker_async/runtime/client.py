@@ -218,7 +218,7 @@ class SageMakerRuntimeClient(ServiceClient):
             content_type: the media type of the input.
             accept: the media type asked for.
             custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``, up to 1024 characters.
-            inference_id: the id of the inference; SageMaker makes one if there is none.
+            inference_id: the id of the inference; SageMaker makes one if it is not given.
             s3_output_path_extension: comes after the endpoint's output path, before the name of the result.
             filename: the name of the result in S3.
             request_ttl_seconds: seconds for which the request may stand in the queue, 60 to 21,600.

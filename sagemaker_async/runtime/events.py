@@ -136,7 +136,7 @@ def _text(headers: Mapping[str, HeaderValue], name: str) -> str:
 
 
 def _members(payload: bytes) -> Mapping[str, Any]:
-    # An error must be reported even when its details are garbled: what is no JSON object has no members.
+    # An error must be reported even when its details are garbled: what is not a JSON object has no members.
     try:
         members = json.loads(payload)
     except (ValueError, RecursionError):

@@ -156,7 +156,7 @@ class InvokeEndpointResponse(ResponseShape):
 
     @property
     def new_session(self) -> NewSession | None:
-        """`new_session_id` in its two parts, ``{id}; Expires={yyyy-mm-ddThh:mm:ssZ}``; None when there is none."""
+        """`new_session_id` in its two parts, ``{id}; Expires={yyyy-mm-ddThh:mm:ssZ}``; None if none was opened."""
         if self.new_session_id is None:
             return None
         session_id, _, rest = self.new_session_id.partition(";")

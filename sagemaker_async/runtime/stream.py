@@ -2,7 +2,7 @@
 
 What is yielded, in order: every `PayloadPart`, `UnknownEvent`, and as the last one a `ModelStreamError` or
 `InternalStreamFailure` if the service sent one. What is raised, after everything that came before it was yielded:
-`UnmodeledStreamError`; `EventStreamError` and its kind for bytes that are no event stream, or that end inside a
+`UnmodeledStreamError`; `EventStreamError` and its kind for bytes that are not an event stream, or that end inside a
 message; `StreamConnectionError` when the connection ends before the HTTP body does; `StreamStalledError` after too long
 a silence. A stream never just stops.
 
@@ -59,8 +59,8 @@ class EventStream:
         resource: what it was called on,
         url: where,
         request_id: and AWS's id of it.
-        watcher: is told how the stream ends, and how many tokens were made of it.
-        on_chunk_received: is told how many bytes have come, framing included.
+        watcher: learns how the stream ends, and how many tokens were made of it.
+        on_chunk_received: is called with how many bytes have come, framing included.
     """
 
     __slots__ = (
@@ -276,7 +276,7 @@ class EventStream:
             self._fail(_while_streaming(error))
         elif isinstance(error, SageMakerAsyncError):
             self._fail(error)
-        else:  # cancelled, mostly: part of the stream may be lost, so there is no going on
+        else:  # cancelled, mostly: part of the stream may be lost, so it cannot be continued
             self.close()
             return False
         return True
@@ -298,7 +298,7 @@ class EventStream:
                 self._queue = payloads
 
     def _take_others(self, headers: Mapping[str, HeaderValue], payloads: list[bytes]) -> bool:
-        """Queue events that are no payload parts; return whether more may follow them."""
+        """Queue events that are not payload parts; return whether more may follow them."""
         for payload in payloads:
             event = event_of(headers, payload)
             self._only_parts = False

@@ -183,7 +183,7 @@ def test_unchecked_requests_are_renamed_all_the_same() -> None:
         ({1, 2}, "it is of type set"),
         (float("inf"), "it is inf"),
         ({"deep": [object()]}, "it is of type object"),
-        ({1: "a"}, "has a key that is no str but int"),
+        ({1: "a"}, "has a key that is not a str but of type int"),
     ],
 )
 def test_unchecked_values_that_are_no_json_are_refused_with_their_place(value: Any, rule: str) -> None:

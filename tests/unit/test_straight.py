@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from sagemaker_async.aws.http import HTTPRequest
-from sagemaker_async.aws.transport import AiohttpTransport, straight
+from sagemaker_async.aws.transport import AiohttpTransport
 from sagemaker_async.aws.transport.protocol import ConnectionProtocol
 from sagemaker_async.aws.transport.straight import head_of, session_is_plain
 from sagemaker_async.config import Timeouts

@@ -49,11 +49,12 @@ PURE = [
     "aws.shapes.metadata",
     "aws.shapes.models",
     "aws.shapes.operation",
-    "aws.shapes.rules",
+    "aws.shapes.requests",
+    "aws.shapes.words",
     "aws.signing",
     "runtime.events",
+    "runtime.generated",
     "runtime.operations",
-    "runtime.rules",
 ]
 IMPURE = {"codecs.offload", "records.iterator"}
 """Run the pure ones: in a thread, and over a stream."""
@@ -305,7 +306,7 @@ CONTROL_PLANE = (
     "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
     "predictor.values",
 )  # fmt: skip
-MODELS = ("aws.shapes.models", "runtime.fields", "runtime.shapes")
+MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
 S3 = ("aws.endpoints.s3",)

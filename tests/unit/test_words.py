@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ import pytest
 
 from sagemaker_async.aws.shapes.words import given_twice, pattern_words, rule_of, unknown_field
 from sagemaker_async.errors import FieldProblem
-from sagemaker_async.hosting.generated import shapes
+from sagemaker_async.hosting import generated
 from sagemaker_async.runtime.generated import requests
 
 HYPHENS = Annotated[str, pydantic.Field(pattern=r"\A([a-zA-Z0-9-]+)\z")]
@@ -21,8 +20,12 @@ NAMES = {"endpoint_name": "EndpointName", "body": "Body"}
 
 def patterns() -> set[str]:
     """Return all patterns that a request's field may have."""
-    sources = "".join(path.read_text() for path in Path(shapes.__file__).parent.glob("*.py"))
-    found = {ast.literal_eval(pattern) for pattern in re.findall(r'pattern=(r"[^"]*")', sources)}
+    found = {
+        node.value.value
+        for path in Path(generated.__path__[0]).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "pattern" and isinstance(node.value, ast.Constant)
+    }
     assert len(found) > 20
     for request in (requests.INVOKE_ENDPOINT, requests.INVOKE_ENDPOINT_ASYNC):
         found |= {field.schema["pattern"] for field in request.fields if "pattern" in field.schema and not field.words}

@@ -90,7 +90,7 @@ def _json(value: Any, path: str, problems: list[FieldProblem]) -> Any:
     if isinstance(value, Mapping):
         wrong = next((key for key in value if not isinstance(key, str)), None)
         if wrong is not None:
-            problems.append(FieldProblem(path, path, f"has a key that is no str but {type(wrong).__name__}"))
+            problems.append(FieldProblem(path, path, f"has a key that is not a str but of type {type(wrong).__name__}"))
             return None
         return {key: _json(member, f"{path}.{key}", problems) for key, member in value.items()}
     if isinstance(value, list | tuple):

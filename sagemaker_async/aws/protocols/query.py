@@ -59,7 +59,7 @@ def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:  # noqa:
 
 
 def _texts(body: bytes) -> dict[tuple[str, ...], str] | None:
-    """Return the text of each element by the names on the way to it, `_DEPTH` at most; None when the body is no XML."""
+    """Return the text of each element by the names on the way to it, `_DEPTH` at most; None if it is not XML."""
     found: dict[tuple[str, ...], list[str]] = {}
     path: list[str] = []
 

@@ -33,7 +33,7 @@ def body_bytes(body: object) -> bytes | Readable:
     """Return the bytes of a body, or the object itself when it has still to be read.
 
     Raises:
-        TypeError: it is none of the kinds of `BodyLike`; the message says which those are.
+        TypeError: it is not of a kind in `BodyLike`; the message lists them.
         ValueError: it is a str that UTF-8 cannot encode, or a memoryview that was released.
     """
     if isinstance(body, bytes):

@@ -76,7 +76,7 @@ class Operation:
     path_fields: tuple[str, ...] = field(init=False)
     """The request fields that are part of the path."""
     request_body: RequestBody | None = field(init=False)
-    """The request field that is the HTTP body; None where the body is made of fields, or there is none."""
+    """The request field that is the HTTP body; None where fields make the body, or there is no body."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path_fields", tuple(re.findall(r"\{(\w+)\}", self.path)))

@@ -49,7 +49,7 @@ class RequestBody(NamedTuple):
     required: bool = False
     sensitive: bool = False
     instead: tuple[str, str] | None = None
-    """Both names of the field that may be given instead: exactly one of the two must be, and an empty body is none."""
+    """Both names of the field that may be given instead: exactly one must be, and an empty body counts as none."""
 
     def problem(self, rule: str) -> FieldProblem:
         """Return what is wrong with the body."""
