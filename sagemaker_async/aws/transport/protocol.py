@@ -162,9 +162,12 @@ class ConnectionProtocol(ResponseHandler):
     # --- what comes ---------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if not data:  # aiohttp's own word for going on with what it holds back
+            if self.asked:
+                super().data_received(data)
+            return
         if not self.asked:
-            if data:
-                self._refuse("the peer sent something that nobody had asked for")
+            self._refuse("the peer sent something that nobody had asked for")
             return
         if not self._received and self._nothing_acknowledged():
             self._received = len(data)
