@@ -91,6 +91,8 @@ _REQUEST_PATH = (
     "tests/hostile",
     "tests/unit/test_transport.py",
     "tests/unit/test_public_transport.py",
+    "tests/unit/test_places.py",
+    "tests/unit/test_protocol.py",
     "tests/unit/test_straight.py",
     "tests/unit/test_translation.py",
     "tests/unit/test_pipeline.py",

@@ -100,7 +100,7 @@ class Places:
                 f"{waiting} calls wait for a connection already (Config.max_waiting); {self._holders()}; try again "
                 "later, or raise Config.max_connections"
             )
-        waiter = _Waiter(loop=self._loop)
+        waiter = _Waiter()
         waiter.came_at = self._loop.time()
         if seconds is not None:
             waiter.seconds = seconds
