@@ -5,15 +5,12 @@ It answers every request at once. One whose body is ``warm <number> <manner>`` h
 the manner ``stay``, and aims around it. So the end and the request cross each other on the way, which only two processes
 can have them do; the spinning and the microseconds are what is tested.
 
-On its standard output are two lines of JSON: where it listens and whom to trust, and, when its standard input ends, a
-`Tally`. Run it as ``python -m tests.hostile.closing_server [--tls]``; `closing_server` does.
+`closing_server` runs it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import random
 import socket
 import ssl
@@ -25,9 +22,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import NamedTuple
 
 import trustme
+
+from .processes import Child, child, tell
 
 __all__ = ["ClosingServer", "Tally", "closing_server"]
 
@@ -145,48 +144,40 @@ def _main() -> None:
     server = _Server(tls)
     threading.Thread(target=server.serve, daemon=True).start()
     scheme = "http" if tls is None else "https"
-    print(json.dumps({"origin": f"{scheme}://127.0.0.1:{server.port}", "trust": trust}), flush=True)
+    tell({"origin": f"{scheme}://127.0.0.1:{server.port}", "trust": trust})
     sys.stdin.read()
-    print(json.dumps(vars(server.tally)), flush=True)
+    tell(vars(server.tally))
 
 
 # --- the caller's side -----------------------------------------------------------------------------------------------
 
 
-@dataclass
-class ClosingServer:
-    """A `closing_server` that runs."""
+class ClosingServer(NamedTuple):
+    """The server's process."""
 
-    origin: str
-    trust: ssl.SSLContext
-    tally: Tally | None = None
-    """There when the server was stopped."""
+    process: Child
+
+    @property
+    def origin(self) -> str:
+        """Scheme, address and port."""
+        return str(self.process.told["origin"])
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """The context that trusts it."""
+        return ssl.create_default_context(cadata=self.process.told["trust"] or None)
+
+    @property
+    def tally(self) -> Tally:
+        """What it saw, once it was left."""
+        return Tally(**self.process.tally)
 
 
 @asynccontextmanager
 async def closing_server(*, tls: bool = False) -> AsyncIterator[ClosingServer]:
-    """Run the server; its tally is there when the block is left."""
-    arguments = [sys.executable, "-m", __name__ if __name__ != "__main__" else "tests.hostile.closing_server"]
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        *(["--tls"] if tls else []),
-        cwd=Path(__file__).parents[2],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 26,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        told = json.loads(await process.stdout.readline())
-        server = ClosingServer(told["origin"], ssl.create_default_context(cadata=told["trust"] or None))
-        yield server
-        process.stdin.close()
-        server.tally = Tally(**json.loads(await process.stdout.readline()))
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    """Run the server in a process of its own."""
+    async with child("closing_server", *["--tls"] * tls) as process:
+        yield ClosingServer(process)
 
 
 if __name__ == "__main__":
