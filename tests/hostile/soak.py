@@ -37,7 +37,6 @@ __all__ = ["ALLOWED", "Account", "Sample", "grown", "soak", "violations"]
 
 CONCURRENCY = 64
 FAULTS = 0.05
-PREDICTS_PER_STREAM = 50
 WAVE = 2_000
 """Calls between two samples."""
 WARM_UP = 0.25
@@ -84,13 +83,15 @@ class _Rotating:
         return credentials_at(time.time())
 
 
-async def soak(predicts: int, streams: int, *, seconds: float | None = None, wave: int = WAVE) -> Account:
-    """Make the calls, no more after `seconds`, and return the account of them."""
+async def soak(
+    predicts: int, streams: int, *, seconds: float | None = None, faults: float = FAULTS, wave: int = WAVE
+) -> Account:
+    """Make the calls, no more after `seconds`, of which a share meets faults; return the account of them."""
     account = Account()
     until = None if seconds is None else time.monotonic() + seconds
     share = streams / (predicts + streams)
     chance = random.Random(11)
-    async with child("soak_server", str(predicts * 2), str(streams * 2), str(FAULTS)) as server:
+    async with child("soak_server", str(predicts * 2), str(streams * 2), str(faults)) as server:
         async with _session(server.told["origin"]) as session:
             numbers = iter(range(predicts + streams))
             while (until is None or time.monotonic() < until) and account.calls < predicts + streams:
