@@ -48,8 +48,7 @@ def session_for(origin: str, **fields: Any) -> Session:
         region="us-east-1",
         endpoint_url=origin,
         credentials=Credentials("AKIDEXAMPLE", "secret"),
-        tls=certificates().client,
-        **{"timeouts": Timeouts(first_byte=10, between_chunks=10), "retry": RetryConfig(base_delay=0), **fields},
+        **{"tls": certificates().client, "timeouts": Timeouts(first_byte=10, between_chunks=10), "retry": RetryConfig(base_delay=0), **fields},
     )
 
 

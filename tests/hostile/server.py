@@ -37,6 +37,7 @@ __all__ = [
     "Script",
     "Send",
     "SendBelowTLS",
+    "SendUnasked",
     "Serve",
     "Set",
     "Silence",
@@ -165,20 +166,21 @@ class Peer:
     async def send(self, data: bytes) -> None:
         """Send bytes, over TLS in one record if they fit."""
         if self.sent_unasked is None:
-            self.sent_unasked = not self.requests and not self._buffer and not self._has_come()
+            self.sent_unasked = not self.requests and self.unasked
         if self._tls is not None:
             self._tls.write(data)
             data = self._outgoing.read()
         await self.send_below_tls(data)
 
-    def _has_come(self) -> bool:
-        """Return whether the client has sent anything that nobody read; over TLS its part of the handshake counts."""
+    @property
+    def unasked(self) -> bool:
+        """Whether nothing has come since the last request was read, so that what is sent now is unasked for."""
         try:
-            return bool(self._socket.recv(1, socket.MSG_PEEK))
+            return not self._buffer and not self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
-        except OSError:
             return True
+        except OSError:
+            return False
 
     async def read_head(self) -> Request:
         """Read the head of a request; raises `ConnectionError` when the client leaves before its end."""
@@ -256,6 +258,17 @@ class Send:
 
     async def __call__(self, peer: Peer) -> None:
         await peer.send(_made(self.data, peer))
+
+
+@dataclass(frozen=True)
+class SendUnasked:
+    """Send bytes in one piece, unless the client has sent something that was not read yet."""
+
+    data: bytes
+
+    async def __call__(self, peer: Peer) -> None:
+        if peer.unasked:
+            await peer.send(self.data)
 
 
 @dataclass(frozen=True)
