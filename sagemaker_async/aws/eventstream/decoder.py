@@ -161,7 +161,7 @@ class Decoder:
         Raises:
             EventStreamError: one of its subclasses, when the stream is malformed and no good message is left to return;
                 see the class.
-            TypeError: `data` is no bytes.
+            TypeError: `data` is not a bytes-like object.
         """
         return [Message(headers, payload) for headers, payloads in self.feed_runs(data) for payload in payloads]
 
