@@ -1,4 +1,4 @@
-"""Hosts, signing facts and refusals of `aws.endpoints` and `aws.partitions`, without botocore."""
+"""Hosts, signing facts and refusals of `aws.endpoints`, without botocore."""
 
 from __future__ import annotations
 
