@@ -1,9 +1,9 @@
 """A server in a process of its own that ends kept connections at the moment the client writes on them again.
 
-It answers every request at once. One whose body is ``warm <number> <manner>`` has it close the connection afterwards, by
-``FIN`` or ``RST``, after about as long as the client takes to send its next request: it has measured that after those of
-the manner ``stay``, and aims around it. So the end and the request cross each other on the way, which only two processes
-can have them do; the spinning and the microseconds are what is tested.
+It answers every request at once. One whose body is ``warm <number> <manner>`` has it close the connection afterwards,
+by ``FIN`` or ``RST``, after about as long as the client takes to send its next request: a little later when the
+connection before this one was closed too early for the two to meet, a little earlier when the request was first. So the
+end and the request cross each other on the way, which takes two processes; it is the kernel's timing that is tested.
 
 `closing_server` runs it.
 """
@@ -33,8 +33,8 @@ __all__ = ["ClosingServer", "Tally", "closing_server"]
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _BYTES_RECEIVED = slice(128, 136)
 """``tcpi_bytes_received`` of Linux' ``struct tcp_info``."""
-_BEFORE, _AFTER = 0.0003, 0.0002
-"""Seconds around a measured gap between which the connection is closed."""
+_STEP, _SPREAD = 0.00002, 0.0001
+"""Seconds by which the aim is corrected after each connection, and around it at which connections are closed."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Tally:
     runs: Counter[str] = field(default_factory=Counter)
     """How often each body was read whole."""
     ended_first: list[str] = field(default_factory=list)
-    """The numbers of the connections whose FIN went out before anything of the next request had come."""
+    """The numbers of the connections that were ended before anything of the next request had come."""
     ended_late: list[str] = field(default_factory=list)
     """Of those that were closed with the next request in hand, which counts as read."""
 
@@ -53,7 +53,7 @@ class _Server:
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self.tally = Tally()
         self._tls = tls
-        self._gaps: list[float] = []
+        self._aim = 0.0
         self._random = random.Random(11)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -78,15 +78,8 @@ class _Server:
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
             if not body.startswith(b"warm"):
                 continue
-            answered = time.perf_counter()
             _, number, manner = body.decode().split()
-            if manner == "stay":
-                buffer += sock.recv(1 << 16)
-                self._gaps.append(time.perf_counter() - answered)
-                continue
-            wait = max(self._random.choice(self._gaps) + self._random.uniform(-_BEFORE, _AFTER), 0)
-            while time.perf_counter() - answered < wait:
-                pass
+            time.sleep(max(self._aim + self._random.uniform(-_SPREAD, _SPREAD), 0))
             self._close(sock, number, manner, received, buffer)
             return
 
@@ -120,9 +113,11 @@ class _Server:
             # from now on is answered by an RST, and not acknowledged. And not SSLSocket's, which forgets its TLS.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         if _bytes_received(sock) != received:
+            self._aim = max(self._aim - _STEP, 0)
             self.tally.ended_late.append(number)
             self._read(sock.recv, buffer)
-        elif manner == "FIN":
+        else:
+            self._aim += _STEP
             self.tally.ended_first.append(number)
         if manner == "RST":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

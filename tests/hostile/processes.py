@@ -58,4 +58,4 @@ async def child(module: str, *arguments: str) -> AsyncIterator[Child]:
 
 def tell(facts: dict[str, Any]) -> None:
     """Say a line to the caller, in the server's process."""
-    print(json.dumps(facts), flush=True)
+    print(json.dumps(facts), flush=True)  # noqa: T201

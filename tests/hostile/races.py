@@ -2,7 +2,8 @@
 
 - *poisoned*: each connection brings an answer that nobody asked for, before, behind or some turns of the loop after its
   own; each following call must get its own answer.
-- *ends*: the server reads a request, and 0 to 50 ms later resets or closes the connection; no request may be read twice.
+- *ends*: the server reads a request, and 0 to 50 ms later resets or closes the connection; no request may be read
+  twice.
 - *keep-alive*: the server closes a kept connection while the client writes on it, see `closing_server`; no request may
   be read twice, and where the FIN was first, none may be lost.
 """
@@ -16,14 +17,16 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sagemaker_async import Session, Timeouts
 from sagemaker_async.errors import SageMakerAsyncError
 
 from .answers import echo, echo_of, ok
-from .calls import certificates, invoke, is_documented, session_for
+from .calls import certificates, check_documented, invoke, session_for
 from .closing_server import closing_server
-from .server import Close, HostileServer, Peer, ReadRequest, Reset, Script, Send, SendUnasked, Serve
+from .server import HostileServer, Peer, Script
+from .steps import Close, ReadRequest, Reset, Send, SendUnasked, Serve
 
 __all__ = ["Figures", "ends", "keepalive", "poisoned"]
 
@@ -43,6 +46,8 @@ class Figures:
     """With other answers than their own."""
     failed: int = 0
     """With documented errors."""
+    repeated: int = 0
+    """Of those that were answered."""
     double_runs: int = 0
     """Requests that the server read more than once."""
     lost: int = 0
@@ -58,12 +63,13 @@ class Figures:
         """Make a call, count how it ended, and return whether it was answered."""
         self.calls += 1
         try:
-            answer = await invoke(session, body)
+            response = await session.runtime.invoke_endpoint(endpoint_name="e", body=body)
         except SageMakerAsyncError as error:
-            assert is_documented(error)
+            check_documented(error)
             self.failed += 1
             return False
-        if answer == echo_of(body):
+        self.repeated += len(response.metadata.attempts) > 1
+        if response.body == echo_of(body):
             self.answered += 1
         else:
             self.shifted += 1
@@ -71,7 +77,8 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.name:28} {self.calls:7,} calls: {self.answered:7,} answered, {self.failed:6,} failed, "
+            f"{self.name:31}{self.calls:7,} calls: {self.answered:7,} answered ({self.repeated:,} at the second try), "
+            f"{self.failed:6,} failed, "
             f"{self.shifted:3,} shifted, {self.double_runs:3,} run twice, {self.lost:3,} lost{self.note}"
         )
 
@@ -178,37 +185,33 @@ async def keepalive(count: int, manner: str, *, tls: bool = False) -> Figures:
     """Have a kept connection end (`manner` is FIN or RST) while the next request is on its way, so many times."""
     figures = Figures(f"keep-alive, {manner}" + " over TLS" * tls)
     unanswered: set[str] = set()
-    async with closing_server(tls=tls) as server:
-        async with session_for(server.origin, tls=server.trust, timeouts=PATIENT, max_connections=1) as session:
-            for number in range(-40, count):
-                stays = number < 0  # to measure how long the client takes
-                await invoke(session, f"warm {number} {'stay' if stays else manner}".encode())
-                if stays:
-                    await invoke(session, b"next")
-                elif not await figures.call(session, b"race %d" % number):
-                    unanswered.add(str(number))
+    async with (
+        closing_server(tls=tls) as server,
+        session_for(server.origin, tls=server.trust, timeouts=PATIENT, max_connections=1) as session,
+    ):
+        for number in range(count):
+            await invoke(session, f"warm {number} {manner}".encode())
+            if not await figures.call(session, b"race %d" % number):
+                unanswered.add(str(number))
     tally = server.tally
     races = {body: runs for body, runs in tally.runs.items() if body.startswith("race")}
     figures.double_runs = sum(runs - 1 for runs in races.values())
-    figures.lost = len(unanswered.intersection(tally.ended_first))
-    figures.note = f"; request first {len(tally.ended_late):,} times"
+    if manner == "FIN":
+        figures.lost = len(unanswered.intersection(tally.ended_first))
+    figures.note = f"; the request was first {len(tally.ended_late):,} times"
     return figures
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-async def _run(poisoned_count: int, ends_count: int, keepalive_count: int, *, tls: bool) -> bool:
+async def _run(races: list[Callable[[], Awaitable[Figures]]]) -> bool:
+    """Run races one after the other; return whether all were clean."""
     clean = True
-    for race in (
-        lambda: poisoned(poisoned_count, tls=tls),
-        lambda: ends(ends_count, tls=tls),
-        lambda: keepalive(keepalive_count, "FIN", tls=tls),
-        lambda: keepalive(keepalive_count, "RST", tls=tls),
-    ):
+    for race in races:
         started = time.monotonic()
         figures = await race()
-        print(f"{figures} ({time.monotonic() - started:.0f} s)", flush=True)
+        print(f"{figures} ({time.monotonic() - started:.0f} s)", flush=True)  # noqa: T201
         clean = clean and figures.clean
     return clean
 
@@ -221,7 +224,13 @@ def main() -> None:
     parser.add_argument("--keepalive", type=int, default=5_000, metavar="N", help="FIN and RST of kept ones, N each")
     parser.add_argument("--tls", action="store_true", help="over TLS")
     given = parser.parse_args()
-    sys.exit(0 if asyncio.run(_run(given.poisoned, given.ends, given.keepalive, tls=given.tls)) else 1)
+    races: list[Callable[[], Awaitable[Figures]]] = [
+        partial(poisoned, given.poisoned, tls=given.tls),
+        partial(ends, given.ends, tls=given.tls),
+        partial(keepalive, given.keepalive, "FIN", tls=given.tls),
+        partial(keepalive, given.keepalive, "RST", tls=given.tls),
+    ]
+    sys.exit(0 if asyncio.run(_run(races)) else 1)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Predictions and streams for a long time, 64 at once, while all kinds of things go wrong: nothing is lost or left over.
+"""Predictions and streams for a long time, 64 at once, while all kinds of things go wrong: nothing is lost or left.
 
 ``python -m tests.hostile.soak`` makes 150,000 predictions and 3,000 streams, ``--seconds 120`` as many as fit into two
 minutes; the exit status is 1 when something is wrong, which the table says.
 
 - Every call is accounted for: its own answer, by content; or a documented error, of which there may be no more than
   faults; no request is run twice. One stream in ten is left early.
-- What the process holds is constant: file descriptors, tasks, objects and memory are sampled between waves of calls, when
-  nothing is under way, and fitted by a line. What that grows by over the run may not exceed `ALLOWED`.
+- What the process holds is constant: file descriptors, tasks, objects and memory are sampled between waves of calls,
+  when nothing is under way, and fitted by a line. What that grows by over the run may not exceed `ALLOWED`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sagemaker_async import Credentials, RetryConfig, Session, Timeouts
 from sagemaker_async.errors import CallError
 
 from .answers import echo_of
-from .calls import is_documented
+from .calls import check_documented
 from .processes import child
 from .soak_server import PARTS, credentials_at
 
@@ -91,17 +91,18 @@ async def soak(
     until = None if seconds is None else time.monotonic() + seconds
     share = streams / (predicts + streams)
     chance = random.Random(11)
-    async with child("soak_server", str(predicts * 2), str(streams * 2), str(faults)) as server:
-        async with _session(server.told["origin"]) as session:
-            numbers = iter(range(predicts + streams))
-            while (until is None or time.monotonic() < until) and account.calls < predicts + streams:
-                planned = [(number, chance.random() < share) for _, number in zip(range(wave), numbers, strict=False)]
-                calls = iter(planned)
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(CONCURRENCY):
-                        group.create_task(_work(session, calls, account))
-                assert session.connections_in_use == 0
-                account.samples.append(_sample(account.calls))
+    async with (
+        child("soak_server", str(predicts * 2), str(streams * 2), str(faults)) as server,
+        _session(server.told["origin"]) as session,
+    ):
+        numbers = iter(range(predicts + streams))
+        while (until is None or time.monotonic() < until) and account.calls < predicts + streams:
+            calls = iter([(number, chance.random() < share) for _, number in zip(range(wave), numbers, strict=False)])
+            async with asyncio.TaskGroup() as group:
+                for _ in range(CONCURRENCY):
+                    group.create_task(_work(session, calls, account))
+            assert session.connections_in_use == 0
+            account.samples.append(_sample(account.calls))
     account.server = server.tally
     return account
 
@@ -127,7 +128,7 @@ async def _work(session: Session, calls: Iterator[tuple[int, bool]], account: Ac
             else:
                 answer = (await session.runtime.invoke_endpoint(endpoint_name="predict", body=body)).body
         except CallError as error:
-            assert is_documented(error)
+            check_documented(error)
             account.errors[type(error).__name__] += 1
         else:
             if answer is None:
@@ -169,7 +170,10 @@ def grown(samples: Sequence[Sample]) -> Sample:
     calls = [sample.calls for sample in samples]
     mean = sum(calls) / len(calls)
     spread = sum((each - mean) ** 2 for each in calls) or 1
-    slopes = [sum((x - mean) * y for x, y in zip(calls, values, strict=True)) / spread for values in zip(*samples, strict=True)]
+    slopes = [
+        sum((x - mean) * y for x, y in zip(calls, values, strict=True)) / spread
+        for values in zip(*samples, strict=True)
+    ]
     span = calls[-1] - calls[0]
     return Sample(*(round(slope * span) for slope in slopes))
 
@@ -203,11 +207,12 @@ def violations(account: Account) -> list[str]:
 def _print(account: Account, seconds: float) -> None:
     samples = after_warm_up(account.samples)
     growth = grown(samples)
-    print(f"{account.calls:,} calls in {seconds:.0f} s: {account.answered:,} answered, {account.left:,} streams left early")
-    print(f"{account.errors.total():,} failed of {account.server['faults']:,} faults: {dict(account.errors.most_common())}")
-    print(f"\n{'':12}{'first':>10}{'last':>10}{'grown by':>10}{'allowed':>10}")
+    failed = f"{account.errors.total():,} failed of {account.server['faults']:,} faults"
+    print(f"{account.calls:,} calls in {seconds:.0f} s: {account.answered:,} answered, {failed}")  # noqa: T201
+    print(f"{account.left:,} streams left early, {dict(account.errors.most_common())}")  # noqa: T201
+    print(f"\n{'':12}{'first':>10}{'last':>10}{'grown by':>10}{'allowed':>10}")  # noqa: T201
     for name, *values in zip(Sample._fields, samples[0], samples[-1], growth, ALLOWED, strict=True):
-        print(f"{name:12}" + "".join(f"{value:10,}" for value in values))
+        print(f"{name:12}" + "".join(f"{value:10,}" for value in values))  # noqa: T201
 
 
 def main() -> None:
@@ -221,7 +226,7 @@ def main() -> None:
     account = asyncio.run(soak(given.predicts, given.streams, seconds=given.seconds))
     _print(account, time.monotonic() - started)
     wrong = violations(account)
-    print("\n" + ("\n".join(wrong) or "nothing wrong"))
+    print("\n" + ("\n".join(wrong) or "nothing wrong"))  # noqa: T201
     sys.exit(bool(wrong))
 
 

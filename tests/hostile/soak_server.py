@@ -90,7 +90,9 @@ def parts_of(body: bytes) -> list[bytes]:
     return [answer[start : start + size] for start in range(0, len(answer), size)]
 
 
-def _plan(requests: int, faults: tuple[Fault, ...], stall: Stall, share: float, chance: random.Random) -> list[Fault | None]:
+def _plan(
+    requests: int, faults: tuple[Fault, ...], stall: Stall, share: float, chance: random.Random
+) -> list[Fault | None]:
     """Return what so many requests meet."""
     choices = [*faults * RARE, stall]
     return [chance.choice(choices) if chance.random() < share else None for _ in range(requests)]

@@ -1,4 +1,4 @@
-"""An answer that is there whole has let go of its connection: what its caller does with it does not touch the next call."""
+"""An answer that is whole has let go of its connection: what its caller does with it does not touch the next call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from .answers import EVENT_STREAM, chunk, echo, echo_of, event, head
 from .calls import TLS, invoke, session_for, settle
-from .server import HostileServer, ReadRequest, Request, Send, Set, Wait
+from .server import HostileServer, Request
+from .steps import ReadRequest, Send, Set, Wait
 
 PARTS = 300
 

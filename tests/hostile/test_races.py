@@ -1,4 +1,4 @@
-"""A few of the races of `races`, whose command runs them in full: nothing shifts, nothing runs twice, nothing is lost."""
+"""A few of the races of `races`, whose command runs them in full: nothing shifts, runs twice or is lost."""
 
 from __future__ import annotations
 
