@@ -234,7 +234,7 @@ class Signer:
         names, values = _with_host(marked, request.origin)
         signed = signable_names(names)
         check_request_line(request.method, request.target)
-        check_header_values([*headers.values(), token or ""])
+        check_header_values([*headers.values()])
         canonical = assemble(request.method, request.target, names, values, signed, _HASH, self.rules)
         return _Form(headers, canonical, signed_headers(signed))
 
