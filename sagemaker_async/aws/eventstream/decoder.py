@@ -191,7 +191,7 @@ class Decoder:
             TruncatedStreamError: the stream ended inside a message.
             EventStreamError: the error that `feed` found, when the decoder has failed.
         """
-        if self._failure is None and self._pending:
+        if self._pending:
             expected = f"of {self._needed}" if self._needed > _PRELUDE_LENGTH else "of a prelude"
             failure = TruncatedStreamError(
                 f"the stream ended inside a message, after {len(self._pending)} bytes {expected}{self._at(0)}"
