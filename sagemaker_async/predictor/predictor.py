@@ -17,7 +17,7 @@ from sagemaker_async.aws.client import CallOptions, shared_channel
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import ConfigurationError, DeserializationError
 from sagemaker_async.records.iterator import ByteIterator
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
@@ -194,7 +194,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
             CallError: the call failed in another way.
-            DeserializationError: the answer cannot be deserialised.
+            DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
         fields = self._fields(
             initial_args,
@@ -211,9 +211,18 @@ class Predictor(HostedEndpoint, Generic[R]):
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         client = self.sagemaker_session.runtime
-        reply = await client.send(client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout)))
-        content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
-        return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+        call = client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout))
+        reply = await client.send(call)
+        metadata = reply.metadata
+        content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+        try:
+            return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+        except DeserializationError as error:
+            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
+            error.locate(INVOKE_ENDPOINT.name, call.resource, origin, metadata.request_id)
+            error.attempts = metadata.attempts
+            error.keep_answer(metadata.status, content_type, reply.body)
+            raise
 
     @overload
     def predict_stream(

@@ -12,7 +12,9 @@ import pytest
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 from sagemaker_async.deserializers import JSONDeserializer, StreamDeserializer
 from sagemaker_async.errors import (
+    CallError,
     ConfigurationError,
+    DeserializationError,
     ModelError,
     RequestValidationError,
     SerializationError,
@@ -269,6 +271,25 @@ class TestAnswers:
         with pytest.raises(SerializationError):
             predictor.predict_stream(object())
         assert not stub.requests
+
+    async def test_an_answer_that_cannot_be_read_comes_with_the_error(self, caplog: pytest.LogCaptureFixture) -> None:
+        page = b"<html>the secret answer " + b"x" * 2000
+        headers = {"Content-Type": "text/html", "x-amzn-RequestId": "id-1"}
+        stub = StubTransport(StubResponse(200, page, headers))
+        caplog.set_level("DEBUG")
+        async with Session(transport=stub, region="us-east-1") as session:
+            with pytest.raises(ValueError, match="not valid JSON") as caught:
+                await Predictor("my-endpoint", session, deserializer=JSONDeserializer()).predict(b"")
+        error = caught.value
+        assert isinstance(error, DeserializationError)
+        assert isinstance(error, CallError)
+        assert (error.operation, error.resource, error.request_id) == ("InvokeEndpoint", "my-endpoint", "id-1")
+        assert error.url == "https://runtime.sagemaker.us-east-1.amazonaws.com"
+        assert (error.status, error.content_type, error.body) == (200, "text/html", page[:1024])
+        assert [attempt.outcome for attempt in error.attempts] == ["200"]
+        assert str(error).startswith("InvokeEndpoint on 'my-endpoint': the response body (text/html) is not valid JSON")
+        assert str(error).endswith("[https://runtime.sagemaker.us-east-1.amazonaws.com, request id id-1, HTTP 200]")
+        assert "secret" not in str(error) + repr(error) + caplog.text
 
     async def test_a_models_error_is_raised_with_its_fields(self) -> None:
         fields = {"OriginalStatusCode": 500, "OriginalMessage": "boom", "LogStreamArn": "arn"}

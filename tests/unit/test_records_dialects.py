@@ -361,6 +361,33 @@ class TestMalformed:
         assert "neither server-sent events nor JSON" in str(error)
         assert error.undelivered == b"Once upon a time"
 
+    @pytest.mark.parametrize("allow_incomplete", [False, True])
+    @pytest.mark.parametrize("name", ["tgi", "lmi"])
+    def test_an_openai_stream_read_as_another_dialect_is_refused_at_its_first_record(
+        self, name: str, allow_incomplete: bool
+    ) -> None:
+        for end in (b"data: [DONE]\n\n", b""):
+            tokens, error, _ = run([sse(chat("a"), chat("b")) + end], name, allow_incomplete=allow_incomplete)
+            assert tokens == []
+            assert type(error) is StreamDecodeError
+            assert "pass dialect='openai-chat'" in str(error)
+            assert error.undelivered == json.dumps(chat("a")).encode()
+
+    def test_a_stream_of_no_known_dialect_is_refused_at_its_end_when_a_dialect_was_given(self) -> None:
+        tokens, error, _ = run([sse({"predictions": ["an answer"]}) + b"data: [DONE]\n\n"], "tgi")
+        assert tokens == []
+        assert type(error) is StreamDecodeError
+        assert error.undelivered == b'{"predictions": ["an answer"]}'
+
+    def test_a_record_of_no_dialect_before_those_of_the_given_one_is_no_fault(self) -> None:
+        tokens, error, splitter = run([sse({"type": "ping"}, chat("a", "stop"))], "openai-chat")
+        assert error is None
+        assert ([token.text for token in tokens], splitter.text) == (["a"], "a")
+
+    def test_a_dialect_of_ones_own_decides_what_it_leaves_out(self) -> None:
+        quiet = Dialect(name="tgi", recognises=lambda _: False, deltas=lambda _: [Delta(silent=True, finished=True)])
+        assert run([sse(chat("a"))], quiet)[:2] == ([], None)
+
     def test_an_endless_record_is_refused(self) -> None:
         for payload in (b'{"token": "' + b"x" * 200, b"data: " + b"x" * 200):
             _, error, _ = run([payload], max_buffer=100)
