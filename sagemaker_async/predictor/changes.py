@@ -65,15 +65,12 @@ def new_variant(
             f"accelerator_type={accelerator_type}, model_name={model_name}."
         )
     variant = production_variant(
-        None,
-        instance_type,
-        initial_instance_count,
+        instance_type=instance_type,
+        initial_instance_count=initial_instance_count,
         accelerator_type=accelerator_type or None,
         managed_instance_scaling=scaling or None,
     )
-    if hosts_components:
-        del variant["InitialVariantWeight"]
-    return variant
+    return variant if hosts_components else variant | {"InitialVariantWeight": 1}
 
 
 def only_model(model_names: Sequence[str]) -> str:

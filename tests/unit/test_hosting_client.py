@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async import Session, StubResponse, StubTransport, production_variant
 from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -161,6 +161,15 @@ async def test_a_configuration_can_be_created_from_one_that_was_described(
         "ProductionVariants": [variant],
         "DataCaptureConfig": capture,
     }
+
+
+async def test_a_variant_of_the_sdks_with_a_core_dump_is_sent_as_it_is(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"EndpointConfigArn": "arn"}))
+    variant = production_variant("m", "ml.m5.large", core_dump_config={"DestinationS3Uri": "s3://b/dumps"})
+    await hosting.create_endpoint_config(endpoint_config_name="c", production_variants=[variant])
+    assert sent(stub)["ProductionVariants"] == [variant]
 
 
 async def test_broken_rules_are_reported_all_at_once_and_nothing_is_sent(
