@@ -18,7 +18,7 @@ from sagemaker_async.errors import ConfigurationError
 from .answers import answer_or_raise
 from .generated import shapes
 from .generated.methods import HostingMethods
-from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
+from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled, with_token
 from .pages import Pages, Paginator
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, WaitRules, wait
@@ -71,6 +71,10 @@ class SageMakerClient(HostingMethods, ServiceClient):
     ) -> wire.UnmodelledResponse:
         """Call any operation of SageMaker, with fields and an answer as they are on the wire.
 
+        Where the operation takes an idempotency token (``ClientToken``, ``ClientRequestToken``) and none is given, the
+        call gets one of its own, the same for all its attempts, as with boto3; such a call may therefore be repeated
+        when nobody knows whether it was carried out.
+
         Args:
             operation: its name, such as ``DescribeTrainingJob``.
             fields: its fields under AWS's names. Datetimes become seconds since 1970, bytes become base64.
@@ -90,7 +94,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
         self._channel.check_usable()
         called = unmodelled(name)
         await self.load(called)
-        response: wire.UnmodelledResponse = await self.perform(self.prepare(called, fields or {}, CallOptions(timeout)))
+        prepared = self.prepare(called, with_token(name, fields or {}), CallOptions(timeout))
+        response: wire.UnmodelledResponse = await self.perform(prepared)
         return response
 
     # --- pages -------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         sagemaker_session: the session to use. None makes one that belongs to the predictor: `close` closes it.
         serializer: makes request bodies of data; the default sends bytes and str as they are.
         deserializer: makes objects of response bodies; the default returns bytes.
-        component_name: the inference component to call, unless a call names another.
+        component_name: the inference component to call, unless a call names another. None or empty: none.
         content_type: sent instead of the serializer's ``CONTENT_TYPE``.
         accept: asked for instead of the deserializer's ``ACCEPT``.
         endpoint: deprecated name of `endpoint_name`.
@@ -177,7 +177,8 @@ class Predictor(HostedEndpoint, Generic[R]):
 
         Args:
             data: what the serializer takes.
-            initial_args: further fields of the request, in AWS's spelling; the arguments here win over them.
+            initial_args: further fields of the request, in AWS's spelling; the arguments here that are neither None nor
+                empty win over them.
             target_model: the model of a multi-model endpoint.
             target_variant: the production variant.
             inference_id: an id that data capture records with the inference.
@@ -334,9 +335,10 @@ class Predictor(HostedEndpoint, Generic[R]):
         if "Accept" not in fields:
             accept = self.accept
             fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-        if self.component_name is not None:
+        if self.component_name:
             fields["InferenceComponentName"] = self.component_name
-        fields |= {name: value for name, value in given.items() if value is not None}
+        # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
+        fields |= {name: value for name, value in given.items() if value is not None and value != ""}
         return fields
 
 

@@ -6,15 +6,17 @@ import inspect
 import json
 import pydoc
 import typing
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async import RetryConfig, Session, StubResponse, StubTransport, production_variant
 from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.errors import (
     ConfigurationError,
+    ConnectionLostError,
     RequestValidationError,
     ResourceInUse,
     ResourceLimitExceeded,
@@ -163,6 +165,15 @@ async def test_a_configuration_can_be_created_from_one_that_was_described(
     }
 
 
+async def test_a_variant_of_the_sdks_with_a_core_dump_is_sent_as_it_is(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"EndpointConfigArn": "arn"}))
+    variant = production_variant("m", "ml.m5.large", core_dump_config={"DestinationS3Uri": "s3://b/dumps"})
+    await hosting.create_endpoint_config(endpoint_config_name="c", production_variants=[variant])
+    assert sent(stub)["ProductionVariants"] == [variant]
+
+
 async def test_broken_rules_are_reported_all_at_once_and_nothing_is_sent(
     hosting: SageMakerClient, stub: StubTransport
 ) -> None:
@@ -263,6 +274,51 @@ async def test_fields_that_are_no_json_are_refused(hosting: SageMakerClient, stu
     with pytest.raises(RequestValidationError, match=r"A\.b\.0: cannot be sent as JSON: it is of type set"):
         await hosting.call("DescribeTrainingJob", {"A": {"b": [{1}]}})
     assert stub.requests == []
+
+
+@pytest.fixture
+async def retrying(stub: StubTransport) -> AsyncIterator[SageMakerClient]:
+    async with Session(transport=stub, retry=RetryConfig(max_attempts=3, base_delay=0)) as session:
+        yield session.hosting
+
+
+LOST = ConnectionLostError("the connection was lost")
+DONE = StubResponse.json({})
+
+
+async def test_all_attempts_of_a_call_carry_one_idempotency_token(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, StubResponse.error("InternalFailure", "again", status=504), DONE, DONE)
+    await retrying.call("StartPipelineExecution", {"PipelineName": "p"})
+    await retrying.call("StartPipelineExecution", {"PipelineName": "p"})
+    tokens = [json.loads(request.body)["ClientRequestToken"] for request in stub.requests]
+    assert len(tokens) == 4
+    assert len(set(tokens[:3])) == 1
+    assert tokens[3] != tokens[0]
+    assert {uuid.UUID(token).version for token in tokens} == {4}
+
+
+async def test_a_given_idempotency_token_is_sent_and_the_fields_stay_as_they_were(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, DONE, DONE)
+    given = {"PipelineName": "p", "ClientRequestToken": "t" * 32}
+    await retrying.call("DeletePipeline", given)
+    assert [json.loads(request.body) for request in stub.requests] == [given, given]
+    fields = {"PipelineName": "p", "ClientRequestToken": None}
+    await retrying.call("DeletePipeline", fields)
+    assert uuid.UUID(sent(stub)["ClientRequestToken"])
+    assert fields["ClientRequestToken"] is None
+
+
+async def test_what_takes_no_idempotency_token_gets_none_and_is_not_repeated(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, DONE)
+    with pytest.raises(ConnectionLostError):
+        await retrying.call("CreateTrainingJob", {"TrainingJobName": "j"})
+    assert [json.loads(request.body) for request in stub.requests] == [{"TrainingJobName": "j"}]
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------

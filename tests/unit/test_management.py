@@ -279,14 +279,54 @@ class TestUpdateEndpoint:
     async def test_changes_win_over_what_is_carried_over(self, account: Account, predictor: Predictor[bytes]) -> None:
         account.config_fields |= {"KmsKeyId": "old", "DataCaptureConfig": CAPTURE}
         changed = CAPTURE | {"InitialSamplingPercentage": 1}
-        await predictor.update_endpoint(kms_key="new", data_capture_config_dict=changed, tags=[])
+        await predictor.update_endpoint(kms_key="new", data_capture_config_dict=changed, tags={"a": "1"})
         assert account.request("CreateEndpointConfig") == {
             "EndpointConfigName": account.config,
             "ProductionVariants": [VARIANT],
             "KmsKeyId": "new",
             "DataCaptureConfig": changed,
+            "Tags": [{"Key": "a", "Value": "1"}],
         }
         assert "ListTags" not in account.operations
+
+    @pytest.mark.parametrize("update", ["update_endpoint", "update_data_capture_config"])
+    async def test_what_is_empty_is_not_given_and_what_there_is_stays(
+        self, account: Account, predictor: Predictor[bytes], update: str
+    ) -> None:
+        account.tags = [{"Key": "team", "Value": "a"}]
+        account.config_fields |= {"KmsKeyId": "old", "DataCaptureConfig": CAPTURE}
+        empty = {"kms_key": "", "tags": [], "data_capture_config_dict": {}, "model_name": "", "instance_type": ""}
+        if update == "update_endpoint":
+            await predictor.update_endpoint(**empty, accelerator_type="")  # type: ignore[arg-type]
+        else:
+            await predictor.update_data_capture_config({})
+        assert account.request("CreateEndpointConfig") == {
+            "EndpointConfigName": account.config,
+            "ProductionVariants": [VARIANT],
+            "KmsKeyId": "old",
+            "DataCaptureConfig": CAPTURE,
+            "Tags": [{"Key": "team", "Value": "a"}],
+        }
+
+    async def test_an_empty_model_or_accelerator_of_a_new_variant_is_not_given(
+        self, account: Account, predictor: Predictor[bytes]
+    ) -> None:
+        await predictor.update_endpoint(1, "ml.m5.large", "", "")
+        (variant,) = account.request("CreateEndpointConfig")["ProductionVariants"]
+        assert variant["ModelName"] == "m"
+        assert "AcceleratorType" not in variant
+
+    async def test_an_empty_component_name_is_none(self, account: Account, session: Session) -> None:
+        predictor = Predictor("e", session, component_name="")
+        await predictor.update_endpoint(1, "ml.m5.large")
+        (variant,) = account.request("CreateEndpointConfig")["ProductionVariants"]
+        assert variant["ModelName"] == "m"
+        with pytest.raises(ConfigurationError, match="No inference component exists"):
+            await predictor.update_predictor("m2")
+        await predictor.delete_model()
+        await predictor.delete_predictor()
+        assert "DescribeInferenceComponent" not in account.operations
+        assert account.operations[-1] == "DeleteEndpoint"
 
     async def test_the_model_can_be_changed_and_is_remembered(
         self, account: Account, predictor: Predictor[bytes]
@@ -636,6 +676,11 @@ class TestUpdatePredictor:
         ("arguments", "sent"),
         [
             ({"model_name": "m2"}, {"Specification": {"ModelName": "m2"}}),
+            (
+                {"model_name": "m2", "image_uri": "", "model_data": "", "env": {}},
+                {"Specification": {"ModelName": "m2"}},
+            ),
+            ({"model_name": "", "image_uri": "i"}, {"Specification": {"Container": {"Image": "i"}}}),
             ({"resources": ResourceRequirements({"copies": 0})}, {"RuntimeConfig": {"CopyCount": 0}}),
             ({"resources": ResourceRequirements()}, {"RuntimeConfig": {"CopyCount": 1}}),
             (
@@ -650,7 +695,9 @@ class TestUpdatePredictor:
         await with_component.update_predictor(**arguments, wait=False)
         assert account.sent[-1] == ("UpdateInferenceComponent", {"InferenceComponentName": "ic", **sent})
 
-    @pytest.mark.parametrize("arguments", [{}, {"model_name": "m", "env": {}}, {"resources": {}}])
+    @pytest.mark.parametrize(
+        "arguments", [{}, {"model_name": "", "env": {}}, {"model_name": "m", "env": {"A": "1"}}, {"resources": {}}]
+    )
     async def test_wrong_arguments_are_refused_before_anything_is_sent(
         self, account: Account, with_component: Predictor[bytes], arguments: Any
     ) -> None:
@@ -800,6 +847,12 @@ class TestLookingAround:
                 },
             )
         ]
+
+    async def test_empty_filters_are_not_given(self, account: Account, predictor: Predictor[bytes]) -> None:
+        empty = dict.fromkeys(("variant_name_equals", "name_contains", "status_equals", "sort_order", "sort_by"), "")
+        await predictor.list_related_models(**empty, next_token="")  # type: ignore[arg-type]
+        assert [model async for model in predictor.iter_related_models(**empty)] == []  # type: ignore[arg-type]
+        assert account.sent == [("ListInferenceComponents", {"EndpointNameEquals": "e"})] * 2
 
     async def test_no_related_models(self, account: Account, predictor: Predictor[bytes]) -> None:
         assert await predictor.list_related_models() == ([], None)

@@ -166,6 +166,26 @@ class TestPrecedence:
         assert headers[SAGEMAKER + "Inference-Id"] == "initial"
         assert initial == {"TargetModel": "initial", "TargetVariant": "initial", "InferenceId": "initial"}
 
+    @pytest.mark.parametrize("streamed", [False, True])
+    async def test_empty_arguments_are_not_given(self, stub: StubTransport, session: Session, streamed: bool) -> None:
+        predictor = Predictor("my-endpoint", session)
+        common = ("target_variant", "inference_id", "custom_attributes", "target_container_hostname", "session_id")
+        empty = dict.fromkeys((*common, "prefix_aware_id"), "")
+        initial = {"InferenceId": "initial"}
+        if streamed:
+            await (await predictor.predict_stream(b"", initial, **empty)).aclose()  # type: ignore[arg-type]
+        else:
+            await predictor.predict(b"", initial, target_model="", enable_explanations="", **empty)  # type: ignore[arg-type]
+        named = {name: value for name, value in sent(stub).items() if name.startswith(SAGEMAKER)}
+        expected = {SAGEMAKER + "Inference-Id": "initial"}
+        assert named == expected | ({SAGEMAKER + "Accept": "*/*"} if streamed else {})
+
+    async def test_the_low_level_client_refuses_empty_names(self, stub: StubTransport, session: Session) -> None:
+        with pytest.raises(RequestValidationError) as caught:
+            await session.runtime.invoke_endpoint(endpoint_name="e", body=b"", target_variant="", inference_id="")
+        assert {problem.field for problem in caught.value.problems} == {"target_variant", "inference_id"}
+        assert stub.requests == []
+
     @pytest.mark.parametrize(
         ("initial", "own", "argument", "expected"),
         [
@@ -175,6 +195,9 @@ class TestPrecedence:
             ("initial", "own", "argument", "argument"),
             ("initial", None, "argument", "argument"),
             (None, "own", None, "own"),
+            (None, "", None, None),
+            ("initial", "", "", "initial"),
+            (None, "own", "", "own"),
         ],
     )
     @pytest.mark.parametrize("streamed", [False, True])

@@ -68,6 +68,7 @@ class TestProductionVariant:
             {"MinInstanceCount": 1},
             {"RoutingStrategy": "RANDOM"},
             "al2-ami-sagemaker-inference-gpu-2",
+            core_dump_config={"DestinationS3Uri": "s3://b/dumps", "KmsKeyId": "key"},
         ) == {
             "VariantName": "v",
             "ModelName": "m",
@@ -81,7 +82,27 @@ class TestProductionVariant:
             "RoutingConfig": {"RoutingStrategy": "RANDOM"},
             "InitialVariantWeight": 0.5,
             "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
+            "CoreDumpConfig": {"DestinationS3Uri": "s3://b/dumps", "KmsKeyId": "key"},
         }
+
+    @pytest.mark.parametrize("model", [{}, {"model_name": None}, {"model_name": ""}])
+    def test_one_for_inference_components_has_neither_model_nor_weight(self, model: dict[str, Any]) -> None:
+        assert production_variant(**model, instance_type="ml.g5.xlarge", initial_instance_count=2) == {
+            "VariantName": "AllTraffic",
+            "InitialInstanceCount": 2,
+            "InstanceType": "ml.g5.xlarge",
+        }
+
+    def test_what_is_empty_is_not_given(self) -> None:
+        empty: dict[str, Any] = {
+            "accelerator_type": "",
+            "serverless_inference_config": {},
+            "managed_instance_scaling": {},
+            "routing_config": {},
+            "inference_ami_version": "",
+            "core_dump_config": {},
+        }
+        assert production_variant("m", "ml.m5.large", **empty) == production_variant("m", "ml.m5.large")
 
     def test_a_serverless_one_has_no_instances(self) -> None:
         serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
