@@ -214,7 +214,8 @@ class Pipeline:
             if isinstance(decision, Retry):
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
             else:
-                call.failed(error)
+                lost_with = len(outgoing.body) if response is None else 0
+                call.failed(error, note=decision.note, body_bytes=lost_with)
             if call.context is not None:
                 await self._interceptors.after_attempt(call.outcome(response, error))
             if not isinstance(decision, Retry):

@@ -38,6 +38,9 @@ class Service:
     """Exception of each error code that any operation of the service may answer."""
     slow_answer_hint: str = "raise the limit if the service is to take longer"
     """What to do when no answer began in time; ends the message of that error."""
+    large_body: tuple[int, str] | None = None
+    """How many bytes a body may have before the service may close the connection on it without an answer, and what to
+    do then; ends the message of a lost connection."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
