@@ -12,7 +12,7 @@
 - *Limits limit.* `first_byte` runs until the whole head is there, whatever drips in between; an interim answer (1xx)
   restarts it once. `between_chunks` counts payload only. What is not payload is bounded.
 
-It adds no I/O of its own to a request but one `poll` and two `getsockopt`, none of which waits.
+It adds no I/O of its own to a request but one `poll` and one `getsockopt`, neither of which waits.
 """
 
 from __future__ import annotations
