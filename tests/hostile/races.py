@@ -124,7 +124,7 @@ async def turns(number: int) -> None:
 
 
 _POISONS: tuple[Script, ...] = (
-    (SendUnasked(_UNASKED), Serve(echo)),
+    (SendUnasked(_UNASKED), _Poison(0)),
     (ReadRequest(), Send(lambda request: echo(request) + _UNASKED), Serve(echo)),
     *((_Poison(number),) for number in range(_MAX_TURNS)),
 )
