@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import random
 import sys
 import time
@@ -109,9 +110,9 @@ class _Poison:
     turns: int
 
     async def __call__(self, peer: Peer) -> None:
-        while True:
+        for number in itertools.count():
             await peer.send(echo(await peer.read_request()))
-            await turns(self.turns)
+            await turns((self.turns + number) % _MAX_TURNS)
             if peer.unasked:
                 await peer.send(_UNASKED)
 
@@ -123,7 +124,7 @@ async def turns(number: int) -> None:
 
 
 _POISONS: tuple[Script, ...] = (
-    (SendUnasked(_UNASKED), Serve(echo)),
+    (SendUnasked(_UNASKED), _Poison(0)),
     (ReadRequest(), Send(lambda request: echo(request) + _UNASKED), Serve(echo)),
     *((_Poison(number),) for number in range(_MAX_TURNS)),
 )
@@ -139,11 +140,11 @@ async def poisoned(count: int, *, tls: bool = False) -> Figures:
     ):
 
         async def calls(worker: int) -> None:
-            for number in range(count):
+            for number in range(4 * count):
                 if len(server.peers) >= count:
                     break
                 await figures.call(session, b"%d of %d" % (number, worker))
-                await turns(number % _MAX_TURNS)
+                await turns(number % (3 * _MAX_TURNS))
 
         await asyncio.gather(*map(calls, range(4)))
         figures.double_runs = sum(number - 1 for number in server.runs.values())

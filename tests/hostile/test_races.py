@@ -25,7 +25,7 @@ async def test_no_answer_shifts_on_connections_that_bring_unasked_ones(tls: TLS 
 async def test_no_request_is_read_twice_whose_connection_ends_after_it_was_read(tls: TLS | None, way: str) -> None:
     figures = await ends(150, tls=tls is not None)
     check(figures, 150)
-    assert figures.failed > 50
+    assert figures.failed > 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the proof is Linux' TCP_INFO")
