@@ -38,8 +38,15 @@ def test_the_rate_never_exceeds_twice_the_measured_one() -> None:
     limiter = SendRateLimiter(0.0)
     limiter.update(throttled=True, now=0.0)
     for tick in range(1, 1000):
-        limiter.update(throttled=False, now=tick * 0.5)
-    assert limiter.rate == pytest.approx(2 * 2.0)
+        limiter.update(throttled=False, now=tick * 0.25)
+    assert limiter.rate == pytest.approx(2 * 4.0)
+
+
+def test_tokens_flow_in_at_one_a_second_until_the_first_outcome() -> None:
+    limiter = SendRateLimiter(0.0)
+    limiter.update(throttled=True, now=0.25)
+    assert limiter.rate == 0.5
+    assert limiter.acquire(0.25) == (1 - 0.25) / 0.5
 
 
 def test_the_rate_never_falls_below_half_an_attempt_a_second() -> None:
@@ -84,6 +91,9 @@ def test_a_slow_bucket_holds_one_token() -> None:
     bucket = TokenBucket(0.5, 0.0)
     assert bucket.acquire(100.0) == 0.0
     assert bucket.acquire(100.0) == 2.0
+    bucket.set_rate(0.6, 200.0)
+    assert bucket.acquire(300.0) == 0.0
+    assert bucket.acquire(300.0) == pytest.approx(1 / 0.6)
 
 
 def test_a_new_rate_applies_to_the_time_from_then_on() -> None:
