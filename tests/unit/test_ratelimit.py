@@ -49,6 +49,22 @@ def test_tokens_flow_in_at_one_a_second_until_the_first_outcome() -> None:
     assert limiter.acquire(0.25) == (1 - 0.25) / 0.5
 
 
+def test_until_the_first_throttle_tokens_flow_in_at_a_rate_that_grows_from_nothing() -> None:
+    limiter = SendRateLimiter(0.0)
+    for tick in range(1, 21):
+        limiter.update(throttled=False, now=tick * 0.1)
+    limiter.update(throttled=True, now=3.0)
+    # By then it was 0.4 * 2.0**3 tokens a second: more than the one second's worth that stays at the lower rate.
+    rate = limiter.rate
+    assert rate is not None
+    assert 1 < rate < 3.2
+    assert [limiter.acquire(3.0) for _ in range(2)] == [0.0, pytest.approx((2 - rate) / rate)]
+    limiter = SendRateLimiter(0.0)
+    limiter.update(throttled=False, now=0.6)
+    limiter.update(throttled=True, now=1.0)  # half a token a second is the least
+    assert limiter.acquire(1.0) == pytest.approx((1 - 0.6 - 0.4 * 0.5) / (limiter.rate or 0))
+
+
 def test_the_rate_never_falls_below_half_an_attempt_a_second() -> None:
     limiter = SendRateLimiter(0.0)
     for tick in range(100):
