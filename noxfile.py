@@ -118,6 +118,13 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break what reads others' bytes: ``nox -s fuzz -- TARGET --seconds 60``, or all targets."""
+    session.install("-q", "-e", ".", "atheris")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install("-q", "-e", ".[lint]")

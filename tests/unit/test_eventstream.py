@@ -28,6 +28,7 @@ from sagemaker_async.aws.eventstream import (
     encode_message,
 )
 from sagemaker_async.errors import (
+    DeserializationError,
     HeaderError,
     MessageChecksumError,
     MessageLengthError,
@@ -415,6 +416,12 @@ def test_timestamps_convert_from_any_time_zone():
     assert timestamp == 1_767_315_845_678
     assert timestamp.to_datetime() == when.replace(microsecond=678_000)
     assert timestamp.to_datetime().tzinfo is UTC
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_a_timestamp_beyond_what_a_datetime_holds_is_refused(number):
+    with pytest.raises(DeserializationError, match="outside the years 1 to 9999"):
+        Timestamp(number).to_datetime()
 
 
 def test_a_naive_datetime_is_no_timestamp():

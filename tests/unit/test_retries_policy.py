@@ -155,6 +155,11 @@ def test_backoff_replaces_delay_limit_and_jitter() -> None:
     assert seen == [0, 1, 2]
 
 
+@pytest.mark.parametrize("seconds", [0, 0.0, 0.001, 1e300])
+def test_backoff_may_be_nothing_or_long(seconds: float) -> None:
+    assert decisions(policy(backoff=lambda retry: seconds), UNAVAILABLE) == [Retry(seconds)]
+
+
 @pytest.mark.parametrize("seconds", [-1, -0.001, math.nan, math.inf, 10**400, "1", None, True, [1.0]])
 def test_backoff_that_returns_nonsense_is_named(seconds: object) -> None:
     broken = policy(backoff=lambda retry: seconds)
