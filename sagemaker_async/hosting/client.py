@@ -19,7 +19,8 @@ from .answers import answer_or_raise
 from .generated import shapes
 from .generated.methods import HostingMethods
 from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled, with_token
-from .pages import Pages, Paginator
+from .pages import Pages
+from .paginators import Paginator
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, WaitRules, wait
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import json
 import pydoc
@@ -392,10 +393,46 @@ async def test_a_paginator_is_boto3s(hosting: SageMakerClient, stub: StubTranspo
     ]
 
 
+async def test_max_items_cuts_the_page_and_the_list_goes_on_from_there(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(FIRST, FIRST, LAST)
+    paginator = hosting.get_paginator("list_endpoints")
+    pages = paginator.paginate(PaginationConfig={"MaxItems": "1"})
+    assert [[item.endpoint_name for item in page.endpoints] async for page in pages] == [["a"]]
+    rest = await paginator.paginate(PaginationConfig={"StartingToken": pages.resume_token}).build_full_result()
+    assert [item.endpoint_name for item in rest["Endpoints"]] == ["b", "c"]
+    assert "NextToken" not in rest
+    assert [json.loads(request.body) for request in stub.requests] == [{}, {}, {"NextToken": "t1"}]
+
+
 async def test_a_paginator_asks_for_no_page_beyond_max_items(hosting: SageMakerClient, stub: StubTransport) -> None:
     stub.add(FIRST)
     pages = hosting.get_paginator("list_endpoints").paginate(PaginationConfig={"MaxItems": 2})
     assert len([page async for page in pages]) == 1
+    assert json.loads(base64.b64decode(pages.resume_token or "")) == {"NextToken": "t1"}
+
+
+async def test_a_list_that_began_at_a_token_of_the_operation_goes_on_at_that_page(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(FIRST)
+    result = hosting.get_paginator("list_endpoints").paginate(NextToken="t0", PaginationConfig={"MaxItems": 1})
+    token = (await result.build_full_result())["NextToken"]
+    assert json.loads(base64.b64decode(token)) == {"NextToken": "t0", "boto_truncate_amount": 1}
+
+
+async def test_pages_of_operations_without_shapes_are_cut_too(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"TrainingJobSummaries": [{"TrainingJobName": "a"}, {"TrainingJobName": "b"}]}))
+    pages = hosting.get_paginator("list_training_jobs").paginate(PaginationConfig={"MaxItems": 1})
+    assert [page["TrainingJobSummaries"] async for page in pages] == [[{"TrainingJobName": "a"}]]
+
+
+async def test_a_full_result_without_a_page_is_an_error_even_when_responses_carry_errors() -> None:
+    stub = StubTransport(FIRST, StubResponse.error("ValidationException", "no"))
+    async with Session(transport=stub, raise_response_errors=False) as session:
+        with pytest.raises(ValidationError):
+            await session.hosting.get_paginator("list_endpoints").paginate().build_full_result()
 
 
 async def test_operations_without_shapes_have_pages_too(hosting: SageMakerClient, stub: StubTransport) -> None:
@@ -416,7 +453,10 @@ def test_what_has_no_pages_says_so() -> None:
         hosting.can_paginate("list_modells")
 
 
-@pytest.mark.parametrize("config", [{"PageSize": 0}, {"MaxItems": "x"}, {"MaxItems": True}, {"Size": 1}])
+@pytest.mark.parametrize(
+    "config",
+    [{"PageSize": 0}, {"MaxItems": "x"}, {"MaxItems": True}, {"MaxItems": -1}, {"Size": 1}, {"StartingToken": 1}],
+)
 def test_a_wrong_pagination_config_is_refused(config: dict[str, Any]) -> None:
     hosting = Session(transport=StubTransport()).hosting
     with pytest.raises(ConfigurationError, match="PaginationConfig"):
