@@ -233,6 +233,68 @@ def test_a_session_has_one_hosting_client() -> None:
     assert session.hosting is session.hosting
 
 
+# --- rules over several fields ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fields", [{}, {"containers": []}, {"Containers": []}])
+async def test_a_model_without_any_container_is_refused(
+    hosting: SageMakerClient, stub: StubTransport, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(RequestValidationError, match=r"primary_container.*needs at least one container"):
+        await hosting.create_model(model_name="m", **fields)
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("named", [[0], [1, 2]])
+async def test_hostnames_of_some_containers_only_are_refused(
+    hosting: SageMakerClient, stub: StubTransport, named: list[int]
+) -> None:
+    containers = [{"Image": "i", **({"ContainerHostname": f"h{n}"} if n in named else {})} for n in range(3)]
+    with pytest.raises(RequestValidationError, match="name all containers or none") as caught:
+        await hosting.create_model(model_name="m", containers=containers)
+    nameless = [n for n in range(3) if n not in named]
+    assert [problem.field for problem in caught.value.problems] == [
+        f"containers.{n}.container_hostname" for n in nameless
+    ]
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"PrimaryContainer": {"Image": "i"}},
+        {"PrimaryContainer": {"Image": "i", "ContainerHostname": "h"}},
+        {"Containers": [{"Image": "i"}, {"Image": "j"}]},
+        {"Containers": [{"Image": "i", "ContainerHostname": "h"}, {"Image": "j", "ContainerHostname": "k"}]},
+    ],
+)
+async def test_models_with_containers_are_created(
+    hosting: SageMakerClient, stub: StubTransport, fields: dict[str, Any]
+) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    await hosting.create_model(ModelName="m", **fields)
+    assert sent(stub) == {"ModelName": "m", **fields}
+
+
+async def test_without_validation_no_rule_is_checked(stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    async with Session(transport=stub, validate_params=False) as session:
+        await session.hosting.create_model(model_name="m")
+    assert sent(stub) == {"ModelName": "m"}
+
+
+async def test_an_environment_may_be_as_large_as_sagemaker_takes_it(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    longest = {"K" * 1024: "v" * 1024} | {f"K{n}": "" for n in range(99)}
+    await hosting.create_model(model_name="m", primary_container={"Image": "i", "Environment": longest})
+    for environment in (longest | {"L": ""}, {"K" * 1025: ""}, {"K": "v" * 1025}):
+        with pytest.raises(RequestValidationError, match="environment"):
+            await hosting.create_model(model_name="m", primary_container={"Image": "i", "Environment": environment})
+    assert len(stub.requests) == 1
+
+
 # --- operations without shapes ---------------------------------------------------------------------------------------
 
 
