@@ -430,6 +430,7 @@ def test_every_waiter_of_botocore_is_there_with_its_operation_and_statuses() -> 
                 assert acceptor["argument"] == rules.status
                 statuses[acceptor["state"]].add(acceptor["expected"])
         assert rules.operation == waiter["operation"]
+        assert (rules.interval, rules.attempts) == (waiter["delay"], waiter["maxAttempts"])
         assert rules.success == statuses["success"]
         assert rules.failure == statuses["failure"] or (rules.in_progress and not rules.failure)
         assert rules.in_progress is None or not rules.in_progress & statuses["failure"]
