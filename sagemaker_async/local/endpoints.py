@@ -77,7 +77,8 @@ class Endpoint:
         requests: how many requests it received, refused ones included.
         invocations: how many times the model was run.
         open_streams: how many response streams are under way.
-        completed_streams: how many response streams were sent to their end.
+        completed_streams: how many response streams were sent whole.
+        broken_streams: how many response streams an error event or a fault ended, or a fault damaged.
         abandoned_streams: how many response streams the client left before their end.
         stalled: how many requests wait in a scripted `Stall`.
     """
@@ -91,6 +92,7 @@ class Endpoint:
         self.invocations = 0
         self.open_streams = 0
         self.completed_streams = 0
+        self.broken_streams = 0
         self.abandoned_streams = 0
         self.stalled = 0
         self._shares: dict[str, float] = {}

@@ -211,7 +211,20 @@ async def test_a_dropped_stream_lacks_the_end_of_the_http_body(reset: bool, word
     with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientOSError, ConnectionResetError)):
         await response.read()
     await words.until(lambda endpoint: endpoint.open_streams == 0)
-    assert (words.completed_streams, words.abandoned_streams) == (0, 0)
+    assert (words.completed_streams, words.broken_streams, words.abandoned_streams) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [InStreamError(), InStreamError(after_parts=1), UnmodeledError(), CutFrame(), CutFrame(None), WrongChecksum()],
+    ids=repr,
+)
+async def test_a_stream_that_breaks_does_not_count_as_complete(fault: Any, words: Endpoint, call: Any) -> None:
+    words.faults.append(fault)
+    await (await call.open("words", STREAM)).read()
+    await (await call.open("words", STREAM)).read()
+    await words.until(lambda endpoint: endpoint.open_streams == 0)
+    assert (words.completed_streams, words.broken_streams, words.abandoned_streams) == (1, 1, 0)
 
 
 async def test_a_dropped_plain_answer_is_shorter_than_it_says(echo: Endpoint, call: Any) -> None:
