@@ -55,6 +55,8 @@ class Deployment:
     """The same for its failures."""
     body_limit: int = REAL_TIME_BODY_LIMIT
     """The largest body that the two synchronous routes accept, in bytes."""
+    serverless: bool = False
+    """Whether it is a serverless endpoint, which refuses larger bodies in other words."""
 
     def __post_init__(self) -> None:
         for label in ("async_output", "async_failure"):
