@@ -62,6 +62,24 @@ def test_changes_take_the_seconds_of_their_kind_by_the_clock() -> None:
     assert seen[-1] == "Endpoint"
 
 
+def test_a_change_is_dated_when_it_was_due_and_times_have_milliseconds() -> None:
+    seen: list[float] = []
+    clock = Clock()
+    clock.time = 100.123456
+    transitions = Transitions(clock, {"Endpoint": 10.0})
+
+    def change() -> None:
+        seen.append(transitions.now())
+        transitions.schedule("Endpoint", lambda: seen.append(transitions.now()))
+
+    transitions.schedule("Endpoint", change)
+    clock.time += 60
+    transitions.settle()
+    transitions.settle()
+    assert seen == [110.123, 120.123]
+    assert transitions.now() == 160.123
+
+
 def test_a_stepped_clock_stands_still_but_for_its_steps() -> None:
     seen: list[str] = []
     clock = Clock()
