@@ -102,9 +102,7 @@ async def test_a_request_that_waited_for_its_connection_is_signed_with_the_time_
         await writer.drain()
 
     server = await raw_server(gated)
-    config = Config(
-        region="us-east-1", credentials=KEYS, endpoint_url=server.origin, max_connections=1, max_waiting=1
-    )
+    config = Config(region="us-east-1", credentials=KEYS, endpoint_url=server.origin, max_connections=1, max_waiting=1)
 
     class Shared:
         channel = Channel(config, Timing(clock=lambda: wall.now))

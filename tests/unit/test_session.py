@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Config, Credentials, SageMakerRuntimeClient, Session, StubResponse, StubTransport, Timeouts
-from sagemaker_async.errors import ConfigurationError, NoCredentialsError, NoRegionError, SessionClosedError, WrongEventLoopError
+from sagemaker_async.errors import (
+    ConfigurationError,
+    NoCredentialsError,
+    NoRegionError,
+    SessionClosedError,
+    WrongEventLoopError,
+)
 from sagemaker_async.local import LocalSageMaker, Stall
 
 INVOKE: dict[str, Any] = {"endpoint_name": "echo", "body": b"hello"}
