@@ -41,8 +41,8 @@ SAGEMAKER_RUNTIME = Service(
         4 << 20,
         (
             "SageMaker closes the connection without an answer on a body over the endpoint's limit (25 MB for "
-            "real-time, 4 MB for serverless endpoints): send smaller batches, or use asynchronous inference, which takes "
-            "inputs of up to 1 GB from S3"
+            "real-time, 4 MB for serverless endpoints): send smaller batches, or use asynchronous inference, which "
+            "takes inputs of up to 1 GB from S3"
         ),
     ),
     errors={
