@@ -28,9 +28,10 @@ def log_call(operation: Operation, resource: str | None, outcome: ResponseMetada
     """Log the one line of a call that has ended, or of a stream that has begun."""
     if not calls.isEnabledFor(logging.INFO):
         return
-    result, why = (
-        (outcome.outcome, outcome.not_repeated) if isinstance(outcome, CallError) else (str(outcome.status), None)
-    )
+    if isinstance(outcome, CallError):
+        result, why = outcome.outcome, outcome.not_repeated
+    else:
+        result, why = str(outcome.status), None
     _log(operation, resource, result, seconds, len(outcome.attempts), outcome.request_id, why)
 
 

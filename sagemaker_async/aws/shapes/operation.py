@@ -68,7 +68,7 @@ class Operation:
     response_body: str | None = None
     """The AWS name of the response field that is the body; None: the body is a JSON object of fields."""
     streaming: bool = False
-    """The answer is an event stream, handed over when its head has come."""
+    """The answer is handed over when its head has come, and read later."""
     repeatable: bool = False
     """Repeating it is cheap and harmless, so that it may be repeated when nobody knows whether it was done."""
     max_body_bytes: int | None = None
