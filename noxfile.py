@@ -8,8 +8,8 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
 
-And three for what else is promised, of the request path and against hostile servers: ``oldest``, with each dependency at
-its lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
+Three more run the tests of the request path and those against hostile servers: ``oldest``, with each dependency at its
+lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
 
 Tests run on all cores. No test depends on another, so how they are spread changes nothing.
 """
