@@ -12,8 +12,8 @@ Content types and outputs are those of sagemaker 2.257.7, which nearly 900 recor
 
 - what no model can mean is refused instead of being sent: data without elements, rows of CSV that differ in length or
   have nested fields, NaN as JSON (unless ``allow_nan=True``), a dict as CSV or JSON Lines, arrays that need pickle;
-- in CSV, what is missing in arrays of pandas is an empty field, as in data frames, not the text ``<NA>``; a tuple of rows
-  is rows, not the `repr` of each; a series is read by position, whatever its labels;
+- in CSV, what is missing in arrays of pandas is an empty field, as in data frames, not the text ``<NA>``; a tuple of
+  rows is rows, not the `repr` of each; a series is read by position, whatever its labels;
 - bytes are the finished body of CSV, JSON Lines and LibSVM; the SDK writes their numbers, or refuses them;
 - JSON may hold arrays, numpy's scalars and series at any depth, RecordIO lists and every integer or float that fits;
 - the dtype of `NumpySerializer` counts for arrays and tuples as well as for lists.
