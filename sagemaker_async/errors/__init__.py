@@ -56,7 +56,7 @@
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
-            ├── EventStreamError                the bytes are no valid event stream
+            ├── EventStreamError                the bytes are not a valid event stream
             │   ├── PreludeChecksumError
             │   ├── MessageChecksumError
             │   ├── MessageLengthError

@@ -28,7 +28,7 @@ class StreamError(CallError):
 
 
 class EventStreamError(StreamError):
-    """The bytes are no valid ``application/vnd.amazon.eventstream``."""
+    """The bytes are not a valid ``application/vnd.amazon.eventstream``."""
 
 
 class PreludeChecksumError(EventStreamError):
