@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
     from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "check_event_loop"]
 
 _PAYLOAD_PART = encode_headers(
     {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
@@ -241,11 +241,7 @@ class EventStream:
         """Return what reads once; `_received` or `_noted` must follow."""
         if self._reading:
             raise ConcurrentReadError("two tasks read from one response stream; give each its own, or share a queue")
-        if self._loop is not asyncio.get_running_loop():
-            raise WrongEventLoopError(
-                "this response stream belongs to the event loop that opened it, and is read on another one; read it "
-                "there (asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
-            )
+        check_event_loop(self._loop)
         assert self._response is not None
         self._reading = True
         return self._response.read_chunk()
@@ -344,6 +340,15 @@ class EventStream:
         """
         if self._watcher is not None:
             self._watcher.counted(tokens)
+
+
+def check_event_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise `WrongEventLoopError` when a stream that `loop` has opened is read on another one."""
+    if loop is not asyncio.get_running_loop():
+        raise WrongEventLoopError(
+            "this stream belongs to the event loop that opened it, and is read on another one; read it there "
+            "(asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
+        )
 
 
 def _while_streaming(error: CallError) -> CallError:

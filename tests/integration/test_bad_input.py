@@ -293,6 +293,15 @@ async def test_a_response_stream_that_is_moved_to_another_event_loop(
     assert session.connections_in_use == 0
 
 
+async def test_a_streamed_body_that_is_moved_to_another_event_loop(local: LocalSageMaker, session: Session) -> None:
+    local.add_endpoint("echo", lambda body: body)
+    response = await session.runtime.invoke_endpoint(endpoint_name="echo", body=b"abc", stream_body=True)
+    async with response.body as body:
+        await elsewhere(lambda: body.read())
+        assert await body.read() == b"abc"
+    assert session.connections_in_use == 0
+
+
 @pytest.mark.parametrize("how", ["bytes", "lines", "text"])
 async def test_a_prediction_stream_that_is_moved_to_another_event_loop(
     local: LocalSageMaker, session: Session, how: str
