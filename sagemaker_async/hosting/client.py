@@ -46,6 +46,9 @@ class SageMakerClient(HostingMethods, ServiceClient):
     Each method that lists one page has a sibling that iterates over all of them: `list_endpoints`, `iter_endpoints`.
     Operations without a method go through `call`.
 
+    A value of an enumeration that this version does not know is sent, with a warning in the log that names the nearest
+    known one; see `sagemaker_async.hosting.enumerations`, also for the two in which it is refused.
+
     All raise `RequestValidationError` before anything is sent when fields break AWS's rules, and `CallError` with its
     many kinds when the call fails; see `sagemaker_async.errors`.
 

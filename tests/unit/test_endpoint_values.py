@@ -158,6 +158,8 @@ class TestDataCaptureConfig:
             ({"sampling_percentage": 0.2}, "sampling_percentage"),
             ({"sampling_percentage": True}, "sampling_percentage"),
             ({"destination_s3_uri": "bucket/key"}, "destination_s3_uri must be an S3 URL"),
+            ({"capture_options": ["Imput"]}, r"Output\) and InputAndOutput, got 'Imput'; did you mean 'Input'\?$"),
+            ({"capture_options": ["everything"]}, "got 'everything'$"),
             ({"capture_options": "REQUEST"}, "capture_options must be a list of str"),
             ({"csv_content_types": [1]}, "csv_content_types must be a list of str"),
         ],
