@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sagemaker_async.local.models import InvocationRequest, Model, ModelFailure, ModelOutput, close_parts
 
@@ -51,6 +51,10 @@ class HostedModel:
 
     def __repr__(self) -> str:
         return f"HostedModel({self._name!r})"
+
+    def saved(self) -> dict[str, Any]:
+        """Return its arguments, except for the callables, as a JSON value."""
+        return {"name": self._name, "containers": [list(each) for each in self._containers], "direct": self._direct}
 
     async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
         """Run the callable; see `Model`. If there is none, the failure names what is missing."""
