@@ -94,7 +94,8 @@ class HostedModel:
             key = self._name if self._name is not None else container.image
             raise ModelFailure(
                 500,
-                f"no callable was added for {' or '.join(known)}; add one with local.add_model({key!r}, callable)",
+                f"no callable was added for {' or '.join(known)}; add one with local.add_model({key!r}, callable), "
+                f"or sagemaker-async serve --model {key}=SPEC",
                 log_group_only=True,
             )
         return model
