@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sagemaker_async import Predictor, Session
-from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, UsageError
+from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, NoRegionError, UsageError
 from sagemaker_async.integrations.fastapi import (
     PredictorDep,
     current_session,
@@ -509,6 +510,18 @@ async def test_the_session_is_closed_although_the_applications_own_lifespan_fail
     with pytest.raises(KeyError):
         await serve()
     assert opened[0].channel.closed
+
+
+async def test_an_application_that_checks_does_not_start_without_a_region(clean_environment: Path) -> None:
+    keys = Credentials("AKIDEXAMPLE", "secret")
+    async with session_lifespan(credentials=keys)(Starlette()) as state:  # unchecked, it starts
+        opened = state["sagemaker_session"]
+    assert opened.channel.closed
+    with pytest.raises(NoRegionError):
+        async with session_lifespan(check=True, credentials=keys)(Starlette()):
+            pytest.fail("it started")
+    async with session_lifespan(check=True, region="us-east-1", credentials=keys)(Starlette()):
+        pass
 
 
 @pytest.mark.parametrize("name", ["", None, 7])
