@@ -39,7 +39,7 @@ from .events import PayloadPart, StreamEvent, event_of, is_payload_part
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
     from sagemaker_async.aws.eventstream import HeaderValue
-    from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
+    from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
 __all__ = ["EventStream"]
 
@@ -60,7 +60,7 @@ class EventStream:
         url: where,
         request_id: and AWS's id of it.
         watcher: learns how the stream ends, and how many tokens were made of it.
-        on_chunk_received: is called with how many bytes have come, framing included.
+        on_chunk_received: is called with each piece that came and how many bytes have come, framing included.
     """
 
     __slots__ = (
@@ -92,7 +92,7 @@ class EventStream:
         request_id: str | None,
         *,
         watcher: StreamWatcher | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_received: ChunkListener | None = None,
     ) -> None:
         self._response = response
         self._watcher = watcher
@@ -246,7 +246,7 @@ class EventStream:
         if chunk and self._on_chunk_received is not None:
             self._chunk_bytes += len(chunk)
             try:
-                self._on_chunk_received(self._chunk_bytes, None)
+                self._on_chunk_received(chunk, self._chunk_bytes, None)
             except StopAsyncIteration as error:
                 raise RuntimeError("on_chunk_received raised StopAsyncIteration") from error
         if self._ended:  # closed by another task while this one waited

@@ -400,18 +400,18 @@ async def test_a_full_prediction_has_the_answer_and_what_surrounds_it() -> None:
         "X-Amzn-SageMaker-Custom-Attributes": "trace=secret",
         "X-Amzn-SageMaker-New-Session-Id": "s; Expires=2027-01-01T00:00:00Z",
     }
-    stub = StubTransport(StubResponse.json({"answer": 42}, headers=head))
+    stub = StubTransport(StubResponse.json({"answer": "forty-two"}, headers=head))
     async with Session(transport=stub) as session:
         predictor = Predictor("e", session, deserializer=JSONDeserializer())
         prediction = await predictor.predict_full(b"hello", target_variant="blue", session_id="NEW_SESSION")
-    assert prediction.answer == {"answer": 42}
+    assert prediction.answer == {"answer": "forty-two"}
     assert (prediction.content_type, prediction.variant) == ("application/json", "blue")
     assert prediction.custom_attributes == "trace=secret"
     assert (prediction.new_session_id, prediction.closed_session_id) == ("s; Expires=2027-01-01T00:00:00Z", None)
     assert prediction.request_id == "00000000-0000-4000-8000-000000000000"
     assert [attempt.outcome for attempt in prediction.attempts] == ["200"]
     assert "secret" not in repr(prediction)
-    assert "42" not in repr(prediction)
+    assert "forty-two" not in repr(prediction)
     assert stub.requests[0].headers["X-Amzn-SageMaker-Target-Variant"] == "blue"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -90,8 +91,8 @@ async def test_any_object_with_send_and_close_carries_the_requests(local: LocalS
 
 async def test_progress_of_a_large_body_is_told_both_ways(local: LocalSageMaker, session: Session) -> None:
     local.add_endpoint("echo", lambda body: body)
-    sent: list[tuple[int, int | None]] = []
-    received: list[tuple[int, int | None]] = []
+    sent: list[tuple[bytes, int, int | None]] = []
+    received: list[tuple[bytes, int, int | None]] = []
     body = b"x" * 1_000_000
     response = await session.runtime.invoke_endpoint(
         endpoint_name="echo",
@@ -102,19 +103,45 @@ async def test_progress_of_a_large_body_is_told_both_ways(local: LocalSageMaker,
     assert response.body == body
     for progress in (sent, received):
         assert len(progress) > 1
-        assert progress == sorted(progress)
-        assert progress[-1] == (1_000_000, 1_000_000)
+        assert [so_far for _, so_far, _ in progress] == list(accumulate(len(chunk) for chunk, _, _ in progress))
+        assert b"".join(chunk for chunk, _, _ in progress) == body
+        assert progress[-1][1:] == (1_000_000, 1_000_000)
 
 
 async def test_progress_of_a_stream_has_no_total(local: LocalSageMaker, session: Session) -> None:
     local.add_endpoint("echo", lambda body: body)
-    received: list[tuple[int, int | None]] = []
+    received: list[tuple[bytes, int, int | None]] = []
     async with session.runtime.invoke_endpoint_with_response_stream(
         **INVOKE, on_chunk_received=lambda *progress: received.append(progress)
     ) as response:
         assert [event async for event in response.body] == [PayloadPart(b"hello")]
     assert received
-    assert all(total is None for _, total in received)
+    assert all(total is None for _, _, total in received)
+
+
+async def test_callbacks_that_take_two_arguments_get_the_numbers_alone() -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    def numbers(so_far: int, total: int | None) -> None:
+        seen.append((so_far, total))
+
+    stub = StubTransport(StubResponse(200, b"answer", {"Content-Length": "6"}))
+    async with Session(transport=stub) as session:
+        await session.runtime.invoke_endpoint(**INVOKE, on_chunk_sent=numbers, on_chunk_received=numbers)
+    assert seen == [(5, 5), (6, 6)]
+
+
+async def coroutine(chunk: bytes, so_far: int, total: int | None) -> None: ...
+
+
+@pytest.mark.parametrize("callback", [7, lambda: None, lambda a: None, lambda a, b, c, d: None, coroutine])
+@pytest.mark.parametrize("name", ["on_chunk_sent", "on_chunk_received"])
+async def test_callbacks_that_cannot_be_told_are_refused_before_anything_is_sent(name: str, callback: Any) -> None:
+    stub = StubTransport()
+    async with Session(transport=stub) as session:
+        with pytest.raises(ConfigurationError, match=rf"{name} must be a callable \(chunk, bytes so far, total"):
+            await session.runtime.invoke_endpoint(**INVOKE, **{name: callback})
+    assert stub.requests == []
 
 
 # --- streams by handlers ---------------------------------------------------------------------------------------------

@@ -155,20 +155,20 @@ async def test_another_exception_breaks_a_stream_where_it_stands() -> None:
 
 
 async def test_the_chunks_of_a_body_are_read_one_by_one() -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[tuple[bytes, int, int | None]] = []
     stub = StubTransport(StubResponse(200, [b"ab", b"", b"c"], {"Content-Length": "3"}))
     async with Session(transport=stub) as session:
         response = await session.runtime.invoke_endpoint(
             **INVOKE, on_chunk_received=lambda *progress: seen.append(progress)
         )
-    assert (response.body, seen) == (b"abc", [(2, 3), (3, 3)])
+    assert (response.body, seen) == (b"abc", [(b"ab", 2, 3), (b"c", 3, 3)])
 
 
 async def test_progress_of_the_upload_is_told() -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[tuple[bytes, int, int | None]] = []
     async with Session(transport=StubTransport(StubResponse(200))) as session:
         await session.runtime.invoke_endpoint(**INVOKE, on_chunk_sent=lambda *progress: seen.append(progress))
-    assert seen == [(5, 5)]
+    assert seen == [(b"hello", 5, 5)]
 
 
 async def test_a_used_up_script_names_the_request() -> None:
