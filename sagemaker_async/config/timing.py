@@ -68,15 +68,15 @@ class RetryConfig:
     `AWS_MAX_ATTEMPTS`, then the profile's ``max_attempts``, then 3 (legacy mode: 5)."""
     base_delay: float | None = None
     """Scale of the back-off, in seconds: the delay before the first retry, which doubles with each, before jitter.
-    Lower it where a retry is cheap and latency counts. None: 0.05 after transient errors and 1 after throttling; in legacy
-    mode 1 after either."""
+    Lower it where a retry is cheap and latency counts. None: 0.05 after transient errors and 1 after throttling; in
+    legacy mode 1 after either."""
     max_delay: float | None = 20.0
-    """Upper limit of one back-off delay, in seconds; lower it where callers do not wait that long. None and 0: no limit,
-    as in AWS's client for Ruby."""
+    """Upper limit of one back-off delay, in seconds; lower it where callers do not wait that long. None and 0: no
+    limit, as in AWS's client for Ruby."""
     jitter: Jitter | Callable[[float], float] = "full"
     """How chance spreads retries, so that clients do not retry in step. ``full``: each delay is multiplied by a random
-    number in [0, 1); ``equal``: by one in [0.5, 1), for a delay that is never near 0; ``none``: by 1. Or a callable that
-    takes the delay and returns the one to use, in seconds."""
+    number in [0, 1); ``equal``: by one in [0.5, 1), for a delay that is never near 0; ``none``: by 1. Or a callable
+    that takes the delay and returns the one to use, in seconds."""
     backoff: Callable[[int], float] | None = None
     """A back-off of your own: takes the retry's number (from 0), returns seconds; replaces delay, limit and jitter."""
     retry_ambiguous: bool = False

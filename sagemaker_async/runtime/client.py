@@ -56,8 +56,8 @@ class SageMakerRuntimeClient(ServiceClient):
 
     - `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own; None: the session's.
     - `on_chunk_sent` and `on_chunk_received`: are called on the event loop with each piece of the body that has gone or
-      come, how many bytes that makes, and how many there are in all (None while not known). Those that take two arguments
-      get the two numbers alone. They are not awaited.
+      come, how many bytes that makes, and how many there are in all (None while not known). Those that take two
+      arguments get the two numbers alone. They are not awaited.
 
     All raise `RequestValidationError` before anything is sent when a field breaks one of AWS's rules, and `CallError`
     with its many kinds when the call fails; see `sagemaker_async.errors`.

@@ -16,7 +16,8 @@ reference to the stream goes, from whichever thread that happens. Single use, on
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+import copy
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
@@ -50,6 +51,48 @@ _EXPECTED = ExpectedHeaders(_PAYLOAD_PART)
 _PART_HEADERS = _EXPECTED[_PAYLOAD_PART]
 
 
+KEPT_BYTES = 16 << 20
+"""How much of a stream is kept to be iterated after ``dispatch``: as much as a record may hold."""
+
+
+class _Kept:
+    """The events that ``dispatch`` has read, for those who iterate afterwards."""
+
+    __slots__ = ("_room", "complete", "events", "failure")
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] | None = []
+        self.failure: StreamError | None = None
+        self.complete = False
+        self._room = KEPT_BYTES
+
+    def add(self, event: StreamEvent) -> None:
+        """Keep an event, or nothing any more once there are too many bytes."""
+        if isinstance(event, PayloadPart):
+            self._room -= len(event.bytes)
+        if self.events is not None and self._room >= 0:
+            self.events.append(event)
+        else:
+            self.events = None
+
+
+class _Replay:
+    """An asynchronous iterator over what is there already."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Iterator[StreamEvent]) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        for event in self._events:
+            return event
+        raise StopAsyncIteration
+
+
 class EventStream:
     """An asynchronous iterator over the events of one response stream; see the module's docstring.
 
@@ -73,6 +116,7 @@ class EventStream:
         "_events",
         "_failure",
         "_iterated",
+        "_kept",
         "_on_chunk_received",
         "_only_parts",
         "_part_headers",
@@ -110,6 +154,7 @@ class EventStream:
         self._closed = False
         self._reading = False
         self._iterated = False
+        self._kept: _Kept | None = None
         self._events = 0
         self._bytes_received = 0
 
@@ -130,7 +175,31 @@ class EventStream:
         """Whether the connection has been let go of."""
         return self._closed or self._ended
 
-    def __aiter__(self) -> Self:
+    def keep_events(self) -> None:
+        """Keep what iterating yields from now on, for `replay_from_here`; for ``dispatch``."""
+        if self._kept is None and not self._iterated:
+            self._kept = _Kept()
+
+    def replay_from_here(self, failure: StreamError | None) -> None:
+        """Let iterating yield what was kept; it ends with `failure`, if that was not an event, or as the stream did."""
+        if self._kept is not None and not self._kept.complete:
+            self._kept.complete = True
+            self._kept.failure = failure
+
+    def _replayed(self, kept: _Kept) -> Iterator[StreamEvent]:
+        if kept.events is None:
+            raise StreamConsumedError(
+                f"dispatch has read this response stream, which is not kept, for it has more than {KEPT_BYTES} bytes"
+            )
+        yield from kept.events
+        if kept.failure is not None and kept.failure not in kept.events:
+            raise copy.copy(kept.failure)
+        if self._closed:
+            raise _closed_early()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        if self._kept is not None and self._kept.complete:
+            return _Replay(self._replayed(self._kept))
         if self._iterated:
             raise StreamConsumedError("a response stream can be iterated once; invoke the endpoint again for another")
         self._iterated = True
@@ -146,8 +215,11 @@ class EventStream:
             except BaseException as error:
                 if not self._noted(error):
                     raise
-        event = self._queue.pop(0)
-        return PayloadPart(event) if isinstance(event, bytes) else event
+        queued = self._queue.pop(0)
+        event: StreamEvent = PayloadPart(queued) if isinstance(queued, bytes) else queued
+        if self._kept is not None:
+            self._kept.add(event)
+        return event
 
     async def next_parts(self) -> list[bytes]:
         """Return the payload parts that are there, at least one, waiting if need be; none at the clean end.
@@ -225,7 +297,7 @@ class EventStream:
     def _end(self) -> SageMakerAsyncError | None:
         """Return what ended the stream, once: a failure, or None at its clean end (and ever after)."""
         if self._closed:
-            return StreamClosedError("this response stream was closed before it was read to its end")
+            return _closed_early()
         failure, self._failure = self._failure, None
         return failure
 
@@ -334,6 +406,10 @@ class EventStream:
         """
         if self._watcher is not None:
             self._watcher.counted(tokens)
+
+
+def _closed_early() -> StreamClosedError:
+    return StreamClosedError("this response stream was closed before it was read to its end")
 
 
 def _while_streaming(error: CallError) -> CallError:

@@ -172,9 +172,27 @@ async def test_progress_of_the_upload_is_told() -> None:
 
 
 async def test_a_used_up_script_names_the_request() -> None:
-    async with Session(transport=StubTransport()) as session:
-        with pytest.raises(UsageError, match="request 1 is POST /endpoints/my-endpoint/invocations; give more answers"):
+    for stub in (StubTransport(StubResponse()), StubTransport()):
+        stub.add(*[StubResponse()] * (1 - stub.unused))
+        async with Session(transport=stub) as session:
             await session.runtime.invoke_endpoint(**INVOKE)
+            with pytest.raises(UsageError, match="request 2 is POST /endpoints/my-endpoint/invocations; give more"):
+                await session.runtime.invoke_endpoint(**INVOKE)
+
+
+async def test_without_a_script_each_call_gets_an_empty_valid_answer() -> None:
+    stub = StubTransport()
+    async with Session(transport=stub) as session:
+        for _ in range(2):
+            assert (await session.runtime.invoke_endpoint(**INVOKE)).body == b""
+            async with session.runtime.invoke_endpoint_with_response_stream(**INVOKE) as response:
+                assert [event async for event in response.body] == []
+            queued = await session.runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k")
+            assert queued.output_location is None
+            assert await Predictor("e", session).predict(b"x") == b""
+        with pytest.raises(UsageError, match="without a script"):
+            await session.hosting.describe_endpoint(endpoint_name="e")
+    assert len(stub.requests) == 9
 
 
 async def test_a_script_can_be_extended_and_then_falls_back() -> None:
