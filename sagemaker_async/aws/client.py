@@ -148,6 +148,8 @@ class ServiceClient:
         values = {name: value for name, value in fields.items() if value is not None}
         if not self._channel.config.strict_params:
             values = _known_fields(operation, values)
+        if self._channel.config.convert_params:
+            values = operation.converted(values)
         if operation.request_body is None:
             return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
         body, problems = operation.request_body.take(values, checked=self._channel.validate_params)

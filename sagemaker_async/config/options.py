@@ -138,6 +138,10 @@ class Config:
     strict_params: bool = True
     """Refuse keywords that an operation does not have. False logs a warning and ignores them, for code that is shared
     with clients of other versions."""
+    convert_params: bool = False
+    """Convert what requests are given where its text says the same: 60 for ``"60"``, ``"60"`` for 60, True for
+    ``"true"``, at any depth. For values that come from forms, environment or command line; by default a value of the
+    wrong type is refused, because it is mostly a mistake."""
     raise_response_errors: bool = True
     """Raise the errors that the service answers. False returns a response with the error as ``error`` instead."""
     interceptors: Sequence[Interceptor] = ()
@@ -179,7 +183,13 @@ class Config:
                 )
         for name in ("use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls"):
             check_flag(getattr(self, name), f"Config.{name}", optional=True)
-        for name in ("correct_clock_skew", "validate_params", "strict_params", "raise_response_errors"):
+        for name in (
+            "correct_clock_skew",
+            "validate_params",
+            "strict_params",
+            "convert_params",
+            "raise_response_errors",
+        ):
             check_flag(getattr(self, name), f"Config.{name}")
         for name in ("max_connections", "max_body_bytes", "max_response_bytes"):
             check_count(getattr(self, name), f"Config.{name}")
@@ -325,6 +335,7 @@ class ConfigFields(TypedDict, total=False):
     user_agent_app_id: str | None
     validate_params: bool
     strict_params: bool
+    convert_params: bool
     raise_response_errors: bool
     interceptors: Sequence[Interceptor]
     transport: Transport | None

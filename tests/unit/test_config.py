@@ -324,7 +324,7 @@ def test_fields_are_replaced_in_a_copy() -> None:
 
 def test_an_unknown_option_names_the_nearest_and_all() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"no option 'regoin'; did you mean 'region'\? Config has correct_clock_skew,"
+        ConfigurationError, match=r"no option 'regoin'; did you mean 'region'\? Config has convert_params,"
     ):
         Config().with_fields(regoin="us-east-1")
     with pytest.raises(ConfigurationError, match=r"no option 'xyzzy'; Config has "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from itertools import accumulate
@@ -310,3 +311,38 @@ def test_the_data_plane_has_no_waiters_and_says_so() -> None:
 def test_an_operation_that_does_not_exist_is_named() -> None:
     with pytest.raises(ConfigurationError, match="invoke_endpoints"):
         Session(Config()).runtime.can_paginate("invoke_endpoints")
+
+
+# --- conversion ------------------------------------------------------------------------------------------------------
+
+QUEUED: dict[str, Any] = {"endpoint_name": "e", "input_location": "s3://b/k"}
+
+
+async def test_values_are_converted_at_any_depth_when_told_so() -> None:
+    stub = StubTransport(StubResponse(), StubResponse.json({"EndpointConfigArn": "arn:aws:sagemaker:us-east-1:1:e/e"}))
+    async with Session(transport=stub, convert_params=True) as session:
+        numbers: dict[str, Any] = {"inference_id": 42, "request_ttl_seconds": "90"}
+        await session.runtime.invoke_endpoint_async(**QUEUED, **numbers)
+        fields: dict[str, Any] = {
+            "endpoint_config_name": 7,
+            "ProductionVariants": [{"VariantName": 1, "ModelName": "m", "initial_instance_count": "2"}],
+            "enable_network_isolation": "true",
+            "tags": ({"Key": "build", "Value": 1.5},),
+        }
+        await session.hosting.create_endpoint_config(**fields)
+    queued, created = stub.requests
+    assert queued.headers["X-Amzn-SageMaker-Inference-Id"] == "42"
+    assert queued.headers["X-Amzn-SageMaker-RequestTTLSeconds"] == "90"
+    sent = json.loads(created.body)
+    assert (sent["EndpointConfigName"], sent["EnableNetworkIsolation"]) == ("7", True)
+    assert sent["ProductionVariants"] == [{"VariantName": "1", "ModelName": "m", "InitialInstanceCount": 2}]
+    assert sent["Tags"] == [{"Key": "build", "Value": "1.5"}]
+
+
+@pytest.mark.parametrize(
+    ("convert", "value"), [(False, "90"), (True, "ninety"), (True, 90.5), (True, True), (True, "9")]
+)
+async def test_what_says_something_else_is_refused_as_without_conversion(convert: bool, value: Any) -> None:
+    async with Session(transport=StubTransport(), convert_params=convert) as session:
+        with pytest.raises(RequestValidationError, match="request_ttl_seconds"):
+            await session.runtime.invoke_endpoint_async(**QUEUED, request_ttl_seconds=value)
