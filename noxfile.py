@@ -90,14 +90,16 @@ _REQUEST_PATH = (
     "tests/wire",
     "tests/hostile",
     "tests/unit/test_transport.py",
-    "tests/unit/test_public_transport.py",
+    "tests/unit/test_transport_public.py",
+    "tests/unit/test_places.py",
+    "tests/unit/test_protocol.py",
     "tests/unit/test_straight.py",
     "tests/unit/test_translation.py",
     "tests/unit/test_pipeline.py",
     "tests/unit/test_runtime_client.py",
-    "tests/unit/test_prediction_stream.py",
+    "tests/unit/test_predictor_stream.py",
     "tests/unit/test_session.py",
-    "tests/unit/test_settings.py",
+    "tests/unit/test_settings_resolve.py",
     "tests/unit/test_hosting_client.py",
     "tests/integration/test_end_to_end.py",
     "tests/integration/test_retries_counted.py",
@@ -113,6 +115,13 @@ def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, or those that are named; see benchmarks/README.md."""
     session.install("-q", "-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break what reads others' bytes: ``nox -s fuzz -- TARGET --seconds 60``, or all targets."""
+    session.install("-q", "-e", ".", "atheris")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session

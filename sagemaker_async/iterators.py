@@ -198,7 +198,8 @@ class TokenIterator(SplitterIterator[Token]):
         InBandError: from iteration; the model reported a failure.
         StreamIncomplete: from iteration; the stream ended inside a record, or before the model said it had finished in
             a dialect where it does.
-        StreamDecodeError: from iteration; a record is malformed, or of no known dialect.
+        StreamDecodeError: from iteration; a record is malformed, or of no known dialect, or of another dialect than the
+            one given, which the message then names.
         RecordTooLongError: from iteration; a record exceeds `max_buffer`.
     """
 

@@ -200,7 +200,7 @@ class Pipeline:
                 self._policy.success(call.state, self._timing.monotonic())
                 metadata = call.succeeded(response)
                 if call.context is not None:
-                    await self._told(call, response)
+                    await self._notify_success(call, response)
                 return Reply(response, body, metadata)
             decision = self._policy.next(
                 call.state,
@@ -228,8 +228,8 @@ class Pipeline:
             if decision.delay:
                 await self._timing.sleep(decision.delay)
 
-    async def _told(self, call: Call, response: HTTPResponse) -> None:
-        """Tell the interceptors of an attempt that succeeded."""
+    async def _notify_success(self, call: Call, response: HTTPResponse) -> None:
+        """Call the interceptors for an attempt that succeeded."""
         try:
             await self._interceptors.after_attempt(call.outcome(response))
         except BaseException:

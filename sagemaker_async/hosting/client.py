@@ -13,13 +13,15 @@ from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, ServiceClient
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import ConfigurationError, RequestValidationError
 
 from .answers import answer_or_raise
 from .generated import shapes
 from .generated.methods import HostingMethods
-from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled
-from .pages import Pages, Paginator
+from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled, with_token
+from .pages import Pages
+from .paginators import Paginator
+from .rules import broken_rules
 from .waiters import Waiter, rules_named
 from .waiting import WAIT_RULES, OnProgress, Pace, WaitRules, wait
 
@@ -58,7 +60,10 @@ class SageMakerClient(HostingMethods, ServiceClient):
         self._channel.check_usable()
         operation = modelled(name)
         await self.load(operation)
-        return await self.perform(self.prepare(operation, fields, CallOptions(timeout)))
+        prepared = self.prepare(operation, fields, CallOptions(timeout))
+        if self._channel.validate_params and (problems := broken_rules(name, prepared.head.fields)):
+            raise RequestValidationError(name, problems)
+        return await self.perform(prepared)
 
     async def call(
         self,
@@ -70,6 +75,10 @@ class SageMakerClient(HostingMethods, ServiceClient):
         newer: bool = False,
     ) -> wire.UnmodelledResponse:
         """Call any operation of SageMaker, with fields and an answer as they are on the wire.
+
+        Where the operation takes an idempotency token (``ClientToken``, ``ClientRequestToken``) and none is given, the
+        call gets one of its own, the same for all its attempts, as with boto3; such a call may therefore be repeated
+        when nobody knows whether it was carried out.
 
         Args:
             operation: its name, such as ``DescribeTrainingJob``.
@@ -90,7 +99,8 @@ class SageMakerClient(HostingMethods, ServiceClient):
         self._channel.check_usable()
         called = unmodelled(name)
         await self.load(called)
-        response: wire.UnmodelledResponse = await self.perform(self.prepare(called, fields or {}, CallOptions(timeout)))
+        prepared = self.prepare(called, with_token(name, fields or {}), CallOptions(timeout))
+        response: wire.UnmodelledResponse = await self.perform(prepared)
         return response
 
     # --- pages -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ sagemaker_async.hosting.generator.generate``.
 When it is not known whether a call was carried out, it may be repeated if it only reads, or if it tags, which ends
 the same however often it is done. Creating, updating, starting, stopping and deleting must not be repeated: the second
 attempt is answered with an error ("already existing", "could not find"), which would report as failed what succeeded.
+Those that take an idempotency token may be repeated, because every attempt of a call carries the same one.
 
 All others of SageMaker's operations are known by name alone (`unmodelled`), from botocore's list of them.
 """
@@ -16,8 +17,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
@@ -34,7 +37,7 @@ from sagemaker_async.errors import (
 )
 
 from .endpoint import HOSTING
-from .generated.names import BOTOCORE_VERSION, ITEMS, OPERATION_NAMES
+from .generated.names import BOTOCORE_VERSION, IDEMPOTENCY_TOKENS, ITEMS, OPERATION_NAMES
 
 __all__ = [
     "FAMILIES",
@@ -45,6 +48,7 @@ __all__ = [
     "items_of",
     "modelled",
     "unmodelled",
+    "with_token",
 ]
 
 SAGEMAKER = Service(
@@ -195,7 +199,20 @@ _READING = ("Describe", "Get", "List", "Search", "Query", "BatchDescribe", "Batc
 @functools.lru_cache(maxsize=64)
 def unmodelled(name: str) -> Operation:
     """Return the operation of AWS's name `name`, whether there is one or not, with fields as they are on the wire."""
-    return Operation(name=name, service=SAGEMAKER, shapes=_UNMODELLED, repeatable=name.startswith(_READING))
+    harmless = name.startswith(_READING) or name in IDEMPOTENCY_TOKENS
+    return Operation(name=name, service=SAGEMAKER, shapes=_UNMODELLED, repeatable=harmless)
+
+
+def with_token(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a call, under AWS's names, with an idempotency token where the operation has one.
+
+    The token is a random UUID, as botocore's, unless the caller gave one. All attempts of the call carry it, so that
+    SageMaker carries out but one of them.
+    """
+    token = IDEMPOTENCY_TOKENS.get(name)
+    if token is None or fields.get(token) is not None:
+        return fields
+    return {**fields, token: str(uuid.uuid4())}
 
 
 def aws_operation_name(name: str) -> str:

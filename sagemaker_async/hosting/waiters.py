@@ -12,9 +12,6 @@ from .waiting import WAIT_RULES, Pace, WaitRules
 
 __all__ = ["Waiter", "rules_named"]
 
-DEFAULT_SECONDS = 3600.0
-"""How long a waiter waits without a `WaiterConfig`."""
-
 
 class _Wait(Protocol):
     async def __call__(self, rules: WaitRules, resource: Mapping[str, Any], pace: Pace, /) -> Any: ...
@@ -41,14 +38,15 @@ class Waiter:
         """Wait until the resource is in the state that the waiter is named after.
 
         Args:
-            WaiterConfig: ``Delay``, the seconds between polls (the first comes after one second at most), and
-                ``MaxAttempts``, the number of polls. With neither, polls come ever more slowly, for an hour.
+            WaiterConfig: ``Delay``, the seconds between polls, of which the first comes at once, and ``MaxAttempts``,
+                the number of polls; for what is not given of the two, botocore's default. With neither, polls begin
+                after a second and come ever more slowly, for an hour.
             fields: those of the operation that is polled, such as ``EndpointName``.
 
         Raises:
             UnexpectedStatusException: it has failed; boto3 has a WaiterError here.
             WaiterTimeoutError: the polls are used up; boto3 has a WaiterError here.
-            ConfigurationError: `WaiterConfig` has another key, or a value that is not a positive number.
+            ConfigurationError: `WaiterConfig` has another key, or a value that cannot be.
         """
         config = dict(WaiterConfig or {})
         delay = config.pop("Delay", None)
@@ -57,14 +55,12 @@ class Waiter:
             raise ConfigurationError(f"WaiterConfig takes Delay and MaxAttempts, not {', '.join(config)}")
         if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1):
             raise ConfigurationError(f"WaiterConfig['MaxAttempts'] must be an int of at least 1, got {attempts!r}")
-        interval = self._rules.interval if delay is None else delay
-        fixed = delay is not None or attempts is not None
-        limit = DEFAULT_SECONDS
-        if fixed:
-            pace = Pace(interval=interval, jitter=0.0, growing=False)
-            attempts = attempts or max(1, round(DEFAULT_SECONDS / pace.interval))
-            limit = pace.delay(0, 0.0) + pace.interval * (attempts - 1)
-        await self._wait(self._rules, fields, Pace(interval=interval, limit=limit, jitter=0.0, growing=not fixed))
+        if delay is None and attempts is None:
+            pace = Pace(interval=self._rules.interval, jitter=0.0)
+        else:
+            interval = self._rules.interval if delay is None else delay
+            pace = Pace(interval=interval, limit=None, jitter=0.0, attempts=attempts or self._rules.attempts)
+        await self._wait(self._rules, fields, pace)
 
 
 def rules_named(name: str) -> WaitRules:

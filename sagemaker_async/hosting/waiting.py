@@ -64,7 +64,9 @@ class WaitRules:
     in_progress: frozenset[str] | None = None
     """The statuses on the way; None: all others."""
     interval: float = 30.0
-    """Seconds between polls, once the delay has grown."""
+    """Seconds between polls, once the delay has grown; botocore's ``Delay``."""
+    attempts: int = 60
+    """botocore's ``MaxAttempts``, for waiters that are given a ``WaiterConfig``."""
 
     @property
     def python_name(self) -> str:
@@ -82,11 +84,14 @@ class Pace:
     """Seconds for the whole wait; None: for ever."""
     jitter: float = 0.2
     """The largest part of a delay that chance takes away, from 0 to 1."""
-    growing: bool = True
-    """Whether delays grow from a second on; otherwise all but the first are `interval` long."""
+    attempts: int | None = None
+    """The number of polls, as botocore counts them: the first at once, the others `interval` apart, which may be 0.
+    None: as many as there is time for, with delays that grow from a second on."""
 
     def __post_init__(self) -> None:
         for name, value in (("interval", self.interval), ("limit", self.limit)):
+            if value == 0 and name == "interval" and self.attempts is not None and _is_number(value):
+                continue
             if value is not None and not (_is_number(value) and 0 < value < math.inf):
                 raise ConfigurationError(f"{name} must be a finite number of seconds, more than 0, got {value!r}")
         if not (_is_number(self.jitter) and 0 <= self.jitter <= 1):
@@ -94,11 +99,10 @@ class Pace:
 
     def delay(self, poll: int, uniform: float) -> float:
         """Return the seconds before a poll, counted from 0; `uniform` is a random number in [0, 1)."""
-        if self.growing or poll == 0:
-            # Beyond some 60 steps every interval is reached, and powers would only overflow.
-            longest = min(self.interval, FIRST_DELAY * GROWTH ** min(poll, 60))
-        else:
-            longest = self.interval
+        if self.attempts is not None:
+            return self.interval if poll else 0.0
+        # Beyond some 60 steps every interval is reached, and powers would only overflow.
+        longest = min(self.interval, FIRST_DELAY * GROWTH ** min(poll, 60))
         return longest * (1 - self.jitter * uniform)
 
 
@@ -141,9 +145,10 @@ async def wait(
     while True:
         delay = pace.delay(poll, timing.uniform())
         left = _left(pace, started, timing)
-        if left is not None and left <= 0:
+        if (left is not None and left <= 0) or poll == pace.attempts:
             raise _too_late(rules, resource, pace, status, reason)
-        await timing.sleep(delay if left is None else min(delay, left))
+        if delay:
+            await timing.sleep(delay if left is None else min(delay, left))
         poll += 1
         elapsed = timing.monotonic() - started
         left = _left(pace, started, timing)
@@ -196,13 +201,18 @@ def _unexpected(rules: WaitRules, resource: str, status: str, reason: str | None
 def _too_late(
     rules: WaitRules, resource: str, pace: Pace, status: str | None, reason: str | None
 ) -> WaiterTimeoutError:
-    assert pace.limit is not None
+    if pace.attempts is None:
+        assert pace.limit is not None
+        seconds, within, more = pace.limit, f"{pace.limit:g} s", "limit"
+    else:
+        seconds = pace.interval * (pace.attempts - 1)
+        within, more = f"{pace.attempts} polls, {pace.interval:g} s apart", "MaxAttempts"
     seen = f"its last status was {status}" if status else "it could not be described yet"
     why = f" ({reason})" if reason else ""
     return WaiterTimeoutError(
-        f"{resource!r} was to be {_goal(rules)} within {pace.limit:g} s; {seen}{why}. It may still get there: "
-        "wait again, or raise limit",
-        pace.limit,
+        f"{resource!r} was to be {_goal(rules)} within {within}; {seen}{why}. It may still get there: "
+        f"wait again, or raise {more}",
+        seconds,
         status,
         reason,
     )
@@ -211,14 +221,15 @@ def _too_late(
 _ENDPOINT_UNDER_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
-def _job(name: str, operation: str, status: str) -> WaitRules:
+def _job(name: str, operation: str, status: str, interval: float = 60.0, attempts: int = 60) -> WaitRules:
     return WaitRules(
         name=name,
         operation=operation,
         status=status,
         success=frozenset({"Completed", "Stopped"}),
         failure=frozenset({"Failed"}),
-        interval=60.0,
+        interval=interval,
+        attempts=attempts,
     )
 
 
@@ -251,6 +262,7 @@ WAIT_RULES = {
             status="EndpointStatus",
             success=frozenset({"InService"}),
             in_progress=_ENDPOINT_UNDER_WAY,
+            attempts=120,
         ),
         WaitRules(name="EndpointDeleted", operation="DescribeEndpoint", status="EndpointStatus", failure=_FAILED),
         WaitRules(
@@ -260,6 +272,7 @@ WAIT_RULES = {
             success=frozenset({"InService"}),
             in_progress=frozenset({"Creating", "Updating", "Deleting"}),
             interval=20.0,
+            attempts=180,
         ),
         WaitRules(
             name="InferenceComponentDeleted",
@@ -267,6 +280,7 @@ WAIT_RULES = {
             status="InferenceComponentStatus",
             failure=_FAILED,
             interval=20.0,
+            attempts=180,
         ),
         _image("ImageCreated", "DescribeImage", "ImageStatus", "CREATE_FAILED", _CREATED),
         _image("ImageUpdated", "DescribeImage", "ImageStatus", "UPDATE_FAILED", _CREATED),
@@ -277,7 +291,7 @@ WAIT_RULES = {
         _notebook("NotebookInstanceStopped", "Stopped"),
         _notebook("NotebookInstanceDeleted"),
         _job("ProcessingJobCompletedOrStopped", "DescribeProcessingJob", "ProcessingJobStatus"),
-        _job("TrainingJobCompletedOrStopped", "DescribeTrainingJob", "TrainingJobStatus"),
+        _job("TrainingJobCompletedOrStopped", "DescribeTrainingJob", "TrainingJobStatus", 120.0, 180),
         _job("TransformJobCompletedOrStopped", "DescribeTransformJob", "TransformJobStatus"),
     )
 }

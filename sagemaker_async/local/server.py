@@ -22,7 +22,7 @@ from .admission import Admission
 from .answers import Refusal
 from .as_model import ModelLike, as_model
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
-from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
+from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
@@ -156,7 +156,8 @@ class EmbeddedSageMaker(Seeding):
         model: ModelLike,
         *,
         variants: Sequence[str] = ("AllTraffic",),
-        body_limit: int = REAL_TIME_BODY_LIMIT,
+        serverless: bool = False,
+        body_limit: int | None = None,
         async_output: str | None = None,
         async_failure: str | None = None,
     ) -> Endpoint:
@@ -166,7 +167,8 @@ class EmbeddedSageMaker(Seeding):
             name: 1 to 63 letters, digits and inner hyphens.
             model: a callable, SageMaker's ``inference.py``, a container's URL, ...; see `as_model`.
             variants: names of its production variants; the first is invoked unless a request targets another.
-            body_limit: largest body of its synchronous routes in bytes: 25 MB; serverless endpoints take 4,194,304.
+            serverless: whether it is a serverless endpoint: 4,194,304 bytes at most, and SageMaker's words for more.
+            body_limit: largest body of its synchronous routes in bytes; None: 26,214,400, or that of serverless ones.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
             async_failure: the same for its failures.
 
@@ -188,7 +190,8 @@ class EmbeddedSageMaker(Seeding):
         bucket = f"s3://sagemaker-{self._state.region}-{self._state.account_id}"
         deployment = Deployment(
             variants=tuple([Variant(variant, served, 0.0 if place else 1.0) for place, variant in enumerate(variants)]),
-            body_limit=body_limit,
+            body_limit=body_limit or (SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT),
+            serverless=serverless,
             async_output=async_output or f"{bucket}/async-endpoint-outputs",
             async_failure=async_failure or f"{bucket}/async-endpoint-failures",
         )

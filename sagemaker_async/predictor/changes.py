@@ -1,5 +1,6 @@
 """What the arguments of `Predictor.update_endpoint` and `Predictor.update_predictor` mean as members of requests. Pure.
 
+An empty text, list or mapping counts as not given, as in the SDK, because many come from ``os.environ.get(name, "")``.
 All raise `ConfigurationError`, in the SageMaker Python SDK's words where it has any.
 """
 
@@ -48,7 +49,7 @@ def new_variant(
         ConfigurationError: some of what a new variant needs is given, and some is not.
     """
     scaling = given({"MaxInstanceCount": max_instance_count, "MinInstanceCount": min_instance_count})
-    if not given(
+    if not _not_empty(
         {"count": initial_instance_count, "type": instance_type, "accelerator": accelerator_type, "model": model_name}
     ):
         if scaling:
@@ -57,22 +58,19 @@ def new_variant(
                 "instance_type as well"
             )
         return None
-    if instance_type is None or initial_instance_count is None:
+    if not instance_type or initial_instance_count is None:
         raise ConfigurationError(
             "Missing initial_instance_count and/or instance_type. Provided values: "
             f"initial_instance_count={initial_instance_count}, instance_type={instance_type}, "
             f"accelerator_type={accelerator_type}, model_name={model_name}."
         )
     variant = production_variant(
-        None,
-        instance_type,
-        initial_instance_count,
-        accelerator_type=accelerator_type,
+        instance_type=instance_type,
+        initial_instance_count=initial_instance_count,
+        accelerator_type=accelerator_type or None,
         managed_instance_scaling=scaling or None,
     )
-    if hosts_components:
-        del variant["InitialVariantWeight"]
-    return variant
+    return variant if hosts_components else variant | {"InitialVariantWeight": 1}
 
 
 def only_model(model_names: Sequence[str]) -> str:
@@ -111,8 +109,8 @@ def component_changes(
     """
     if resources is not None and not isinstance(resources, ResourceRequirements):
         raise ConfigurationError(f"resources must be a ResourceRequirements, got {type(resources).__name__}")
-    container = given({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
-    if model_name is not None and container:
+    container = _not_empty({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
+    if model_name and container:
         raise ConfigurationError(
             "a component runs a model or a container: give either model_name, or image_uri, model_data and env"
         )
@@ -121,7 +119,7 @@ def component_changes(
         "ContainerStartupHealthCheckTimeoutInSeconds": container_startup_health_check_timeout,
     }
     specification = {
-        "ModelName": model_name,
+        "ModelName": model_name or None,
         "Container": container or None,
         "StartupParameters": given(startup) or None,
         "ComputeResourceRequirements": (resources and resources.get_compute_resource_requirements()) or None,
@@ -140,3 +138,8 @@ def component_changes(
 def given(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that are not None."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def _not_empty(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that are neither None nor empty; a number is never empty."""
+    return {name: value for name, value in members.items() if value or isinstance(value, int | float)}

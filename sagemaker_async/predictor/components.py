@@ -38,7 +38,7 @@ class HostedComponents:
     Args:
         endpoint_name: the endpoint.
         sagemaker_session: the session to use.
-        component_name: the inference component; None: the endpoint's models are its variants' own.
+        component_name: the inference component; None or empty: the endpoint's models are its variants' own.
     """
 
     def __init__(self, endpoint_name: str, sagemaker_session: Session, component_name: str | None = None) -> None:
@@ -64,6 +64,8 @@ class HostedComponents:
     ) -> tuple[list[shapes.InferenceComponentSummary], str | None]:
         """Return one page of the inference components on the endpoint, and the token of the next page if there is one.
 
+        Empty texts count as not given, as in the SDK.
+
         Args:
             variant_name_equals: only those on this variant.
             name_contains: only those whose name contains this.
@@ -84,17 +86,17 @@ class HostedComponents:
         hosting = await self._hosting()
         call = hosting.list_inference_components(
             endpoint_name_equals=self.endpoint_name,
-            variant_name_equals=variant_name_equals,
-            name_contains=name_contains,
+            variant_name_equals=variant_name_equals or None,
+            name_contains=name_contains or None,
             creation_time_after=creation_time_after,
             creation_time_before=creation_time_before,
             last_modified_time_after=last_modified_time_after,
             last_modified_time_before=last_modified_time_before,
-            status_equals=status_equals,
-            sort_order=sort_order,
-            sort_by=sort_by,
+            status_equals=status_equals or None,
+            sort_order=sort_order or None,
+            sort_by=sort_by or None,
             max_results=max_results,
-            next_token=next_token,
+            next_token=next_token or None,
         )
         page = await answers.answer_or_raise(call)
         return page.inference_components or [], page.next_token or None
@@ -118,15 +120,15 @@ class HostedComponents:
         """
         return self.sagemaker_session.hosting.iter_inference_components(
             endpoint_name_equals=self.endpoint_name,
-            variant_name_equals=variant_name_equals,
-            name_contains=name_contains,
+            variant_name_equals=variant_name_equals or None,
+            name_contains=name_contains or None,
             creation_time_after=creation_time_after,
             creation_time_before=creation_time_before,
             last_modified_time_after=last_modified_time_after,
             last_modified_time_before=last_modified_time_before,
-            status_equals=status_equals,
-            sort_order=sort_order,
-            sort_by=sort_by,
+            status_equals=status_equals or None,
+            sort_order=sort_order or None,
+            sort_by=sort_by or None,
         )
 
     async def update_predictor(
@@ -146,6 +148,8 @@ class HostedComponents:
         on_progress: waiting.OnProgress | None = None,
     ) -> None:
         """Update the inference component.
+
+        Empty texts and mappings count as not given, as in the SDK.
 
         Args:
             model_name: the model to run; or
@@ -168,7 +172,7 @@ class HostedComponents:
             WaiterTimeoutError: it took longer than `limit`; it may still succeed.
             CallError: a call failed.
         """
-        if self.component_name is None:
+        if not self.component_name:
             raise ConfigurationError(
                 "No inference component exists for the specified model. "
                 "Ensure that you deployed the inference component, and try again."

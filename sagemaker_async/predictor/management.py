@@ -40,7 +40,7 @@ class HostedEndpoint(HostedComponents):
     Args:
         endpoint_name: the endpoint.
         sagemaker_session: the session to use.
-        component_name: the inference component; None: the endpoint's models are its variants' own.
+        component_name: the inference component; None or empty: the endpoint's models are its variants' own.
     """
 
     def __init__(self, endpoint_name: str, sagemaker_session: Session, component_name: str | None = None) -> None:
@@ -95,7 +95,7 @@ class HostedEndpoint(HostedComponents):
         """Move the endpoint to a copy of its configuration with the changes given here.
 
         Any of the first four arguments replaces all production variants by a new one, ``AllTraffic``; what is not
-        given stays as it is.
+        given stays as it is. Empty texts, lists and mappings count as not given, as in the SDK.
 
         Args:
             initial_instance_count: how many instances; needed for a new variant.
@@ -103,7 +103,7 @@ class HostedEndpoint(HostedComponents):
             accelerator_type: an Elastic Inference accelerator.
             model_name: the model; None: the endpoint's only one. A predictor with a component ignores it: its variant
                 has no model, and `update_predictor` changes the component's.
-            tags: the new configuration's; a mapping, or a list as AWS takes it. None: the old one's.
+            tags: the new configuration's; a mapping, or a list as AWS takes it. None or empty: the old one's.
             kms_key: encrypts the instances' storage.
             data_capture_config_dict: a `DataCaptureConfig`, or the structure of this name as AWS takes it.
             max_instance_count: to which a new variant is scaled out.
@@ -125,7 +125,7 @@ class HostedEndpoint(HostedComponents):
         await self._hosting()
         await _lazy.load("predictor.changes")
         plan = updates.waiting_for("EndpointInService", interval, limit, jitter, on_progress)
-        new_tags = None if tags is None else changes.tag_list(tags)
+        new_tags = None if tags is None else changes.tag_list(tags) or None
         variant = changes.new_variant(
             initial_instance_count=initial_instance_count,
             instance_type=instance_type,
@@ -133,14 +133,14 @@ class HostedEndpoint(HostedComponents):
             model_name=model_name,
             max_instance_count=max_instance_count,
             min_instance_count=min_instance_count,
-            hosts_components=self.component_name is not None,
+            hosts_components=bool(self.component_name),
         )
         capture = await self._capture_fields(data_capture_config_dict)
         while True:  # ends, unless others update the endpoint again and again meanwhile
             model_names = await self._get_model_names()
-            members: dict[str, Any] = {"KmsKeyId": kms_key, "DataCaptureConfig": capture}
+            members: dict[str, Any] = {"KmsKeyId": kms_key or None, "DataCaptureConfig": capture or None}
             if variant is not None:
-                if self.component_name is None:
+                if not self.component_name:
                     model_names = [model_name or changes.only_model(model_names)]
                     variant["ModelName"] = model_names[0]
                 members["ProductionVariants"] = [variant]
@@ -169,7 +169,7 @@ class HostedEndpoint(HostedComponents):
         """Move the endpoint to a copy of its configuration with another data capture.
 
         Args:
-            data_capture_config: what is captured; None keeps what there is.
+            data_capture_config: what is captured; None or an empty mapping keeps what there is.
             wait: whether to wait until the endpoint is in service.
             interval: how to wait, as for `update_endpoint`.
             limit: as for `update_endpoint`.
@@ -182,7 +182,7 @@ class HostedEndpoint(HostedComponents):
         hosting = await self._hosting()
         await _lazy.load("predictor.changes")
         plan = updates.waiting_for("EndpointInService", interval, limit, jitter, on_progress)
-        members = changes.given({"DataCaptureConfig": await self._capture_fields(data_capture_config)})
+        members = changes.given({"DataCaptureConfig": await self._capture_fields(data_capture_config) or None})
         performed = False
         while not performed:
             endpoint = await updates.existing_endpoint(hosting, self.endpoint_name)
@@ -296,9 +296,9 @@ class HostedEndpoint(HostedComponents):
             CallError: a call failed.
         """
         hosting = await self._hosting()
-        rules = "EndpointDeleted" if self.component_name is None else "InferenceComponentDeleted"
+        rules = "InferenceComponentDeleted" if self.component_name else "EndpointDeleted"
         plan = updates.waiting_for(rules, interval, limit, jitter, on_progress)
-        if self.component_name is None:
+        if not self.component_name:
             await self.delete_endpoint()
             resource = {"EndpointName": self.endpoint_name}
         else:
@@ -341,7 +341,7 @@ class HostedEndpoint(HostedComponents):
     async def _get_model_names(self) -> list[str]:
         if self._model_names is None:
             hosting = await self._hosting()
-            if self.component_name is not None:
+            if self.component_name:
                 component = await updates.existing_component(hosting, self.component_name)
                 every = [*(component.specifications or ()), component.specification]
                 named = [specification.model_name for specification in every if specification is not None]

@@ -19,7 +19,7 @@ from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import ConfigurationError, DeserializationError
 from sagemaker_async.records.iterator import ByteIterator
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
@@ -45,7 +45,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         sagemaker_session: the session to use. None makes one that belongs to the predictor: `close` closes it.
         serializer: makes request bodies of data; the default sends bytes and str as they are.
         deserializer: makes objects of response bodies; the default returns bytes.
-        component_name: the inference component to call, unless a call names another.
+        component_name: the inference component to call, unless a call names another. None or empty: none.
         content_type: sent instead of the serializer's ``CONTENT_TYPE``.
         accept: asked for instead of the deserializer's ``ACCEPT``.
         endpoint: deprecated name of `endpoint_name`.
@@ -182,7 +182,8 @@ class Predictor(HostedEndpoint, Generic[R]):
 
         Args:
             data: what the serializer takes.
-            initial_args: further fields of the request, in AWS's spelling; the arguments here win over them.
+            initial_args: further fields of the request, in AWS's spelling; the arguments here that are neither None nor
+                empty win over them.
             target_model: the model of a multi-model endpoint.
             target_variant: the production variant.
             inference_id: an id that data capture records with the inference.
@@ -201,7 +202,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
             CallError: the call failed in another way.
-            DeserializationError: the answer cannot be deserialised.
+            DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
         fields = self._fields(
             initial_args,
@@ -216,7 +217,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options))
+        return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
 
     async def predict_full(
         self,
@@ -261,7 +262,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
         names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
         return Prediction(
-            answer=await self._answer(reply),
+            answer=await self._answer(reply, fields["EndpointName"]),
             content_type=headers.get(names["ContentType"]),
             custom_attributes=headers.get(names["CustomAttributes"]),
             variant=headers.get(names["InvokedProductionVariant"]),
@@ -278,9 +279,17 @@ class Predictor(HostedEndpoint, Generic[R]):
         client = self.sagemaker_session.runtime
         return await client.send(client.prepare(INVOKE_ENDPOINT, fields, options))
 
-    async def _answer(self, reply: Reply) -> R:
-        content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
-        return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+    async def _answer(self, reply: Reply, endpoint_name: str) -> R:
+        metadata = reply.metadata
+        content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+        try:
+            return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+        except DeserializationError as error:
+            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
+            error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
+            error.attempts = metadata.attempts
+            error.keep_answer(metadata.status, content_type, reply.body)
+            raise
 
     @overload
     def predict_stream(
@@ -401,9 +410,10 @@ class Predictor(HostedEndpoint, Generic[R]):
         if "Accept" not in fields:
             accept = self.accept
             fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-        if self.component_name is not None:
+        if self.component_name:
             fields["InferenceComponentName"] = self.component_name
-        fields |= {name: value for name, value in given.items() if value is not None}
+        # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
+        fields |= {name: value for name, value in given.items() if value is not None and value != ""}
         return fields
 
 

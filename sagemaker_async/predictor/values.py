@@ -44,7 +44,7 @@ def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.date
 
 
 def production_variant(
-    model_name: str | None,
+    model_name: str | None = None,
     instance_type: str | None = None,
     initial_instance_count: int | None = None,
     variant_name: str = "AllTraffic",
@@ -57,15 +57,18 @@ def production_variant(
     managed_instance_scaling: Mapping[str, Any] | None = None,
     routing_config: Mapping[str, Any] | None = None,
     inference_ami_version: str | None = None,
+    *,
+    core_dump_config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a ProductionVariant of ``CreateEndpointConfig``, under AWS's names.
 
     Args:
-        model_name: the model; None for a variant that hosts inference components.
+        model_name: the model; None or empty for a variant that hosts inference components.
         instance_type: such as ``ml.m5.large``.
         initial_instance_count: how many instances; None: 1.
         variant_name: the variant's name.
-        initial_weight: its share of the traffic, beside those of other variants.
+        initial_weight: its share of the traffic, beside those of other variants. A variant that hosts inference
+            components has none, and this is ignored, as in the SDK.
         accelerator_type: an Elastic Inference accelerator.
         serverless_inference_config: makes the variant serverless: ``{"MemorySizeInMB": ..., "MaxConcurrency": ...}``.
         volume_size: of the storage of each instance, in GB.
@@ -74,12 +77,14 @@ def production_variant(
         managed_instance_scaling: ``{"MinInstanceCount": ..., "MaxInstanceCount": ...}``.
         routing_config: ``{"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}`` or ``"RANDOM"``.
         inference_ami_version: the machine image of the instances.
+        core_dump_config: where the dump of a container that crashes goes: ``{"DestinationS3Uri": ..., "KmsKeyId":
+            ...}``; the key may be left out.
 
     Raises:
         ConfigurationError: there are both an instance type and a serverless configuration, or neither.
     """
-    if (instance_type is None) == (serverless_inference_config is None):
-        given = "neither" if instance_type is None else "both"
+    if bool(instance_type) == bool(serverless_inference_config):
+        given = "both" if instance_type else "neither"
         raise ConfigurationError(
             f"a variant needs exactly one of instance_type and serverless_inference_config; {given} was given"
         )
@@ -89,17 +94,18 @@ def production_variant(
         "VolumeSizeInGB": volume_size,
         "ModelDataDownloadTimeoutInSeconds": model_data_download_timeout,
         "ContainerStartupHealthCheckTimeoutInSeconds": container_startup_health_check_timeout,
-        "RoutingConfig": routing_config,
+        "RoutingConfig": routing_config or None,
     }
     serverless = {"ServerlessConfig": serverless_inference_config}
     variant = {
         "VariantName": variant_name,
-        "ModelName": model_name,
-        "AcceleratorType": accelerator_type,
-        "ManagedInstanceScaling": managed_instance_scaling,
-        **(on_instances if serverless_inference_config is None else serverless),
-        "InitialVariantWeight": initial_weight,
-        "InferenceAmiVersion": inference_ami_version,
+        "ModelName": model_name or None,
+        "AcceleratorType": accelerator_type or None,
+        "ManagedInstanceScaling": managed_instance_scaling or None,
+        **(serverless if serverless_inference_config else on_instances),
+        "InitialVariantWeight": initial_weight if model_name else None,
+        "InferenceAmiVersion": inference_ami_version or None,
+        "CoreDumpConfig": core_dump_config or None,
     }
     return _given(variant)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import botocore.session
 import pydantic
 import pytest
 from botocore import xform_name
+from botocore.handlers import generate_idempotent_uuid
 from botocore.model import ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
@@ -24,7 +26,7 @@ from sagemaker_async.aws.shapes.models import aws_names, fields_of, validate_req
 from sagemaker_async.hosting.generated import names, shapes
 from sagemaker_async.hosting.generator import generate
 from sagemaker_async.hosting.generator.patterns import translated
-from sagemaker_async.hosting.operations import OPERATIONS, SAGEMAKER, modelled
+from sagemaker_async.hosting.operations import OPERATIONS, SAGEMAKER, modelled, unmodelled, with_token
 from sagemaker_async.hosting.waiting import WAIT_RULES
 
 METADATA = ResponseMetadata("id", 200, {}, ())
@@ -180,6 +182,21 @@ def test_core_dumps_data_capture_and_container_configurations_are_modelled() -> 
         assert {"inference_execution_config", "vpc_config"} <= set(shape.model_fields)
     for container in (shapes.ContainerDefinition, shapes.ContainerDefinitionOutput):
         assert {"image_config", "multi_model_config"} <= set(container.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(names.OPERATION_NAMES))
+def test_idempotency_tokens_are_filled_in_where_botocore_does(name: str) -> None:
+    model = SERVICE.operation_model(name)
+    theirs: dict[str, Any] = {}
+    generate_idempotent_uuid(theirs, model)
+    ours = with_token(name, {})
+    if botocore.__version__ == names.BOTOCORE_VERSION:
+        assert set(ours) == set(theirs)
+    assert unmodelled(name).repeatable or not ours
+    for member, token in ours.items():
+        rules = model.input_shape.members[member].metadata
+        assert rules.get("min", 0) <= len(token) <= rules["max"]
+        assert re.fullmatch(rules.get("pattern", ".*"), token)
 
 
 # --- patterns --------------------------------------------------------------------------------------------------------
@@ -413,6 +430,7 @@ def test_every_waiter_of_botocore_is_there_with_its_operation_and_statuses() -> 
                 assert acceptor["argument"] == rules.status
                 statuses[acceptor["state"]].add(acceptor["expected"])
         assert rules.operation == waiter["operation"]
+        assert (rules.interval, rules.attempts) == (waiter["delay"], waiter["maxAttempts"])
         assert rules.success == statuses["success"]
         assert rules.failure == statuses["failure"] or (rules.in_progress and not rules.failure)
         assert rules.in_progress is None or not rules.in_progress & statuses["failure"]

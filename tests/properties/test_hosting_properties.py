@@ -94,11 +94,11 @@ def test_whatever_is_handed_in_is_sent_or_refused_in_our_words(name: str) -> Non
 
 
 @QUICK
-@given(st.floats(0.001, 1e6), st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1, exclude_max=True), st.booleans())
+@given(st.floats(0.001, 1e6), st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_delays_stay_within_the_interval_and_the_jitter(
-    interval: float, jitter: float, poll: int, uniform: float, growing: bool
+    interval: float, jitter: float, poll: int, uniform: float
 ) -> None:
-    pace = Pace(interval=interval, jitter=jitter, growing=growing)
+    pace = Pace(interval=interval, jitter=jitter)
     whole = pace.delay(poll, 0.0)
     assert 0 < whole <= interval
     assert whole <= pace.delay(poll + 1, 0.0)

@@ -265,6 +265,12 @@ def test_a_model_stream_error_splits_by_code(kind: type[ModelStreamError]) -> No
     assert isinstance(error, ModelStreamError)
 
 
+@pytest.mark.parametrize("code", ["StreamBroken", "SomethingNew", None])
+def test_a_model_stream_error_has_its_code_by_the_name_of_all_service_errors(code: str | None) -> None:
+    error = ModelStreamError("the model broke", code)
+    assert error.code == error.error_code == code
+
+
 def test_a_stream_error_says_how_far_the_stream_had_come() -> None:
     error = ModelStreamError("the model broke", "StreamBroken").locate("Invoke", "e", "https://h")
     error.events, error.bytes_received = 3, 40

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import json
 import pydoc
 import typing
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async import RetryConfig, Session, StubResponse, StubTransport, production_variant
 from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.errors import (
     ConfigurationError,
+    ConnectionLostError,
     RequestValidationError,
     ResourceInUse,
     ResourceLimitExceeded,
@@ -163,6 +166,15 @@ async def test_a_configuration_can_be_created_from_one_that_was_described(
     }
 
 
+async def test_a_variant_of_the_sdks_with_a_core_dump_is_sent_as_it_is(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"EndpointConfigArn": "arn"}))
+    variant = production_variant("m", "ml.m5.large", core_dump_config={"DestinationS3Uri": "s3://b/dumps"})
+    await hosting.create_endpoint_config(endpoint_config_name="c", production_variants=[variant])
+    assert sent(stub)["ProductionVariants"] == [variant]
+
+
 async def test_broken_rules_are_reported_all_at_once_and_nothing_is_sent(
     hosting: SageMakerClient, stub: StubTransport
 ) -> None:
@@ -221,6 +233,68 @@ def test_a_session_has_one_hosting_client() -> None:
     assert session.hosting is session.hosting
 
 
+# --- rules over several fields ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fields", [{}, {"containers": []}, {"Containers": []}])
+async def test_a_model_without_any_container_is_refused(
+    hosting: SageMakerClient, stub: StubTransport, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(RequestValidationError, match=r"primary_container.*needs at least one container"):
+        await hosting.create_model(model_name="m", **fields)
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("named", [[0], [1, 2]])
+async def test_hostnames_of_some_containers_only_are_refused(
+    hosting: SageMakerClient, stub: StubTransport, named: list[int]
+) -> None:
+    containers = [{"Image": "i", **({"ContainerHostname": f"h{n}"} if n in named else {})} for n in range(3)]
+    with pytest.raises(RequestValidationError, match="name all containers or none") as caught:
+        await hosting.create_model(model_name="m", containers=containers)
+    nameless = [n for n in range(3) if n not in named]
+    assert [problem.field for problem in caught.value.problems] == [
+        f"containers.{n}.container_hostname" for n in nameless
+    ]
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"PrimaryContainer": {"Image": "i"}},
+        {"PrimaryContainer": {"Image": "i", "ContainerHostname": "h"}},
+        {"Containers": [{"Image": "i"}, {"Image": "j"}]},
+        {"Containers": [{"Image": "i", "ContainerHostname": "h"}, {"Image": "j", "ContainerHostname": "k"}]},
+    ],
+)
+async def test_models_with_containers_are_created(
+    hosting: SageMakerClient, stub: StubTransport, fields: dict[str, Any]
+) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    await hosting.create_model(ModelName="m", **fields)
+    assert sent(stub) == {"ModelName": "m", **fields}
+
+
+async def test_without_validation_no_rule_is_checked(stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    async with Session(transport=stub, validate_params=False) as session:
+        await session.hosting.create_model(model_name="m")
+    assert sent(stub) == {"ModelName": "m"}
+
+
+async def test_an_environment_may_be_as_large_as_sagemaker_takes_it(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(StubResponse.json({"ModelArn": "arn"}))
+    longest = {"K" * 1024: "v" * 1024} | {f"K{n}": "" for n in range(99)}
+    await hosting.create_model(model_name="m", primary_container={"Image": "i", "Environment": longest})
+    for environment in (longest | {"L": ""}, {"K" * 1025: ""}, {"K": "v" * 1025}):
+        with pytest.raises(RequestValidationError, match="environment"):
+            await hosting.create_model(model_name="m", primary_container={"Image": "i", "Environment": environment})
+    assert len(stub.requests) == 1
+
+
 # --- operations without shapes ---------------------------------------------------------------------------------------
 
 
@@ -263,6 +337,51 @@ async def test_fields_that_are_no_json_are_refused(hosting: SageMakerClient, stu
     with pytest.raises(RequestValidationError, match=r"A\.b\.0: cannot be sent as JSON: it is of type set"):
         await hosting.call("DescribeTrainingJob", {"A": {"b": [{1}]}})
     assert stub.requests == []
+
+
+@pytest.fixture
+async def retrying(stub: StubTransport) -> AsyncIterator[SageMakerClient]:
+    async with Session(transport=stub, retry=RetryConfig(max_attempts=3, base_delay=0)) as session:
+        yield session.hosting
+
+
+LOST = ConnectionLostError("the connection was lost")
+DONE = StubResponse.json({})
+
+
+async def test_all_attempts_of_a_call_carry_one_idempotency_token(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, StubResponse.error("InternalFailure", "again", status=504), DONE, DONE)
+    await retrying.call("StartPipelineExecution", {"PipelineName": "p"})
+    await retrying.call("StartPipelineExecution", {"PipelineName": "p"})
+    tokens = [json.loads(request.body)["ClientRequestToken"] for request in stub.requests]
+    assert len(tokens) == 4
+    assert len(set(tokens[:3])) == 1
+    assert tokens[3] != tokens[0]
+    assert {uuid.UUID(token).version for token in tokens} == {4}
+
+
+async def test_a_given_idempotency_token_is_sent_and_the_fields_stay_as_they_were(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, DONE, DONE)
+    given = {"PipelineName": "p", "ClientRequestToken": "t" * 32}
+    await retrying.call("DeletePipeline", given)
+    assert [json.loads(request.body) for request in stub.requests] == [given, given]
+    fields = {"PipelineName": "p", "ClientRequestToken": None}
+    await retrying.call("DeletePipeline", fields)
+    assert uuid.UUID(sent(stub)["ClientRequestToken"])
+    assert fields["ClientRequestToken"] is None
+
+
+async def test_what_takes_no_idempotency_token_gets_none_and_is_not_repeated(
+    retrying: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(LOST, DONE)
+    with pytest.raises(ConnectionLostError):
+        await retrying.call("CreateTrainingJob", {"TrainingJobName": "j"})
+    assert [json.loads(request.body) for request in stub.requests] == [{"TrainingJobName": "j"}]
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
@@ -336,10 +455,46 @@ async def test_a_paginator_is_boto3s(hosting: SageMakerClient, stub: StubTranspo
     ]
 
 
+async def test_max_items_cuts_the_page_and_the_list_goes_on_from_there(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(FIRST, FIRST, LAST)
+    paginator = hosting.get_paginator("list_endpoints")
+    pages = paginator.paginate(PaginationConfig={"MaxItems": "1"})
+    assert [[item.endpoint_name for item in page.endpoints] async for page in pages] == [["a"]]
+    rest = await paginator.paginate(PaginationConfig={"StartingToken": pages.resume_token}).build_full_result()
+    assert [item.endpoint_name for item in rest["Endpoints"]] == ["b", "c"]
+    assert "NextToken" not in rest
+    assert [json.loads(request.body) for request in stub.requests] == [{}, {}, {"NextToken": "t1"}]
+
+
 async def test_a_paginator_asks_for_no_page_beyond_max_items(hosting: SageMakerClient, stub: StubTransport) -> None:
     stub.add(FIRST)
     pages = hosting.get_paginator("list_endpoints").paginate(PaginationConfig={"MaxItems": 2})
     assert len([page async for page in pages]) == 1
+    assert json.loads(base64.b64decode(pages.resume_token or "")) == {"NextToken": "t1"}
+
+
+async def test_a_list_that_began_at_a_token_of_the_operation_goes_on_at_that_page(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    stub.add(FIRST)
+    result = hosting.get_paginator("list_endpoints").paginate(NextToken="t0", PaginationConfig={"MaxItems": 1})
+    token = (await result.build_full_result())["NextToken"]
+    assert json.loads(base64.b64decode(token)) == {"NextToken": "t0", "boto_truncate_amount": 1}
+
+
+async def test_pages_of_operations_without_shapes_are_cut_too(hosting: SageMakerClient, stub: StubTransport) -> None:
+    stub.add(StubResponse.json({"TrainingJobSummaries": [{"TrainingJobName": "a"}, {"TrainingJobName": "b"}]}))
+    pages = hosting.get_paginator("list_training_jobs").paginate(PaginationConfig={"MaxItems": 1})
+    assert [page["TrainingJobSummaries"] async for page in pages] == [[{"TrainingJobName": "a"}]]
+
+
+async def test_a_full_result_without_a_page_is_an_error_even_when_responses_carry_errors() -> None:
+    stub = StubTransport(FIRST, StubResponse.error("ValidationException", "no"))
+    async with Session(transport=stub, raise_response_errors=False) as session:
+        with pytest.raises(ValidationError):
+            await session.hosting.get_paginator("list_endpoints").paginate().build_full_result()
 
 
 async def test_operations_without_shapes_have_pages_too(hosting: SageMakerClient, stub: StubTransport) -> None:
@@ -360,7 +515,10 @@ def test_what_has_no_pages_says_so() -> None:
         hosting.can_paginate("list_modells")
 
 
-@pytest.mark.parametrize("config", [{"PageSize": 0}, {"MaxItems": "x"}, {"MaxItems": True}, {"Size": 1}])
+@pytest.mark.parametrize(
+    "config",
+    [{"PageSize": 0}, {"MaxItems": "x"}, {"MaxItems": True}, {"MaxItems": -1}, {"Size": 1}, {"StartingToken": 1}],
+)
 def test_a_wrong_pagination_config_is_refused(config: dict[str, Any]) -> None:
     hosting = Session(transport=StubTransport()).hosting
     with pytest.raises(ConfigurationError, match="PaginationConfig"):

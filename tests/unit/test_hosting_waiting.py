@@ -267,19 +267,58 @@ async def test_a_waiter_is_boto3s(hosting: SageMakerClient, stub: StubTransport,
     waiter = hosting.get_waiter(name)
     await waiter.wait(EndpointName="e", WaiterConfig={"Delay": 7, "MaxAttempts": 3})
     assert waiter.name == "EndpointInService"
-    assert clock.delays == [1, 7]
+    assert clock.delays == [7]
 
 
 async def test_a_waiter_gives_up_after_its_attempts(
     hosting: SageMakerClient, stub: StubTransport, clock: Clock
 ) -> None:
     stub.add(*[endpoint("Creating")] * 3)
-    with pytest.raises(WaiterTimeoutError, match="last status was Creating"):
+    with pytest.raises(WaiterTimeoutError, match=r"within 3 polls, 7 s apart; its last status was Creating.* MaxAtt"):
         await hosting.get_waiter("endpoint_in_service").wait(
             EndpointName="e", WaiterConfig={"Delay": 7, "MaxAttempts": 3}
         )
     assert stub.unused == 0
-    assert clock.delays == [1, 7, 7]
+    assert clock.delays == [7, 7]
+
+
+async def test_polls_are_counted_however_long_each_takes(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock
+) -> None:
+    def slowly(status: str) -> Callable[[Any], StubResponse]:
+        def answer(request: Any) -> StubResponse:
+            clock.now += 3600
+            return endpoint(status)
+
+        return answer
+
+    stub.add(slowly("Creating"), slowly("Creating"), slowly("InService"))
+    config = {"Delay": 1, "MaxAttempts": 3}
+    await hosting.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig=config)
+    assert stub.unused == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "delays"),
+    [({"MaxAttempts": 3}, [30, 30]), ({"MaxAttempts": 1}, []), ({"Delay": 0, "MaxAttempts": 3}, [])],
+)
+async def test_without_a_delay_it_is_botocores_and_it_may_be_none_at_all(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock, config: dict[str, Any], delays: list[float]
+) -> None:
+    stub.add(*[endpoint("Creating")] * config["MaxAttempts"])
+    with pytest.raises(WaiterTimeoutError):
+        await hosting.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig=config)
+    assert stub.unused == 0
+    assert clock.delays == delays
+
+
+async def test_without_a_number_of_polls_it_is_botocores(
+    hosting: SageMakerClient, stub: StubTransport, clock: Clock
+) -> None:
+    stub.add(*[endpoint("Deleting")] * 60)
+    with pytest.raises(WaiterTimeoutError):
+        await hosting.get_waiter("endpoint_deleted").wait(EndpointName="e", WaiterConfig={"Delay": 5})
+    assert clock.delays == [5] * 59
 
 
 async def test_waiters_for_operations_without_shapes_work_too(hosting: SageMakerClient, stub: StubTransport) -> None:
@@ -300,7 +339,9 @@ def test_the_waiters_are_listed_and_a_wrong_name_is_told_the_nearest() -> None:
         hosting.get_waiter("endpoint_in_servise")
 
 
-@pytest.mark.parametrize("config", [{"MaxAttempts": 0}, {"MaxAttempts": "3"}, {"Delay": 0}, {"Delays": 1}])
+@pytest.mark.parametrize(
+    "config", [{"MaxAttempts": 0}, {"MaxAttempts": "3"}, {"Delay": -1}, {"Delay": "1"}, {"Delays": 1}]
+)
 async def test_a_wrong_waiter_config_is_refused(hosting: SageMakerClient, config: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         await hosting.get_waiter("endpoint_deleted").wait(EndpointName="e", WaiterConfig=config)

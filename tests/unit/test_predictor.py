@@ -12,7 +12,9 @@ import pytest
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 from sagemaker_async.deserializers import JSONDeserializer, StreamDeserializer
 from sagemaker_async.errors import (
+    CallError,
     ConfigurationError,
+    DeserializationError,
     ModelError,
     RequestValidationError,
     SerializationError,
@@ -164,6 +166,26 @@ class TestPrecedence:
         assert headers[SAGEMAKER + "Inference-Id"] == "initial"
         assert initial == {"TargetModel": "initial", "TargetVariant": "initial", "InferenceId": "initial"}
 
+    @pytest.mark.parametrize("streamed", [False, True])
+    async def test_empty_arguments_are_not_given(self, stub: StubTransport, session: Session, streamed: bool) -> None:
+        predictor = Predictor("my-endpoint", session)
+        common = ("target_variant", "inference_id", "custom_attributes", "target_container_hostname", "session_id")
+        empty = dict.fromkeys((*common, "prefix_aware_id"), "")
+        initial = {"InferenceId": "initial"}
+        if streamed:
+            await (await predictor.predict_stream(b"", initial, **empty)).aclose()  # type: ignore[arg-type]
+        else:
+            await predictor.predict(b"", initial, target_model="", enable_explanations="", **empty)  # type: ignore[arg-type]
+        named = {name: value for name, value in sent(stub).items() if name.startswith(SAGEMAKER)}
+        expected = {SAGEMAKER + "Inference-Id": "initial"}
+        assert named == expected | ({SAGEMAKER + "Accept": "*/*"} if streamed else {})
+
+    async def test_the_low_level_client_refuses_empty_names(self, stub: StubTransport, session: Session) -> None:
+        with pytest.raises(RequestValidationError) as caught:
+            await session.runtime.invoke_endpoint(endpoint_name="e", body=b"", target_variant="", inference_id="")
+        assert {problem.field for problem in caught.value.problems} == {"target_variant", "inference_id"}
+        assert stub.requests == []
+
     @pytest.mark.parametrize(
         ("initial", "own", "argument", "expected"),
         [
@@ -173,6 +195,9 @@ class TestPrecedence:
             ("initial", "own", "argument", "argument"),
             ("initial", None, "argument", "argument"),
             (None, "own", None, "own"),
+            (None, "", None, None),
+            ("initial", "", "", "initial"),
+            (None, "own", "", "own"),
         ],
     )
     @pytest.mark.parametrize("streamed", [False, True])
@@ -269,6 +294,25 @@ class TestAnswers:
         with pytest.raises(SerializationError):
             predictor.predict_stream(object())
         assert not stub.requests
+
+    async def test_an_answer_that_cannot_be_read_comes_with_the_error(self, caplog: pytest.LogCaptureFixture) -> None:
+        page = b"<html>the secret answer " + b"x" * 2000
+        headers = {"Content-Type": "text/html", "x-amzn-RequestId": "id-1"}
+        stub = StubTransport(StubResponse(200, page, headers))
+        caplog.set_level("DEBUG")
+        async with Session(transport=stub, region="us-east-1") as session:
+            with pytest.raises(ValueError, match="not valid JSON") as caught:
+                await Predictor("my-endpoint", session, deserializer=JSONDeserializer()).predict(b"")
+        error = caught.value
+        assert isinstance(error, DeserializationError)
+        assert isinstance(error, CallError)
+        assert (error.operation, error.resource, error.request_id) == ("InvokeEndpoint", "my-endpoint", "id-1")
+        assert error.url == "https://runtime.sagemaker.us-east-1.amazonaws.com"
+        assert (error.status, error.content_type, error.body) == (200, "text/html", page[:1024])
+        assert [attempt.outcome for attempt in error.attempts] == ["200"]
+        assert str(error).startswith("InvokeEndpoint on 'my-endpoint': the response body (text/html) is not valid JSON")
+        assert str(error).endswith("[https://runtime.sagemaker.us-east-1.amazonaws.com, request id id-1, HTTP 200]")
+        assert "secret" not in str(error) + repr(error) + caplog.text
 
     async def test_a_models_error_is_raised_with_its_fields(self) -> None:
         fields = {"OriginalStatusCode": 500, "OriginalMessage": "boom", "LogStreamArn": "arn"}

@@ -149,6 +149,16 @@ ITEMS: dict[str, str] = dict(pair.split(":") for pair in """
 """.split())
 """The member of an answer that holds the items of one page, by the operation that answers in pages."""
 
+IDEMPOTENCY_TOKENS: dict[str, str] = dict(pair.split(":") for pair in """
+    BatchAddClusterNodes:ClientToken CreateClusterExtension:ClientToken CreateImageVersion:ClientToken
+    CreateInferenceRouter:ClientToken CreateModelPackage:ClientToken CreatePartnerApp:ClientToken
+    CreatePipeline:ClientRequestToken DeletePartnerApp:ClientToken DeletePipeline:ClientRequestToken
+    RetryPipelineExecution:ClientRequestToken SendPipelineExecutionStepFailure:ClientRequestToken
+    SendPipelineExecutionStepSuccess:ClientRequestToken StartPipelineExecution:ClientRequestToken
+    StopPipelineExecution:ClientRequestToken UpdateClusterExtension:ClientToken UpdatePartnerApp:ClientToken
+""".split())
+"""The member of a request that makes repeating it harmless, by the operation that has one."""
+
 if TYPE_CHECKING:
     AssociationEdgeType: TypeAlias = Literal[
         "ContributedTo", "AssociatedWith", "DerivedFrom", "Produced", "SameAs",

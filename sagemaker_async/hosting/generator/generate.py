@@ -39,7 +39,7 @@ def generated() -> dict[str, str]:
     notice = NOTICE.format(version=botocore.__version__)
     return {
         "methods.py": _methods(model, notice),
-        "names.py": _names(model, service.operation_names, paginators, botocore.__version__, notice),
+        "names.py": _names(model, service, paginators, botocore.__version__, notice),
         **{f"shapes/{name}": text for name, text in shape_modules(model, notice).items()},
     }
 
@@ -125,9 +125,7 @@ def iterator_name(row: HostingOperation) -> str:
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-def _names(
-    model: HostingModel, operations: Iterable[str], paginators: Mapping[str, Any], version: str, notice: str
-) -> str:
+def _names(model: HostingModel, service: ServiceModel, paginators: Mapping[str, Any], version: str, notice: str) -> str:
     results = {
         name: paginator["result_key"]
         for name, paginator in paginators.items()
@@ -135,7 +133,7 @@ def _names(
         and isinstance(paginator["result_key"], str)
     }
     results |= {row.name: row.items for row in model.rows if row.items is not None}
-    pairs = [f"{name}:{items}" for name, items in sorted(results.items())]
+    operations = sorted(service.operation_names)
     return (
         head(
             "The names that SageMaker has: of its operations, of lists that come in pages, of enumerations' values.",
@@ -145,13 +143,26 @@ def _names(
         )
         + "from typing import TYPE_CHECKING, Literal, TypeAlias\n\n"
         + f'BOTOCORE_VERSION = "{version}"\n"""The botocore whose facts these are."""\n\n'
-        + f"OPERATION_NAMES = frozenset({text_of_words(sorted(operations))}.split())\n"
+        + f"OPERATION_NAMES = frozenset({text_of_words(operations)}.split())\n"
         + '"""The names of all operations of SageMaker."""\n\n'
-        + f'ITEMS: dict[str, str] = dict(pair.split(":") for pair in {text_of_words(pairs)}.split())\n'
+        + _table("ITEMS", results)
         + '"""The member of an answer that holds the items of one page, by the operation that answers in pages."""\n\n'
+        + _table("IDEMPOTENCY_TOKENS", dict(_tokens(service, operations)))
+        + '"""The member of a request that makes repeating it harmless, by the operation that has one."""\n\n'
         + f"if TYPE_CHECKING:\n{''.join(map(_enum, model.enums))}else:\n"
         + "".join(f"    {shape.name} = str\n" for shape in model.enums)
     )
+
+
+def _table(name: str, pairs: Mapping[str, str]) -> str:
+    words_of_pairs = text_of_words(f"{key}:{value}" for key, value in sorted(pairs.items()))
+    return f'{name}: dict[str, str] = dict(pair.split(":") for pair in {words_of_pairs}.split())\n'
+
+
+def _tokens(service: ServiceModel, operations: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in operations:
+        for member in service.operation_model(name).idempotent_members:
+            yield name, member
 
 
 def _enum(shape: Shape) -> str:

@@ -120,6 +120,9 @@ class InferenceComponents:
         record = self._updatable(request)
         specifications = _specifications(request)
         fields = {name: request[name] for name in ("Specification", "Specifications") if request.get(name)}
+        if "Specification" in fields:
+            specifications = [_merged(_specifications(record.fields)[0], fields["Specification"])]
+            fields["Specification"] = specifications[0]
         model = self._hosted(specifications) if specifications else record.model
         if request.get("RuntimeConfig"):
             _check_has_copies(record)
@@ -253,6 +256,16 @@ def _specifications(fields: Fields) -> list[Fields]:
     if single and several:
         raise refused("Exactly one of Specification and Specifications must be given.")
     return [single] if single else several
+
+
+def _merged(current: Fields, given: Fields) -> Fields:
+    """Return a specification with what an update gives, and the rest as it was: what runs, or the resources alone."""
+    kept = dict(current)
+    if given.get("ModelName"):
+        kept.pop("Container", None)
+    elif (given.get("Container") or {}).get("Image"):
+        kept.pop("ModelName", None)
+    return {**kept, **given}
 
 
 def _copies(runtime_config: Fields | None) -> int:

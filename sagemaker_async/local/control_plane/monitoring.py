@@ -14,6 +14,7 @@ from .account import Account, Failure
 from .endpoints import Endpoints
 from .job_definitions import JobDefinitions, input_endpoint
 from .listing import Listing
+from .processing_jobs import ProcessingJobs
 from .records import Fields, Kind, Record, copied, refused
 
 __all__ = ["Monitoring", "ScheduleRecord"]
@@ -33,10 +34,13 @@ class ScheduleRecord(Record):
 class Monitoring:
     """The monitoring schedules of an account."""
 
-    def __init__(self, account: Account, endpoints: Endpoints, definitions: JobDefinitions) -> None:
+    def __init__(
+        self, account: Account, endpoints: Endpoints, definitions: JobDefinitions, jobs: ProcessingJobs
+    ) -> None:
         self._account = account
         self._endpoints = endpoints
         self._definitions = definitions
+        self._jobs = jobs
         kind = Kind(
             name="monitoring-schedule",
             label="Monitoring Schedule",
@@ -169,6 +173,9 @@ class Monitoring:
             **fields,
         }
         record.executions.append(execution)
+        if "ProcessingJobArn" in fields:
+            of_job = {"MonitoringScheduleArn": record.arn, "FailureReason": fields.get("FailureReason")}
+            self._jobs.add_of_execution(fields["ProcessingJobArn"], status, of_job)
 
     # --- states -------------------------------------------------------------------------------------------------------
 

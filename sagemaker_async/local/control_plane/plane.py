@@ -25,6 +25,7 @@ from .job_definitions import MONITORING_TYPES, JobDefinitions, minimal_definitio
 from .lineage import Lineage
 from .models import Models
 from .monitoring import Monitoring
+from .processing_jobs import ProcessingJobs
 from .records import Fields, Record, copied
 from .tags import Tags
 
@@ -47,6 +48,8 @@ _CAN_FAIL = frozenset(
     }
 )
 _NAME_LENGTH = 63
+_ON_INSTANCES: Fields = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+_SERVERLESS: Fields = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
 
 
 class _Generated(NamedTuple):
@@ -68,7 +71,8 @@ class ControlPlane:
         self._endpoints = Endpoints(account, self._models, self._configs)
         self._components = InferenceComponents(account, self._models, self._endpoints)
         self._definitions = JobDefinitions(account)
-        self._monitoring = Monitoring(account, self._endpoints, self._definitions)
+        self._jobs = ProcessingJobs(account)
+        self._monitoring = Monitoring(account, self._endpoints, self._definitions, self._jobs)
         self._lineage = Lineage(account)
         kept: Sequence[Family] = (
             self._models,
@@ -77,6 +81,7 @@ class ControlPlane:
             self._components,
             self._definitions,
             self._monitoring,
+            self._jobs,
             self._lineage,
         )
         families: Sequence[Family] = (*kept, Tags(kept))
@@ -127,9 +132,8 @@ class ControlPlane:
                 {
                     "VariantName": variant.name,
                     "ModelName": own,
-                    "InstanceType": "ml.m5.large",
-                    "InitialInstanceCount": 1,
                     "InitialVariantWeight": variant.weight,
+                    **(_SERVERLESS if deployment.serverless else _ON_INSTANCES),
                 }
                 for variant in deployment.variants
             ]
@@ -195,6 +199,14 @@ class ControlPlane:
             self._account.state.transitions.settle()
             try:
                 self._monitoring.add_execution(schedule_name, status, scheduled_time, members)
+            except Refusal as refusal:
+                raise ConfigurationError(refusal.message) from None
+
+    def add_processing_job(self, name: str, status: str, members: Fields) -> str:
+        """Add a processing job, and return its ARN."""
+        with self._lock:
+            try:
+                return self._jobs.add(name, status, copied(members))
             except Refusal as refusal:
                 raise ConfigurationError(refusal.message) from None
 

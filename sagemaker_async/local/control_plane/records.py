@@ -119,17 +119,17 @@ class Table(Generic[RecordT]):
         """Return a resource; raises `Refusal` when none has that name."""
         record = self._records.get(name.lower())
         if record is None:
-            raise self.missing(self.arn(name))
+            raise self.missing(self.arn(name), name)
         return record
 
     def find(self, name: str) -> RecordT | None:
         """Return a resource, or None."""
         return self._records.get(name.lower())
 
-    def missing(self, arn: str) -> Refusal:
+    def missing(self, arn: str, name: str = "") -> Refusal:
         """Return the error for a resource that does not exist."""
         kind = self.kind
-        message = kind.missing.format(label=kind.label, arn=arn)
+        message = kind.missing.format(label=kind.label, arn=arn, name=name)
         return Refusal(400, kind.missing_code, message, common=kind.missing_code == "ValidationException")
 
     def remove(self, record: RecordT) -> None:

@@ -109,9 +109,11 @@ def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str)
         bucket: where async results go unless the configuration says where: ``s3://name``.
     """
     output = config.fields.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    serverless = any(state.serverless for state in variants)
     return Deployment(
         variants=tuple([state.variant._replace(weight=state.weight) for state in variants]),
         async_output=output.get("S3OutputPath") or f"{bucket}/async-endpoint-outputs",
         async_failure=output.get("S3FailurePath") or f"{bucket}/async-endpoint-failures",
-        body_limit=SERVERLESS_BODY_LIMIT if any(state.serverless for state in variants) else REAL_TIME_BODY_LIMIT,
+        body_limit=SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT,
+        serverless=serverless,
     )
