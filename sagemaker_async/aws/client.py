@@ -31,7 +31,7 @@ from sagemaker_async.errors import (
 
 from .channel import Channel, HasChannel
 from .frames import forget_frames
-from .http import HeadedRequest, Progress, RequestHead
+from .http import NO_PROGRESS, HeadedRequest, Progress, RequestHead
 from .pipeline import Reply
 from .protocols import build_request, load_protocol, parse_response
 from .shapes.body import Readable, read_body
@@ -49,7 +49,7 @@ class CallOptions(NamedTuple):
 
     timeout: float | Timeouts | None = None
     """Seconds for the whole call, or limits of its own; None: the session's."""
-    progress: Progress = Progress()
+    progress: Progress = NO_PROGRESS
     """Who wants to know how far the bytes have got."""
 
 
@@ -141,13 +141,15 @@ class ServiceClient:
 
         Raises:
             RequestValidationError: listing everything that is wrong.
-            ConfigurationError: the timeout is not a positive number of seconds, or a callback cannot be called.
+            ConfigurationError: the timeout is not a positive number of seconds.
         """
-        if options.timeout is not None or options.progress is not _NO_OPTIONS.progress:
-            _check_options(options)
+        if options.timeout is not None:
+            _check_timeout(options.timeout)
         values = {name: value for name, value in fields.items() if value is not None}
         if not self._channel.config.strict_params:
             values = _known_fields(operation, values)
+        if self._channel.config.convert_params:
+            values = operation.converted(values)
         if operation.request_body is None:
             return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
         body, problems = operation.request_body.take(values, checked=self._channel.validate_params)
@@ -330,12 +332,8 @@ def _known_fields(operation: Operation, values: dict[str, Any]) -> dict[str, Any
     return {name: value for name, value in values.items() if name in known}
 
 
-def _check_options(options: CallOptions) -> None:
-    for name, callback in zip(Progress._fields, options.progress, strict=True):
-        if callback is not None and not callable(callback):
-            raise ConfigurationError(f"{name} must be a callable (bytes so far, total or None), got {callback!r}")
-    timeout = options.timeout
-    if timeout is None or isinstance(timeout, Timeouts):
+def _check_timeout(timeout: object) -> None:
+    if isinstance(timeout, Timeouts):
         return
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
         raise ConfigurationError(

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from sagemaker_async.config.http import ChunkCallback, HTTPRequest, HTTPResponse
+from sagemaker_async.errors import ConfigurationError
 
-__all__ = ["ChunkCallback", "HTTPRequest", "HTTPResponse", "HeadedRequest", "Progress", "RequestHead", "Sign"]
+__all__ = [
+    "NO_PROGRESS",
+    "ChunkCallback",
+    "ChunkListener",
+    "HTTPRequest",
+    "HTTPResponse",
+    "HeadedRequest",
+    "Progress",
+    "ProgressCallback",
+    "RequestHead",
+    "Sign",
+    "progress_to",
+]
+
+
+ChunkListener = Callable[[bytes, int, int | None], object]
+"""Called with a piece of a body, the number of bytes so far, and the total, which is None while it is unknown."""
+
+ProgressCallback = ChunkListener | ChunkCallback
+"""What users may give: a `ChunkListener`, or what takes the two numbers alone."""
 
 
 class Progress(NamedTuple):
@@ -17,10 +38,65 @@ class Progress(NamedTuple):
     StopAsyncIteration becomes the cause of a RuntimeError, because it would look like the stream's end.
     """
 
-    on_chunk_sent: ChunkCallback | None = None
+    on_chunk_sent: ChunkListener | None = None
     """After each slice of the request's body was handed to the socket; again from the start at each attempt."""
-    on_chunk_received: ChunkCallback | None = None
+    on_chunk_received: ChunkListener | None = None
     """After each piece of the response's body has come."""
+
+    def on_sent_of(self, body: bytes) -> ChunkCallback | None:
+        """Return what a transport calls while one attempt sends `body`: it knows how far it has got."""
+        listener = self.on_chunk_sent
+        if listener is None:
+            return None
+        before = 0
+
+        def on_sent(so_far: int, total: int | None) -> None:
+            nonlocal before
+            piece, before = body[before:so_far], so_far
+            listener(piece, so_far, total)
+
+        return on_sent
+
+
+NO_PROGRESS = Progress()
+
+
+def progress_to(on_chunk_sent: ProgressCallback | None, on_chunk_received: ProgressCallback | None) -> Progress:
+    """Return what tells these callbacks.
+
+    Raises:
+        ConfigurationError: one cannot be called with a piece and two numbers, nor with two numbers.
+    """
+    if on_chunk_sent is None and on_chunk_received is None:
+        return NO_PROGRESS
+    return Progress(_listener(on_chunk_sent, "on_chunk_sent"), _listener(on_chunk_received, "on_chunk_received"))
+
+
+def _listener(callback: Any, name: str) -> ChunkListener | None:
+    if callback is None:
+        return None
+    listener: ChunkListener = callback
+    if callable(callback) and not inspect.iscoroutinefunction(callback):
+        try:
+            signature = inspect.signature(callback)
+        except (TypeError, ValueError):  # of C, without a signature
+            return listener
+        if _takes(signature, 3):
+            return listener
+        if _takes(signature, 2):
+            return lambda _, so_far, total: callback(so_far, total)
+    raise ConfigurationError(
+        f"{name} must be a callable (chunk, bytes so far, total or None), or (bytes so far, total or None), and not a "
+        f"coroutine function, because it is not awaited; got {callback!r}"
+    )
+
+
+def _takes(signature: inspect.Signature, arguments: int) -> bool:
+    try:
+        signature.bind(*(None,) * arguments)
+    except TypeError:
+        return False
+    return True
 
 
 class RequestHead:

@@ -29,7 +29,7 @@ from sagemaker_async.errors import (
 from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
-from .http import HTTPRequest, HTTPResponse, Progress
+from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import log_abandoned, log_call, log_request, log_response
 from .protocols import service_error
@@ -48,7 +48,6 @@ MAX_ERROR_BODY = 1 << 20
 """How much is kept of the body of an error; AWS's have some hundred bytes, and a peer may send without end."""
 
 _NO_INTERCEPTORS = InterceptorChain(())
-_NO_PROGRESS = Progress()
 
 
 class Pipeline:
@@ -98,7 +97,7 @@ class Pipeline:
         request: HTTPRequest,
         timeouts: Timeouts,
         resource: str | None = None,
-        progress: Progress = _NO_PROGRESS,
+        progress: Progress = NO_PROGRESS,
     ) -> Reply:
         """Send a request until it succeeds or may not be repeated.
 
@@ -182,7 +181,8 @@ class Pipeline:
             body = b""
             try:
                 sign = functools.partial(self._signed, call, outgoing_hash, credentials)
-                response = await self._transport.send(outgoing, call.timeouts, call.progress.on_chunk_sent, sign)
+                on_sent = call.progress.on_sent_of(outgoing.body)
+                response = await self._transport.send(outgoing, call.timeouts, on_sent, sign)
                 log_response(call.operation, response)
                 if not 200 <= response.status < 300:
                     error_body = await _error_body(response)
@@ -296,7 +296,7 @@ class Pipeline:
             if received > limit:
                 response.close()
                 raise ResponseTooLargeError(limit, received)
-            progress.on_chunk_received(received, total)
+            progress.on_chunk_received(chunk, received, total)
         return b"".join(chunks)
 
     def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:

@@ -14,6 +14,7 @@ from ._checks import (
     check_flag,
     check_proxy_url,
     check_region,
+    with_scheme,
     without_password,
 )
 from .credentials import Credentials, CredentialSource
@@ -51,5 +52,6 @@ __all__ = [
     "check_flag",
     "check_proxy_url",
     "check_region",
+    "with_scheme",
     "without_password",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "check_proxy_url",
     "check_region",
     "check_seconds",
+    "with_scheme",
     "without_password",
 ]
 
@@ -42,19 +43,19 @@ def check_count(value: object, source: str, hint: str = "") -> None:
         raise ConfigurationError(f"{source} must be a whole number of at least 1{hint}, got {value!r}")
 
 
-def check_seconds(value: object, source: str, *, zero_allowed: bool = False) -> None:
-    """Raise `ConfigurationError` unless `value` is None or a number of seconds, finite and more than 0."""
-    if value is None:
+def check_seconds(value: object, source: str, *, zero_allowed: bool = False, optional: bool = True) -> None:
+    """Raise `ConfigurationError` unless `value` is a finite number of seconds, more than 0, or None if `optional`."""
+    if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise ConfigurationError(f"{source} must be a number of seconds or None, got {value!r}")
+        raise ConfigurationError(f"{source} must be a number of seconds{' or None' * optional}, got {value!r}")
     if value < 0 or (value == 0 and not zero_allowed):
         least = "at least" if zero_allowed else "more than"
-        raise ConfigurationError(
-            f"{source} must be {least} 0 seconds, got {value!r}; use None for the default or no limit"
-        )
+        remedy = "; use None for the default or no limit" if optional else ""
+        raise ConfigurationError(f"{source} must be {least} 0 seconds, got {value!r}{remedy}")
     if math.isinf(value):
-        raise ConfigurationError(f"{source} must be a finite number of seconds; use None for no limit")
+        remedy = "; use None for no limit" if optional else ": there is no 'no limit' for it"
+        raise ConfigurationError(f"{source} must be a finite number of seconds{remedy}")
 
 
 def check_endpoint_url(url: str, source: str) -> None:
@@ -63,6 +64,13 @@ def check_endpoint_url(url: str, source: str) -> None:
     parts = _split_http_url(url, source, remedy)
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{source} contains a user name or password, which would not be sent; {remedy}")
+
+
+def with_scheme(proxy: str) -> str:
+    """Return a proxy's URL with its scheme: one without is an ``http://`` one, as in ``HTTP_PROXY``."""
+    if proxy.startswith("//"):
+        return f"http:{proxy}"
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def check_proxy_url(url: str, source: str) -> None:

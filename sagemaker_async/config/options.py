@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from functools import wraps
 from typing import Any, Literal, TypedDict, get_args
 
 from sagemaker_async.errors import ConfigurationError
 
-from ._checks import check_count, check_endpoint_url, check_flag, check_proxy_url, check_region, without_password
+from ._checks import (
+    check_count,
+    check_endpoint_url,
+    check_flag,
+    check_proxy_url,
+    check_region,
+    with_scheme,
+    without_password,
+)
 from .credentials import Credentials, CredentialSource
 from .endpoints import EndpointResolver
 from .http import Transport
@@ -106,12 +115,12 @@ class Config:
     """Which certificates are trusted and which one is presented: see `TLSConfig`; or an `ssl.SSLContext` of your own.
     None: `AWS_CA_BUNDLE`, the profile's ``ca_bundle``, the system's authorities."""
     proxy: str | None = None
-    """``http(s)://[user:password@]host[:port]`` that every request goes through, whatever `NO_PROXY` says; `repr` and
+    """``[http(s)://][user:password@]host[:port]`` that every request goes through, whatever `NO_PROXY` says; `repr` and
     messages mask the password. None: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
     timeouts: Timeouts = _TIMEOUTS
-    """Time limits, see `Timeouts`."""
+    """Time limits, in seconds, of connecting, waiting and whole calls: see `Timeouts`. A call may have its own."""
     retry: RetryConfig = _RETRY
-    """When failed attempts are repeated, see `RetryConfig`."""
+    """When and how often failed attempts are repeated, and after which delays: see `RetryConfig`."""
     defaults_mode: DefaultsMode | None = None
     """AWS's name for a set of defaults. Here it changes the default of `Timeouts.connect` only: ``in-region`` 1.1 s,
     ``standard`` and ``cross-region`` 3.1 s, ``mobile`` 30 s; ``auto`` chooses by where the program runs (it may ask
@@ -129,6 +138,10 @@ class Config:
     strict_params: bool = True
     """Refuse keywords that an operation does not have. False logs a warning and ignores them, for code that is shared
     with clients of other versions."""
+    convert_params: bool = False
+    """Convert what requests are given where its text says the same: 60 for ``"60"``, ``"60"`` for 60, True for
+    ``"true"``, at any depth. For values that come from forms, environment or command line; by default a value of the
+    wrong type is refused, because it is mostly a mistake."""
     raise_response_errors: bool = True
     """Raise the errors that the service answers. False returns a response with the error as ``error`` instead."""
     interceptors: Sequence[Interceptor] = ()
@@ -170,7 +183,13 @@ class Config:
                 )
         for name in ("use_fips_endpoint", "use_dualstack_endpoint", "ignore_configured_endpoint_urls"):
             check_flag(getattr(self, name), f"Config.{name}", optional=True)
-        for name in ("correct_clock_skew", "validate_params", "strict_params", "raise_response_errors"):
+        for name in (
+            "correct_clock_skew",
+            "validate_params",
+            "strict_params",
+            "convert_params",
+            "raise_response_errors",
+        ):
             check_flag(getattr(self, name), f"Config.{name}")
         for name in ("max_connections", "max_body_bytes", "max_response_bytes"):
             check_count(getattr(self, name), f"Config.{name}")
@@ -191,7 +210,9 @@ class Config:
             )
         self._check_seams()
         if self.proxy is not None:
-            check_proxy_url(self.proxy, "Config.proxy")
+            check_proxy_url(
+                with_scheme(self.proxy) if isinstance(self.proxy, str) and self.proxy else self.proxy, "Config.proxy"
+            )
         if self.defaults_mode not in (None, *DEFAULTS_MODES):
             raise ConfigurationError(
                 f"Config.defaults_mode must be one of {', '.join(DEFAULTS_MODES)} or None, got {self.defaults_mode!r}"
@@ -264,15 +285,33 @@ class Config:
 
     def with_fields(self, **changes: Any) -> Config:
         """Return a copy with some fields replaced; an unknown name raises `ConfigurationError`."""
-        known = [f.name for f in fields(self)]
-        for name in changes:
-            if name not in known:
-                nearest = get_close_matches(name, known, n=1)
-                hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-                if name in _NAMES_ELSEWHERE:
-                    hint = f"here it is {_NAMES_ELSEWHERE[name]}. "
-                raise ConfigurationError(f"there is no option {name!r}; {hint}Config has {', '.join(sorted(known))}")
+        _check_names(changes)
         return replace(self, **changes)
+
+
+def _check_names(given: Iterable[str]) -> None:
+    known = [f.name for f in fields(Config)]
+    for name in given:
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+            if name in _NAMES_ELSEWHERE:
+                hint = f"here it is {_NAMES_ELSEWHERE[name]}. "
+            raise ConfigurationError(f"there is no option {name!r}; {hint}Config has {', '.join(sorted(known))}")
+
+
+def _explaining(init: Callable[..., None]) -> Callable[..., None]:
+    """Return the constructor that Python made for `Config`, with the remedies of `_check_names` for unknown names."""
+
+    @wraps(init)
+    def __init__(self: Config, *args: Any, **given: Any) -> None:  # noqa: N807 - it becomes the constructor
+        _check_names(given)
+        init(self, *args, **given)
+
+    return __init__
+
+
+Config.__init__ = _explaining(Config.__init__)  # type: ignore[method-assign]
 
 
 class ConfigFields(TypedDict, total=False):
@@ -296,6 +335,7 @@ class ConfigFields(TypedDict, total=False):
     user_agent_app_id: str | None
     validate_params: bool
     strict_params: bool
+    convert_params: bool
     raise_response_errors: bool
     interceptors: Sequence[Interceptor]
     transport: Transport | None

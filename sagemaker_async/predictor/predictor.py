@@ -15,7 +15,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from sagemaker_async.aws.call import Reply
 from sagemaker_async.aws.client import CallOptions, shared_channel
-from sagemaker_async.aws.http import ChunkCallback, Progress
+from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
@@ -175,8 +175,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
     ) -> R:
         """Return the model's answer to `data`.
 
@@ -216,7 +216,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
 
     async def predict_full(
@@ -234,8 +234,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
     ) -> Prediction[R]:
         """Do as `predict`, and return the answer with what surrounds it: custom attributes, variant, request id, ...
 
@@ -259,7 +259,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
-        reply = await self._reply(data, fields, CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received)))
+        reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
         names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
         return Prediction(
             answer=await self._answer(reply, fields["EndpointName"]),
@@ -305,8 +305,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[bytes]: ...
 
     @overload
@@ -324,8 +324,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[T]: ...
 
     def predict_stream(
@@ -342,8 +342,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[Any]:
         """Return the model's answer to `data` as a stream of records; nothing is sent before it is opened.
 
@@ -388,7 +388,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         )
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return PredictionStream(partial(client.open_stream, call), iterator)
 

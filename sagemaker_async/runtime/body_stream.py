@@ -18,7 +18,7 @@ from .stream import check_event_loop
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
-    from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
+    from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
 __all__ = ["BodyStream"]
 
@@ -30,7 +30,7 @@ class BodyStream:
         response: where the bytes come from; owned from now on.
         where: for messages: the operation, what it was called on, where, and AWS's id of the request.
         watcher: learns how the body ends.
-        on_chunk_received: is called with how many bytes have come, and the total if the answer says it.
+        on_chunk_received: is called with each piece, how many bytes have come, and the total if the answer says it.
         failure: raised by the first read, of a call that failed before there was a body.
     """
 
@@ -40,7 +40,7 @@ class BodyStream:
         where: tuple[str, str | None, str, str | None],
         *,
         watcher: StreamWatcher | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_received: ChunkListener | None = None,
         failure: CallError | None = None,
     ) -> None:
         self._response = response
@@ -120,12 +120,12 @@ class BodyStream:
         self._chunks += 1
         self._bytes_received += len(chunk)
         if self._on_chunk_received is not None:
-            self._tell(self._on_chunk_received)
+            self._tell(self._on_chunk_received, chunk)
         return chunk
 
-    def _tell(self, on_chunk_received: ChunkCallback) -> None:
+    def _tell(self, on_chunk_received: ChunkListener, chunk: bytes) -> None:
         try:
-            on_chunk_received(self._bytes_received, self._total)
+            on_chunk_received(chunk, self._bytes_received, self._total)
         except StopAsyncIteration as error:
             self.close()
             raise RuntimeError("on_chunk_received raised StopAsyncIteration") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Unpack, ov
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
-from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
+from sagemaker_async.aws.http import HTTPResponse, ProgressCallback, progress_to
 from sagemaker_async.aws.protocols import body_excerpt, parse_response
 from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
@@ -55,8 +55,9 @@ class SageMakerRuntimeClient(ServiceClient):
     that is None counts as not given. Besides, each takes:
 
     - `timeout`: seconds for the whole call over all attempts, or a `Timeouts` of its own; None: the session's.
-    - `on_chunk_sent` and `on_chunk_received`: are called on the event loop with how many bytes have gone or come, and
-      how many there are in all (None while not known).
+    - `on_chunk_sent` and `on_chunk_received`: are called on the event loop with each piece of the body that has gone or
+      come, how many bytes that makes, and how many there are in all (None while not known). Those that take two
+      arguments get the two numbers alone. They are not awaited.
 
     All raise `RequestValidationError` before anything is sent when a field breaks one of AWS's rules, and `CallError`
     with its many kinds when the call fails; see `sagemaker_async.errors`.
@@ -85,8 +86,8 @@ class SageMakerRuntimeClient(ServiceClient):
         enable_explanations: str | None = None,
         stream_body: Literal[False] = False,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
         **aws_fields: Unpack[InvokeEndpointAWSFields],
     ) -> shapes.InvokeEndpointResponse: ...
 
@@ -109,8 +110,8 @@ class SageMakerRuntimeClient(ServiceClient):
         enable_explanations: str | None = None,
         stream_body: Literal[True],
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
         **aws_fields: Unpack[InvokeEndpointAWSFields],
     ) -> shapes.InvokeEndpointStreamedBodyResponse: ...
 
@@ -132,8 +133,8 @@ class SageMakerRuntimeClient(ServiceClient):
         enable_explanations: str | None = None,
         stream_body: bool = False,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
         **aws_fields: Unpack[InvokeEndpointAWSFields],
     ) -> shapes.InvokeEndpointResponse:
         """Get one inference from a model and return its whole answer.
@@ -182,7 +183,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "enable_explanations": enable_explanations,
             **aws_fields,
         }
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         if stream_body:
             return await self._with_streamed_body(self.prepare(INVOKE_ENDPOINT_STREAMED_BODY, fields, options))
         response: shapes.InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
@@ -220,8 +221,8 @@ class SageMakerRuntimeClient(ServiceClient):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
         **aws_fields: Unpack[InvokeEndpointWithResponseStreamAWSFields],
     ) -> ResponseStreamCall:
         """Get one inference from a model as a stream of events.
@@ -266,7 +267,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "prefix_aware_id": prefix_aware_id,
             **aws_fields,
         }
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         return ResponseStreamCall(self, self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options))
 
     async def invoke_endpoint_async(
@@ -284,8 +285,8 @@ class SageMakerRuntimeClient(ServiceClient):
         request_ttl_seconds: int | None = None,
         invocation_timeout_seconds: int | None = None,
         timeout: float | Timeouts | None = None,
-        on_chunk_sent: ChunkCallback | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_sent: ProgressCallback | None = None,
+        on_chunk_received: ProgressCallback | None = None,
         **aws_fields: Unpack[InvokeEndpointAsyncAWSFields],
     ) -> shapes.InvokeEndpointAsyncResponse:
         """Queue one inference whose input is in S3 or inline, and return where the result will be.
@@ -324,7 +325,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "invocation_timeout_seconds": invocation_timeout_seconds,
             **aws_fields,
         }
-        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options)
         response: shapes.InvokeEndpointAsyncResponse = await self.perform(call)
         return response

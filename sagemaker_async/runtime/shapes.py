@@ -19,7 +19,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import Field, SkipValidation
 
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
-from sagemaker_async.errors import StreamError
+from sagemaker_async.errors import ConfigurationError, StreamError, UnmodeledStreamError
 
 from .body_stream import BodyStream
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
@@ -200,35 +200,76 @@ class InvokeEndpointWithResponseStreamResponse(ResponseShape):
         on_payload_part: Handler[PayloadPart] | None = None,
         on_model_stream_error: Handler[ModelStreamError] | None = None,
         on_internal_stream_failure: Handler[InternalStreamFailure] | None = None,
+        on_error_event: Handler[UnmodeledStreamError] | None = None,
         on_event: Handler[StreamEvent] | None = None,
     ) -> None:
         """Read the stream to its end and hand each event to its handler, in order; handlers may be ``async``.
+
+        Iterating `body` afterwards yields the same events again, and ends as the stream did; of a stream with more than
+        16 MiB nothing is kept for that.
 
         Args:
             on_payload_part: gets each `PayloadPart`.
             on_model_stream_error: gets a `ModelStreamError`.
             on_internal_stream_failure: gets an `InternalStreamFailure`.
+            on_error_event: gets an `UnmodeledStreamError`, an error that AWS's model does not know.
             on_event: gets every event, those of unknown types included, before its own handler does.
 
         Raises:
-            ModelStreamError, InternalStreamFailure: the stream carried one, and nobody handles it.
+            ConfigurationError: a handler cannot be called with one event; nothing was read.
+            ModelStreamError, InternalStreamFailure, UnmodeledStreamError: the stream carried one that nobody
+                handles.
             StreamError: as iterating `body`.
         """
-        handlers: tuple[tuple[type, Handler[Any] | None], ...] = (
-            (PayloadPart, on_payload_part),
-            (ModelStreamError, on_model_stream_error),
-            (InternalStreamFailure, on_internal_stream_failure),
-        )
+        handlers: dict[type, Handler[Any] | None] = {
+            PayloadPart: _checked(on_payload_part, "on_payload_part"),
+            ModelStreamError: _checked(on_model_stream_error, "on_model_stream_error"),
+            InternalStreamFailure: _checked(on_internal_stream_failure, "on_internal_stream_failure"),
+        }
+        _checked(on_error_event, "on_error_event")
+        _checked(on_event, "on_event")
+        body = self.body
+        failure: StreamError | None = None
+        body.keep_events()
         try:
-            async for event in self.body:
-                own = next((handler for kind, handler in handlers if isinstance(event, kind)), None)
+            async for event in body:
+                own = next((handler for kind, handler in handlers.items() if isinstance(event, kind)), None)
                 for handler in (on_event, own):
-                    if handler is not None and inspect.isawaitable(result := handler(event)):
-                        await result
+                    if handler is not None:
+                        await _told(handler, event)
                 if isinstance(event, StreamError) and own is None:
                     raise event
+        except UnmodeledStreamError as error:
+            failure = error
+            if on_error_event is None:
+                raise
+            await _told(on_error_event, error)
+        except StreamError as error:
+            failure = error
+            raise
         finally:
+            body.replay_from_here(failure)
             await self.aclose()
+
+
+async def _told(handler: Handler[Any], event: object) -> None:
+    if inspect.isawaitable(result := handler(event)):
+        await result
+
+
+def _checked(handler: Handler[Any] | None, name: str) -> Handler[Any] | None:
+    if handler is None:
+        return None
+    if callable(handler):
+        try:
+            inspect.signature(handler).bind(None)
+        except ValueError:  # of C, without a signature
+            return handler
+        except TypeError:
+            pass
+        else:
+            return handler
+    raise ConfigurationError(f"{name} must be a callable that takes one event, got {handler!r}")
 
 
 class InvokeEndpointAsyncResponse(ResponseShape):

@@ -18,7 +18,8 @@ opened it: a read on another one raises `WrongEventLoopError`, and the stream ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import copy
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
@@ -42,7 +43,7 @@ from .events import PayloadPart, StreamEvent, event_of, is_payload_part
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
     from sagemaker_async.aws.eventstream import HeaderValue
-    from sagemaker_async.aws.http import ChunkCallback, HTTPResponse
+    from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
 __all__ = ["EventStream", "check_event_loop"]
 
@@ -51,6 +52,48 @@ _PAYLOAD_PART = encode_headers(
 )
 _EXPECTED = ExpectedHeaders(_PAYLOAD_PART)
 _PART_HEADERS = _EXPECTED[_PAYLOAD_PART]
+
+
+KEPT_BYTES = 16 << 20
+"""How much of a stream is kept to be iterated after ``dispatch``: as much as a record may hold."""
+
+
+class _Kept:
+    """The events that ``dispatch`` has read, for those who iterate afterwards."""
+
+    __slots__ = ("_room", "complete", "events", "failure")
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] | None = []
+        self.failure: StreamError | None = None
+        self.complete = False
+        self._room = KEPT_BYTES
+
+    def add(self, event: StreamEvent) -> None:
+        """Keep an event, or nothing any more once there are too many bytes."""
+        if isinstance(event, PayloadPart):
+            self._room -= len(event.bytes)
+        if self.events is not None and self._room >= 0:
+            self.events.append(event)
+        else:
+            self.events = None
+
+
+class _Replay:
+    """An asynchronous iterator over what is there already."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Iterator[StreamEvent]) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        for event in self._events:
+            return event
+        raise StopAsyncIteration
 
 
 class EventStream:
@@ -63,7 +106,7 @@ class EventStream:
         url: where,
         request_id: and AWS's id of it.
         watcher: learns how the stream ends, and how many tokens were made of it.
-        on_chunk_received: is called with how many bytes have come, framing included.
+        on_chunk_received: is called with each piece that came and how many bytes have come, framing included.
     """
 
     __slots__ = (
@@ -76,6 +119,7 @@ class EventStream:
         "_events",
         "_failure",
         "_iterated",
+        "_kept",
         "_loop",
         "_on_chunk_received",
         "_only_parts",
@@ -96,7 +140,7 @@ class EventStream:
         request_id: str | None,
         *,
         watcher: StreamWatcher | None = None,
-        on_chunk_received: ChunkCallback | None = None,
+        on_chunk_received: ChunkListener | None = None,
     ) -> None:
         self._response = response
         self._loop = asyncio.get_running_loop()
@@ -115,6 +159,7 @@ class EventStream:
         self._closed = False
         self._reading = False
         self._iterated = False
+        self._kept: _Kept | None = None
         self._events = 0
         self._bytes_received = 0
 
@@ -135,7 +180,31 @@ class EventStream:
         """Whether the connection has been let go of."""
         return self._closed or self._ended
 
-    def __aiter__(self) -> Self:
+    def keep_events(self) -> None:
+        """Keep what iterating yields from now on, for `replay_from_here`; for ``dispatch``."""
+        if self._kept is None and not self._iterated:
+            self._kept = _Kept()
+
+    def replay_from_here(self, failure: StreamError | None) -> None:
+        """Let iterating yield what was kept; it ends with `failure`, if that was not an event, or as the stream did."""
+        if self._kept is not None and not self._kept.complete:
+            self._kept.complete = True
+            self._kept.failure = failure
+
+    def _replayed(self, kept: _Kept) -> Iterator[StreamEvent]:
+        if kept.events is None:
+            raise StreamConsumedError(
+                f"dispatch has read this response stream, which is not kept, for it has more than {KEPT_BYTES} bytes"
+            )
+        yield from kept.events
+        if kept.failure is not None and kept.failure not in kept.events:
+            raise copy.copy(kept.failure)
+        if self._closed:
+            raise _closed_early()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        if self._kept is not None and self._kept.complete:
+            return _Replay(self._replayed(self._kept))
         if self._iterated:
             raise StreamConsumedError("a response stream can be iterated once; invoke the endpoint again for another")
         self._iterated = True
@@ -151,8 +220,11 @@ class EventStream:
             except BaseException as error:
                 if not self._noted(error):
                     raise
-        event = self._queue.pop(0)
-        return PayloadPart(event) if isinstance(event, bytes) else event
+        queued = self._queue.pop(0)
+        event: StreamEvent = PayloadPart(queued) if isinstance(queued, bytes) else queued
+        if self._kept is not None:
+            self._kept.add(event)
+        return event
 
     async def next_parts(self) -> list[bytes]:
         """Return the payload parts that are there, at least one, waiting if need be; none at the clean end.
@@ -230,7 +302,7 @@ class EventStream:
     def _end(self) -> SageMakerAsyncError | None:
         """Return what ended the stream, once: a failure, or None at its clean end (and ever after)."""
         if self._closed:
-            return StreamClosedError("this response stream was closed before it was read to its end")
+            return _closed_early()
         failure, self._failure = self._failure, None
         return failure
 
@@ -252,7 +324,7 @@ class EventStream:
         if chunk and self._on_chunk_received is not None:
             self._chunk_bytes += len(chunk)
             try:
-                self._on_chunk_received(self._chunk_bytes, None)
+                self._on_chunk_received(chunk, self._chunk_bytes, None)
             except StopAsyncIteration as error:
                 raise RuntimeError("on_chunk_received raised StopAsyncIteration") from error
         if self._ended:  # closed by another task while this one waited
@@ -349,6 +421,10 @@ def check_event_loop(loop: asyncio.AbstractEventLoop) -> None:
             "this stream belongs to the event loop that opened it, and is read on another one; read it there "
             "(asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
         )
+
+
+def _closed_early() -> StreamClosedError:
+    return StreamClosedError("this response stream was closed before it was read to its end")
 
 
 def _while_streaming(error: CallError) -> CallError:

@@ -76,8 +76,8 @@ configs = st.builds(
     mode=st.sampled_from([None, "standard", "adaptive", "legacy"]),
     max_attempts=st.none() | st.integers(1, 8),
     base_delay=st.none() | st.floats(0, 100),
-    max_delay=st.floats(0, 100),
-    jitter=st.sampled_from(["full", "none"]),
+    max_delay=st.floats(0.001, 100),
+    jitter=st.sampled_from(["full", "equal", "none"]),
     retry_ambiguous=st.booleans(),
     retry_stale=st.booleans(),
 )
@@ -115,6 +115,7 @@ def test_delays_stay_within_their_bounds(
         decision = policy.next(call, outcome, repeatable=repeatable, random=random, now=0.0)
         if isinstance(decision, Retry):
             raised = outcome.retry_after is not None and config.mode != "legacy"
+            assert config.max_delay is not None
             assert 0 <= decision.delay <= config.max_delay + (5 if raised else 0)
 
 

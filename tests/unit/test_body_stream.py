@@ -46,7 +46,7 @@ async def test_the_first_bytes_are_there_before_the_last_are_sent(
     server = await raw_server(halves)
     keys = Credentials("AKIDEXAMPLE", "secret")
     async with Session(region="us-east-1", credentials=keys, endpoint_url=server.origin) as session:
-        progress: list[tuple[int, int | None]] = []
+        progress: list[tuple[bytes, int, int | None]] = []
         response = await session.runtime.invoke_endpoint(
             **CALL, on_chunk_received=lambda *so_far: progress.append(so_far)
         )
@@ -55,7 +55,7 @@ async def test_the_first_bytes_are_there_before_the_last_are_sent(
             seen.set()
             assert await body.read() == b"cd"
         assert session.connections_in_use == 0
-    assert progress == [(2, 4), (4, 4)]
+    assert progress == [(b"ab", 2, 4), (b"cd", 4, 4)]
 
 
 async def test_a_body_that_breaks_off_raises_with_where_it_came_from() -> None:

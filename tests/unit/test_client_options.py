@@ -213,8 +213,9 @@ ROWS = (
     ),
     Row(
         "validate_params convert_params",
-        "validate_params strict_params",
+        "validate_params strict_params convert_params",
         (
+            "unit/test_seams.py::test_values_are_converted_at_any_depth_when_told_so",
             "unit/test_seams.py::test_without_validation_the_service_decides",
             "unit/test_seams.py::test_unknown_keywords_are_refused_unless_told_otherwise",
         ),

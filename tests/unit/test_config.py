@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import StubTransport
+from sagemaker_async import Session, StubTransport
 from sagemaker_async import config as config_module
 from sagemaker_async.aws.interceptors import Interceptor
+from sagemaker_async.aws.settings.proxies import Proxies
 from sagemaker_async.config import (
     Config,
     ConfigFields,
@@ -103,6 +104,45 @@ def test_none_means_no_limit(name: str) -> None:
     assert getattr(Timeouts(**{name: None}), name) is None
 
 
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, 0, "5"])
+def test_no_message_about_keepalive_advises_none(value: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Timeouts(keepalive=value)
+    assert "None" not in str(caught.value).replace("got None", "")
+
+
+@pytest.mark.parametrize("proxy", ["proxy:3128", "//proxy:3128", "user:secret@proxy:3128"])
+def test_a_proxy_without_a_scheme_is_an_http_one(proxy: str) -> None:
+    config = Config(proxy=proxy)
+    assert Proxies(config.proxy).proxy_for("https://example.com") == f"http://{proxy.removeprefix('//')}"
+    assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize("make", [Config, Session])
+def test_names_of_other_clients_are_explained_by_config_as_by_session(make: Any) -> None:
+    with pytest.raises(ConfigurationError, match="there is no option 'region_name'; here it is region"):
+        make(region_name="us-east-1")
+    with pytest.raises(ConfigurationError, match="did you mean 'region'"):
+        make(regoin="us-east-1")
+
+
+def test_the_constructor_of_config_keeps_its_signature() -> None:
+    assert list(inspect.signature(Config).parameters) == [field.name for field in fields(Config)]
+
+
+@pytest.mark.parametrize("kind", [Config, RetryConfig, Timeouts, TLSConfig])
+def test_every_field_is_documented_where_an_editor_looks(kind: type[Any]) -> None:
+    (tree,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(tree, ast.ClassDef)
+    documented = {
+        field.target.id
+        for field, prose in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(prose, ast.Expr) and isinstance(prose.value, ast.Constant) and len(prose.value.value) > 40
+    }
+    assert documented == {field.name for field in fields(kind)}
+
+
 def test_keepalive_has_a_limit() -> None:
     with pytest.raises(ConfigurationError, match=r"Timeouts\.keepalive must be a number"):
         Timeouts(keepalive=None)  # type: ignore[arg-type]
@@ -117,8 +157,9 @@ def test_keepalive_has_a_limit() -> None:
         (RetryConfig, {"mode": "foo"}, r"RetryConfig\.mode must be 'standard', 'adaptive' or 'legacy', got 'foo'"),
         (RetryConfig, {"base_delay": math.nan}, r"RetryConfig\.base_delay must be a number"),
         (RetryConfig, {"max_delay": -1}, r"RetryConfig\.max_delay must be at least 0"),
-        (RetryConfig, {"max_delay": None}, r"RetryConfig\.max_delay must be a number"),
-        (RetryConfig, {"jitter": "some"}, r"RetryConfig\.jitter must be 'full' or 'none'"),
+        (RetryConfig, {"max_delay": math.inf}, r"RetryConfig\.max_delay must be a finite .*; use None for no limit"),
+        (RetryConfig, {"jitter": "some"}, r"RetryConfig\.jitter must be 'full', 'equal', 'none', or a callable"),
+        (Timeouts, {"keepalive": math.inf}, r"Timeouts\.keepalive must be a finite .*: there is no 'no limit' for it"),
         (RetryConfig, {"backoff": 3}, r"RetryConfig\.backoff must be a callable"),
         (RetryConfig, {"backoff": float, "base_delay": 1}, r"backoff replaces base_delay: remove one"),
         (RetryConfig, {"retry_ambiguous": "yes"}, r"RetryConfig\.retry_ambiguous must be True or False, got 'yes'"),
@@ -158,7 +199,7 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"use_dualstack_endpoint": 1}, r"Config\.use_dualstack_endpoint must be True, False or None"),
         (Config, {"ignore_configured_endpoint_urls": 0}, r"Config\.ignore_configured_endpoint_urls must be True"),
         (Config, {"tls": True}, r"Config\.tls must be a TLSConfig, an ssl\.SSLContext or None, got bool"),
-        (Config, {"proxy": "proxy:3128"}, r"Config\.proxy has no http or https scheme; it must look like http://proxy"),
+        (Config, {"proxy": ""}, r"Config\.proxy must be a non-empty str; it must look like http://proxy"),
         (Config, {"proxy": "socks5://proxy"}, r"Config\.proxy has no http or https scheme"),
         (Config, {"proxy": "http://proxy/path"}, r"Config\.proxy contains a path"),
         (Config, {"timeouts": 5}, r"Config\.timeouts must be a Timeouts, got int; for instance timeouts=Timeouts"),
@@ -283,7 +324,7 @@ def test_fields_are_replaced_in_a_copy() -> None:
 
 def test_an_unknown_option_names_the_nearest_and_all() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"no option 'regoin'; did you mean 'region'\? Config has correct_clock_skew,"
+        ConfigurationError, match=r"no option 'regoin'; did you mean 'region'\? Config has convert_params,"
     ):
         Config().with_fields(regoin="us-east-1")
     with pytest.raises(ConfigurationError, match=r"no option 'xyzzy'; Config has "):

@@ -657,7 +657,7 @@ async def test_calls_of_one_pipeline_share_the_retry_quota(make: Make) -> None:
 
 
 async def test_a_callback_that_raises_lets_go_of_the_answer(make: Make) -> None:
-    def broken(received: int, total: int | None) -> None:
+    def broken(chunk: bytes, received: int, total: int | None) -> None:
         raise ZeroDivisionError
 
     response = answer(200, b"body")
@@ -686,12 +686,30 @@ async def test_an_interceptor_that_raises_lets_go_of_the_stream_and_is_not_retri
 
 
 async def test_progress_of_the_download_ends_with_the_total(make: Make) -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[tuple[bytes, int, int | None]] = []
     response = ScriptedResponse(200, b"12345", {"Content-Length": "5"})
     request = HTTPRequest("POST", ORIGIN, "/", {}, b"")
     progress = Progress(on_chunk_received=lambda *at: seen.append(at))
     reply = await make(ScriptedTransport(response)).send(INVOKE_ENDPOINT, request, Timeouts(), progress=progress)
-    assert (reply.body, seen) == (b"12345", [(5, 5)])
+    assert (reply.body, seen) == (b"12345", [(b"12345", 5, 5)])
+
+
+async def test_each_attempt_tells_of_the_pieces_of_its_own_upload(make: Make) -> None:
+    seen: list[tuple[bytes, int, int | None]] = []
+
+    class Sliced(ScriptedTransport):
+        async def send(
+            self, request: HTTPRequest, timeouts: Timeouts, on_chunk_sent: Any = None, sign: Any = None
+        ) -> Any:
+            on_chunk_sent(2, 3)
+            on_chunk_sent(3, 3)
+            return await super().send(request, timeouts, on_chunk_sent, sign)
+
+    request = HTTPRequest("POST", ORIGIN, "/", {}, b"abc")
+    progress = Progress(on_chunk_sent=lambda *at: seen.append(at))
+    pipeline = make(Sliced(error(503, "ServiceUnavailable"), answer()))
+    await pipeline.send(INVOKE_ENDPOINT, request, Timeouts(), progress=progress)
+    assert seen == [(b"ab", 2, 3), (b"c", 3, 3)] * 2
 
 
 def test_the_runtimes_rules_are_what_these_tests_are_about() -> None:

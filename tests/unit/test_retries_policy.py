@@ -107,6 +107,35 @@ def test_max_delay_bounds_the_delay() -> None:
     assert decisions(policy(max_delay=1.0), THROTTLED, THROTTLED, random=0.5) == [Retry(0.5), Retry(0.5)]
 
 
+@pytest.mark.parametrize("none", [None, 0])
+def test_without_a_max_delay_the_delay_grows_on(none: float | None) -> None:
+    unbounded = policy(max_delay=none, base_delay=100, max_attempts=4)
+    assert decisions(unbounded, THROTTLED, THROTTLED, random=0.5) == [Retry(50.0), Retry(100.0)]
+
+
+def test_equal_jitter_keeps_at_least_half_of_the_delay() -> None:
+    for random, delay in ((0.0, 0.5), (0.5, 0.75)):
+        assert decisions(policy(jitter="equal"), THROTTLED, random=random) == [Retry(delay)]
+
+
+def test_a_jitter_of_ones_own_gets_the_bounded_delay_and_returns_the_one_to_use() -> None:
+    seen: list[float] = []
+
+    def jitter(delay: float) -> float:
+        seen.append(delay)
+        return delay / 4
+
+    own = policy(jitter=jitter, max_delay=1.5)
+    assert decisions(own, THROTTLED, THROTTLED, random=0.9) == [Retry(0.25), Retry(0.375)]
+    assert seen == [1.0, 1.5]
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "1", None])
+def test_jitter_that_returns_nonsense_is_named(seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"RetryConfig\.jitter must return a .*number of seconds.*, got "):
+        decisions(policy(jitter=lambda delay: seconds), UNAVAILABLE)
+
+
 def test_without_jitter_the_random_number_is_not_used() -> None:
     assert decisions(policy(jitter="none"), THROTTLED, THROTTLED, random=0.1) == [Retry(1.0), Retry(2.0)]
 

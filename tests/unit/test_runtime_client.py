@@ -31,6 +31,7 @@ from sagemaker_async import (
     StubTransport,
     Timeouts,
 )
+from sagemaker_async.aws.eventstream import encode_message
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.errors import (
     AccessDeniedError,
@@ -48,11 +49,14 @@ from sagemaker_async.errors import (
     SessionClosedError,
     SignatureError,
     StreamClosedError,
+    StreamConnectionError,
     StreamConsumedError,
     ThrottlingError,
+    UnmodeledStreamError,
     ValidationError,
 )
 from sagemaker_async.local import LocalSageMaker, NotAnEventStream, Stall, Status, TcpWrites
+from sagemaker_async.runtime import stream
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
@@ -568,6 +572,79 @@ class TestDispatch:
         assert stub.in_use == 0
         with pytest.raises(StreamClosedError):
             await anext(response.body)
+
+    async def test_iterating_afterwards_replays_what_came(
+        self, stub: StubTransport, client: SageMakerRuntimeClient
+    ) -> None:
+        response = await self.opened(stub, client, self.EVENTS)
+        await response.dispatch(on_model_stream_error=lambda event: None)
+        for _ in range(2):
+            events = [event async for event in response.body]
+            assert [type(event).__name__ for event in events] == ["PayloadPart", "PayloadPart", "StreamBroken"]
+
+    async def test_a_stream_that_broke_breaks_in_its_replay_as_well(
+        self, stub: StubTransport, client: SageMakerRuntimeClient
+    ) -> None:
+        response = await self.opened(stub, client, [b"one", ConnectionLostError("gone")])
+        with pytest.raises(StreamConnectionError):
+            await response.dispatch()
+        replay = aiter(response.body)
+        assert await anext(replay) == PayloadPart(b"one")
+        with pytest.raises(StreamConnectionError):
+            await anext(replay)
+
+    async def test_a_replay_after_a_handler_that_raised_does_not_just_stop(
+        self, stub: StubTransport, client: SageMakerRuntimeClient
+    ) -> None:
+        response = await self.opened(stub, client, [b"one", b"two"])
+        with pytest.raises(ZeroDivisionError):
+            await response.dispatch(on_payload_part=lambda part: 1 // 0)
+        replay = aiter(response.body)
+        assert await anext(replay) == PayloadPart(b"one")
+        with pytest.raises(StreamClosedError):
+            await anext(replay)
+
+    async def test_what_is_kept_for_a_replay_is_bounded(
+        self, stub: StubTransport, client: SageMakerRuntimeClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, "KEPT_BYTES", 5)
+        response = await self.opened(stub, client, [b"one", b"two"])
+        await response.dispatch()
+        with pytest.raises(StreamConsumedError, match="more than 5 bytes"):
+            [event async for event in response.body]
+
+    async def test_an_error_that_the_model_does_not_know_has_a_handler(
+        self, stub: StubTransport, client: SageMakerRuntimeClient
+    ) -> None:
+        unknown = encode_message(
+            {":message-type": "error", ":error-code": "Odd", ":error-message": "what is this?"}, b""
+        )
+        seen: list[Any] = []
+        head = {"Content-Type": "application/vnd.amazon.eventstream"}
+        for handled in (True, False):
+            stub.add(StubResponse(200, unknown, head))
+            response = await client.invoke_endpoint_with_response_stream(endpoint_name="e", body=b"")
+            if handled:
+                await response.dispatch(on_error_event=seen.append)
+            else:
+                with pytest.raises(UnmodeledStreamError, match="what is this"):
+                    await response.dispatch()
+            with pytest.raises(UnmodeledStreamError):
+                [event async for event in response.body]
+        assert [error.code for error in seen] == ["Odd"]
+
+    @pytest.mark.parametrize("handler", [7, lambda: None, lambda one, two: None])
+    @pytest.mark.parametrize(
+        "name",
+        ["on_payload_part", "on_model_stream_error", "on_internal_stream_failure", "on_error_event", "on_event"],
+    )
+    async def test_handlers_are_checked_before_anything_is_read(
+        self, stub: StubTransport, client: SageMakerRuntimeClient, name: str, handler: Any
+    ) -> None:
+        response = await self.opened(stub, client, [b"one"])
+        with pytest.raises(ConfigurationError, match=f"{name} must be a callable that takes one event"):
+            await response.dispatch(**{name: handler})
+        assert [event async for event in response.body] == [PayloadPart(b"one")]
 
 
 class TestErrorsAsResponses:

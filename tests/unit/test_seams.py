@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -90,8 +92,8 @@ async def test_any_object_with_send_and_close_carries_the_requests(local: LocalS
 
 async def test_progress_of_a_large_body_is_told_both_ways(local: LocalSageMaker, session: Session) -> None:
     local.add_endpoint("echo", lambda body: body)
-    sent: list[tuple[int, int | None]] = []
-    received: list[tuple[int, int | None]] = []
+    sent: list[tuple[bytes, int, int | None]] = []
+    received: list[tuple[bytes, int, int | None]] = []
     body = b"x" * 1_000_000
     response = await session.runtime.invoke_endpoint(
         endpoint_name="echo",
@@ -102,19 +104,45 @@ async def test_progress_of_a_large_body_is_told_both_ways(local: LocalSageMaker,
     assert response.body == body
     for progress in (sent, received):
         assert len(progress) > 1
-        assert progress == sorted(progress)
-        assert progress[-1] == (1_000_000, 1_000_000)
+        assert [so_far for _, so_far, _ in progress] == list(accumulate(len(chunk) for chunk, _, _ in progress))
+        assert b"".join(chunk for chunk, _, _ in progress) == body
+        assert progress[-1][1:] == (1_000_000, 1_000_000)
 
 
 async def test_progress_of_a_stream_has_no_total(local: LocalSageMaker, session: Session) -> None:
     local.add_endpoint("echo", lambda body: body)
-    received: list[tuple[int, int | None]] = []
+    received: list[tuple[bytes, int, int | None]] = []
     async with session.runtime.invoke_endpoint_with_response_stream(
         **INVOKE, on_chunk_received=lambda *progress: received.append(progress)
     ) as response:
         assert [event async for event in response.body] == [PayloadPart(b"hello")]
     assert received
-    assert all(total is None for _, total in received)
+    assert all(total is None for _, _, total in received)
+
+
+async def test_callbacks_that_take_two_arguments_get_the_numbers_alone() -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    def numbers(so_far: int, total: int | None) -> None:
+        seen.append((so_far, total))
+
+    stub = StubTransport(StubResponse(200, b"answer", {"Content-Length": "6"}))
+    async with Session(transport=stub) as session:
+        await session.runtime.invoke_endpoint(**INVOKE, on_chunk_sent=numbers, on_chunk_received=numbers)
+    assert seen == [(5, 5), (6, 6)]
+
+
+async def coroutine(chunk: bytes, so_far: int, total: int | None) -> None: ...
+
+
+@pytest.mark.parametrize("callback", [7, lambda: None, lambda a: None, lambda a, b, c, d: None, coroutine])
+@pytest.mark.parametrize("name", ["on_chunk_sent", "on_chunk_received"])
+async def test_callbacks_that_cannot_be_told_are_refused_before_anything_is_sent(name: str, callback: Any) -> None:
+    stub = StubTransport()
+    async with Session(transport=stub) as session:
+        with pytest.raises(ConfigurationError, match=rf"{name} must be a callable \(chunk, bytes so far, total"):
+            await session.runtime.invoke_endpoint(**INVOKE, **{name: callback})
+    assert stub.requests == []
 
 
 # --- streams by handlers ---------------------------------------------------------------------------------------------
@@ -283,3 +311,38 @@ def test_the_data_plane_has_no_waiters_and_says_so() -> None:
 def test_an_operation_that_does_not_exist_is_named() -> None:
     with pytest.raises(ConfigurationError, match="invoke_endpoints"):
         Session(Config()).runtime.can_paginate("invoke_endpoints")
+
+
+# --- conversion ------------------------------------------------------------------------------------------------------
+
+QUEUED: dict[str, Any] = {"endpoint_name": "e", "input_location": "s3://b/k"}
+
+
+async def test_values_are_converted_at_any_depth_when_told_so() -> None:
+    stub = StubTransport(StubResponse(), StubResponse.json({"EndpointConfigArn": "arn:aws:sagemaker:us-east-1:1:e/e"}))
+    async with Session(transport=stub, convert_params=True) as session:
+        numbers: dict[str, Any] = {"inference_id": 42, "request_ttl_seconds": "90"}
+        await session.runtime.invoke_endpoint_async(**QUEUED, **numbers)
+        fields: dict[str, Any] = {
+            "endpoint_config_name": 7,
+            "ProductionVariants": [{"VariantName": 1, "ModelName": "m", "initial_instance_count": "2"}],
+            "enable_network_isolation": "true",
+            "tags": ({"Key": "build", "Value": 1.5},),
+        }
+        await session.hosting.create_endpoint_config(**fields)
+    queued, created = stub.requests
+    assert queued.headers["X-Amzn-SageMaker-Inference-Id"] == "42"
+    assert queued.headers["X-Amzn-SageMaker-RequestTTLSeconds"] == "90"
+    sent = json.loads(created.body)
+    assert (sent["EndpointConfigName"], sent["EnableNetworkIsolation"]) == ("7", True)
+    assert sent["ProductionVariants"] == [{"VariantName": "1", "ModelName": "m", "InitialInstanceCount": 2}]
+    assert sent["Tags"] == [{"Key": "build", "Value": "1.5"}]
+
+
+@pytest.mark.parametrize(
+    ("convert", "value"), [(False, "90"), (True, "ninety"), (True, 90.5), (True, True), (True, "9")]
+)
+async def test_what_says_something_else_is_refused_as_without_conversion(convert: bool, value: Any) -> None:
+    async with Session(transport=StubTransport(), convert_params=convert) as session:
+        with pytest.raises(RequestValidationError, match="request_ttl_seconds"):
+            await session.runtime.invoke_endpoint_async(**QUEUED, request_ttl_seconds=value)

@@ -155,26 +155,44 @@ async def test_another_exception_breaks_a_stream_where_it_stands() -> None:
 
 
 async def test_the_chunks_of_a_body_are_read_one_by_one() -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[tuple[bytes, int, int | None]] = []
     stub = StubTransport(StubResponse(200, [b"ab", b"", b"c"], {"Content-Length": "3"}))
     async with Session(transport=stub) as session:
         response = await session.runtime.invoke_endpoint(
             **INVOKE, on_chunk_received=lambda *progress: seen.append(progress)
         )
-    assert (response.body, seen) == (b"abc", [(2, 3), (3, 3)])
+    assert (response.body, seen) == (b"abc", [(b"ab", 2, 3), (b"c", 3, 3)])
 
 
 async def test_progress_of_the_upload_is_told() -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[tuple[bytes, int, int | None]] = []
     async with Session(transport=StubTransport(StubResponse(200))) as session:
         await session.runtime.invoke_endpoint(**INVOKE, on_chunk_sent=lambda *progress: seen.append(progress))
-    assert seen == [(5, 5)]
+    assert seen == [(b"hello", 5, 5)]
 
 
 async def test_a_used_up_script_names_the_request() -> None:
-    async with Session(transport=StubTransport()) as session:
-        with pytest.raises(UsageError, match="request 1 is POST /endpoints/my-endpoint/invocations; give more answers"):
+    for stub in (StubTransport(StubResponse()), StubTransport()):
+        stub.add(*[StubResponse()] * (1 - stub.unused))
+        async with Session(transport=stub) as session:
             await session.runtime.invoke_endpoint(**INVOKE)
+            with pytest.raises(UsageError, match="request 2 is POST /endpoints/my-endpoint/invocations; give more"):
+                await session.runtime.invoke_endpoint(**INVOKE)
+
+
+async def test_without_a_script_each_call_gets_an_empty_valid_answer() -> None:
+    stub = StubTransport()
+    async with Session(transport=stub) as session:
+        for _ in range(2):
+            assert (await session.runtime.invoke_endpoint(**INVOKE)).body == b""
+            async with session.runtime.invoke_endpoint_with_response_stream(**INVOKE) as response:
+                assert [event async for event in response.body] == []
+            queued = await session.runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k")
+            assert queued.output_location is None
+            assert await Predictor("e", session).predict(b"x") == b""
+        with pytest.raises(UsageError, match="without a script"):
+            await session.hosting.describe_endpoint(endpoint_name="e")
+    assert len(stub.requests) == 9
 
 
 async def test_a_script_can_be_extended_and_then_falls_back() -> None:

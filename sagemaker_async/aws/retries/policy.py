@@ -35,8 +35,8 @@ the retry page of the AWS SDKs and Tools Reference Guide. botocore corrects neit
 does, and counts those attempts as well.
 
 Pure: no I/O, no clock, no randomness, no name of a particular service (those are in `RetryRules`). `now` is a monotonic
-clock, in seconds. Only `ConfigurationError` is raised, for a wrong `RetryConfig.backoff`; exceptions of that callable
-pass through. Not thread-safe: a client belongs to one event loop.
+clock, in seconds. Only `ConfigurationError` is raised, for a wrong `RetryConfig.backoff` or `jitter`; exceptions of
+those callables pass through. Not thread-safe: a client belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class RetryPolicy:
             now: the monotonic clock, in seconds.
 
         Raises:
-            ConfigurationError: `RetryConfig.backoff` did not return a finite number of seconds >= 0.
+            ConfigurationError: `RetryConfig.backoff` or `jitter` did not return a finite number of seconds >= 0.
         """
         kind = classify(outcome, self._rules)
         if self._limiter is not None:
@@ -244,26 +244,32 @@ class RetryPolicy:
     def _delay(self, kind: Kind, retry: int, outcome: Outcome, random: float) -> float:
         config = self._config
         if config.backoff is not None:
-            delay = _checked_seconds(config.backoff(retry))
+            delay = _checked_seconds(config.backoff(retry), "backoff")
         else:
             scale = config.base_delay
             if scale is None:
                 scale = 1.0 if self._legacy or kind is Kind.THROTTLING else 0.05
-            delay = min(scale * 2.0 ** min(retry, _MAX_EXPONENT), config.max_delay)
-            if config.jitter == "full":
+            delay = scale * 2.0 ** min(retry, _MAX_EXPONENT)
+            if config.max_delay:
+                delay = min(delay, config.max_delay)
+            if callable(config.jitter):
+                delay = _checked_seconds(config.jitter(delay), "jitter")
+            elif config.jitter == "full":
                 delay *= random
+            elif config.jitter == "equal":
+                delay *= (1 + random) / 2
         if not self._legacy and (asked := retry_after_seconds(outcome.retry_after)) is not None:
             return max(delay, min(asked, delay + _MAX_OVER_DELAY))
         return delay
 
 
-def _checked_seconds(returned: object) -> float:
+def _checked_seconds(returned: object, option: str) -> float:
     if isinstance(returned, bool) or not isinstance(returned, int | float):
-        raise ConfigurationError(f"RetryConfig.backoff must return a number of seconds, got {type(returned).__name__}")
+        raise ConfigurationError(f"RetryConfig.{option} must return a number of seconds, got {type(returned).__name__}")
     try:
         seconds = float(returned)
     except OverflowError:
         seconds = math.inf
     if not 0 <= seconds < math.inf:
-        raise ConfigurationError(f"RetryConfig.backoff must return a finite number of seconds >= 0, got {seconds}")
+        raise ConfigurationError(f"RetryConfig.{option} must return a finite number of seconds >= 0, got {seconds}")
     return seconds

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sagemaker_async.config import check_proxy_url, without_password
+from sagemaker_async.config import check_proxy_url, with_scheme, without_password
 
 __all__ = ["Proxies"]
 
@@ -53,17 +53,14 @@ class Proxies(NamedTuple):
             ConfigurationError: the variable of the environment does not hold the URL of a proxy.
         """
         if self.for_all is not None:
-            return self.for_all
+            return with_scheme(self.for_all)
         parts = urlsplit(url)
         if parts.scheme not in self.by_scheme:
             return None
         if self._is_exception(parts.netloc.lower()):
             return None
         proxy, variable = self.by_scheme[parts.scheme]
-        if proxy.startswith("//"):
-            proxy = f"http:{proxy}"
-        elif "://" not in proxy:
-            proxy = f"http://{proxy}"
+        proxy = with_scheme(proxy)
         check_proxy_url(proxy, variable)
         return proxy
 

@@ -12,6 +12,7 @@ compiled from the models, see `requests`; for it, `InHeader` and `AsBody` say wh
 from __future__ import annotations
 
 import functools
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pydantic_core import core_schema
 from sagemaker_async.errors import CallError, FieldProblem, RequestValidationError
 
 from .metadata import ResponseMetadata
+from .requests import converted_to
 from .words import rule_of, unknown_field
 
 __all__ = ["AsBody", "InHeader", "RequestShape", "ResponseShape", "aws_names", "fields_of", "validate_request"]
@@ -64,6 +66,11 @@ class RequestShape(pydantic.BaseModel):
     def validated_fields(cls, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request by Python names; see `validate_request`."""
         return fields_of(validate_request(cls, operation, values))
+
+    @classmethod
+    def converted(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields, in either spelling and of any depth, with numbers for text and text for numbers as wanted."""
+        return _converted_fields(cls, values)
 
     @classmethod
     def names_by_aws(cls) -> Mapping[str, str]:
@@ -120,6 +127,32 @@ def fields_of(shape: RequestShape) -> dict[str, Any]:
 def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     """Return AWS's name of each field of a shape, by its Python name."""
     return {name: info.alias or name for name, info in shape.model_fields.items()}
+
+
+def _converted_fields(shape: type[pydantic.BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    converted = dict(values)
+    for name, value in values.items():
+        if (found := _field_named(shape, name)) is not None:
+            converted[name] = _converted(found[1].annotation, value)
+    return converted
+
+
+def _converted(annotation: Any, value: Any) -> Any:
+    """Return a value as an annotation wants it, as far as `converted_to` can help."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _converted(arguments[0], value)
+    if origin in (typing.Union, types.UnionType):
+        wanted = [argument for argument in arguments if argument is not types.NoneType]
+        return _converted(wanted[0], value) if len(wanted) == 1 else value
+    if isinstance(value, Mapping):
+        if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+            return _converted_fields(annotation, value)
+        if origin is dict:
+            return {key: _converted(arguments[1], member) for key, member in value.items()}
+    if isinstance(value, list | tuple) and origin is list:
+        return [_converted(arguments[0], member) for member in value]
+    return converted_to(annotation, value)
 
 
 def _problem(

@@ -111,6 +111,10 @@ class Operation:
         """AWS's name of each field of the request, by its Python name."""
         return self.compiled.names if self.compiled is not None else self.request.names_by_aws()
 
+    def converted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request, all but the body, with numbers for text and text for numbers as wanted."""
+        return (self.compiled or self.request).converted(values)
+
     def validated_fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request by their Python names.
 

@@ -10,6 +10,8 @@ building one model takes longer than all else that a first prediction imports (b
 from __future__ import annotations
 
 import functools
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,7 +22,7 @@ from sagemaker_async.errors import FieldProblem, RequestValidationError
 from .body import Readable, body_bytes
 from .words import given_twice, rule_of, unknown_field
 
-__all__ = ["CompiledRequest", "RequestBody", "RequestField", "unchecked_fields"]
+__all__ = ["CompiledRequest", "RequestBody", "RequestField", "converted_to", "unchecked_fields"]
 
 
 class RequestField(NamedTuple):
@@ -146,6 +148,13 @@ class CompiledRequest:
             return fields
         raise RequestValidationError(operation, problems)
 
+    def converted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields, in either spelling, with numbers for text and text for numbers where those are wanted."""
+        kinds = {
+            name: _KINDS.get(field.schema["type"]) for field in self.fields for name in (field.name, field.aws_name)
+        }
+        return {name: converted_to(kinds.get(name), value) for name, value in values.items()}
+
     def _problem(self, operation: str, values: Mapping[str, Any], complaint: Mapping[str, Any]) -> FieldProblem:
         name = str(complaint["loc"][0])
         if complaint["type"] == "extra_forbidden":
@@ -154,6 +163,39 @@ class CompiledRequest:
         if field is None:
             return FieldProblem(name, name, rule_of(complaint))
         return FieldProblem(name, field.aws_name, rule_of(complaint, field.words, sensitive=field.sensitive))
+
+
+_KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+
+
+def converted_to(kind: object, value: Any) -> Any:
+    """Return a value as a str, int, float or bool, where its text says the same; anything else as it is.
+
+    Numbers become text, and text that is a number in Python's or JSON's form a number; ``true`` and ``false`` are
+    bools. What would lose something (1.5 as an int, a bool as a number) stays, and is refused by validation.
+    """
+    if isinstance(value, bool):
+        return ("true" if value else "false") if kind is str else value
+    if isinstance(value, int | float):
+        if kind is str:
+            return str(value)
+        if kind is int and isinstance(value, float) and value.is_integer():
+            return int(value)
+        return float(value) if kind is float else value
+    if isinstance(value, str):
+        try:
+            if kind is int and _WHOLE.fullmatch(value):
+                return int(value)
+            if kind is float and math.isfinite(number := float(value)):
+                return number
+        except ValueError:
+            return value
+        if kind is bool and value in ("true", "false"):
+            return value == "true"
+    return value
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 def unchecked_fields(

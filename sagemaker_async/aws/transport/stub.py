@@ -73,7 +73,9 @@ class StubTransport:
     Args:
         answers: a `StubResponse`; an exception of `sagemaker_async.errors`, to fail without an answer; or a callable
             that gets the signed request and returns one of the two.
-        otherwise: the answer when the script is used up; None makes that a `UsageError`.
+        otherwise: the answer when the script is used up; None makes that a `UsageError`. Without any answer at all,
+            each call gets an empty valid one: no body, or an event stream without events. What the control plane
+            answers has fields that it must have, so that its calls need a script.
 
     Attributes:
         requests: every request that was sent, signed as it would have gone out. They hold credentials' signatures.
@@ -85,6 +87,7 @@ class StubTransport:
     def __init__(self, *answers: Answer, otherwise: Answer | None = None) -> None:
         self.requests: list[HTTPRequest] = []
         self._script: deque[Answer] = deque()
+        otherwise = _empty if otherwise is None and not answers else otherwise
         self._otherwise = otherwise if otherwise is None else _checked(otherwise)
         self._open = 0
         self.add(*answers)
@@ -102,6 +105,8 @@ class StubTransport:
     def add(self, *answers: Answer) -> None:
         """Append to the script; raises `ConfigurationError` for what cannot be an answer."""
         self._script.extend([_checked(answer) for answer in answers])
+        if answers and self._otherwise is _empty:  # there is a script after all
+            self._otherwise = None
 
     async def send(
         self,
@@ -113,20 +118,33 @@ class StubTransport:
         self.requests.append(request)
         if on_chunk_sent is not None and request.body:
             on_chunk_sent(len(request.body), len(request.body))
-        answer = self._script.popleft() if self._script else self._otherwise
-        if answer is None:
-            raise UsageError(
-                f"the script of this StubTransport is used up: request {len(self.requests)} is "
-                f"{request.method} {request.target}; give more answers, or otherwise="
-            )
+        answer = self._script.popleft() if self._script else self._otherwise or self._used_up(request)
         if not isinstance(answer, ScriptedResponse | Exception):
             answer = _computed(answer(request))
         if isinstance(answer, Exception):
             raise answer
         return _Answer(answer, self)
 
+    def _used_up(self, request: HTTPRequest) -> UsageError:
+        return UsageError(
+            f"the script of this StubTransport is used up: request {len(self.requests)} is "
+            f"{request.method} {request.target}; give more answers, or otherwise="
+        )
+
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
+
+
+def _empty(request: HTTPRequest) -> ScriptedResponse | Exception:
+    """Return the least that a rest-json operation may answer."""
+    if request.target == "/":  # json-rpc or query, whose answers have fields
+        return UsageError(
+            "a StubTransport without a script answers with empty bodies, which this service's answers are not; give it "
+            "answers, such as StubTransport(StubResponse.json({...}))"
+        )
+    if request.target.endswith("-response-stream"):
+        return ScriptedResponse(200, b"", {"Content-Type": "application/vnd.amazon.eventstream"})
+    return ScriptedResponse()
 
 
 def _checked(answer: Answer) -> Answer:
