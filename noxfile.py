@@ -5,9 +5,11 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
-And four for what else is promised, of the request path and against hostile servers: ``oldest``, with each dependency at
-its lower bound; ``loops``, on uvloop; ``newer``, on the Pythons after 3.11 that are installed; ``prerelease``, on the
-next aiohttp, which may fail and is there to be seen.
+``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
+wants to on the other (``newer-3.12``).
+
+Three more run the tests of the request path and those against hostile servers: ``oldest``, with each dependency at its
+lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
 
 Tests run on all cores. No test depends on another, so how they are spread changes nothing.
 """
@@ -27,8 +29,7 @@ nox.options.error_on_missing_interpreters = False
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
-    session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
+    _run_all(session)
 
 
 @nox.session
@@ -58,9 +59,8 @@ def loops(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"])
 def newer(session: nox.Session) -> None:
-    """Run the tests of the request path on a newer Python."""
-    session.install("-q", "-e", ".", *_REQUEST_PATH_TOOLS)
-    session.run("pytest", *_ON_ALL_CORES, *_REQUEST_PATH, *session.posargs)
+    """Run the test suite on a newer Python."""
+    _run_all(session)
 
 
 @nox.session
@@ -81,6 +81,11 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "tests.hostile.soak", *(session.posargs or ("--seconds", "120")))
 
 
+def _run_all(session: nox.Session) -> None:
+    session.install("-q", "-e", ".[cli,test]")
+    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
+
+
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
     "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",
@@ -90,14 +95,16 @@ _REQUEST_PATH = (
     "tests/wire",
     "tests/hostile",
     "tests/unit/test_transport.py",
-    "tests/unit/test_public_transport.py",
+    "tests/unit/test_transport_public.py",
+    "tests/unit/test_places.py",
+    "tests/unit/test_protocol.py",
     "tests/unit/test_straight.py",
     "tests/unit/test_translation.py",
     "tests/unit/test_pipeline.py",
     "tests/unit/test_runtime_client.py",
-    "tests/unit/test_prediction_stream.py",
+    "tests/unit/test_predictor_stream.py",
     "tests/unit/test_session.py",
-    "tests/unit/test_settings.py",
+    "tests/unit/test_settings_resolve.py",
     "tests/unit/test_hosting_client.py",
     "tests/integration/test_end_to_end.py",
     "tests/integration/test_retries_counted.py",
@@ -113,6 +120,13 @@ def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, or those that are named; see benchmarks/README.md."""
     session.install("-q", "-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break what reads others' bytes: ``nox -s fuzz -- TARGET --seconds 60``, or all targets."""
+    session.install("-q", "-e", ".", "atheris")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session

@@ -12,7 +12,7 @@ from ._version import __version__
 from .aws.transport.stub import StubTransport
 from .config import Config, Credentials, RetryConfig, Timeouts, TLSConfig
 from .errors import InternalStreamFailure, ModelStreamError, SageMakerAsyncError
-from .predictor import Predictor
+from .predictor import Prediction, Predictor
 from .runtime.client import SageMakerRuntimeClient
 from .runtime.events import PayloadPart, UnknownEvent
 from .runtime.stub import StubResponse
@@ -40,6 +40,7 @@ __all__ = [
     "InternalStreamFailure",
     "ModelStreamError",
     "PayloadPart",
+    "Prediction",
     "Predictor",
     "ResourceRequirements",
     "RetryConfig",

@@ -10,6 +10,7 @@ from .aws.channel import Channel
 from .config import Config, ConfigFields
 from .errors import ConfigurationError
 from .runtime.client import SageMakerRuntimeClient
+from .runtime.operations import SAGEMAKER_RUNTIME
 
 if TYPE_CHECKING:
     from .aws.sts import CallerIdentity
@@ -82,6 +83,20 @@ class Session:
     def connections_in_use(self) -> int:
         """How many connections of the pool are in use now: calls under way and streams not yet closed."""
         return self._channel.connections_in_use
+
+    async def check(self) -> None:
+        """Find region and credentials now, where the program starts, rather than in the first call.
+
+        Settings and AWS's files are read, and the credentials are fetched, from the metadata service or STS if that is
+        where they come from; they are kept for the calls that follow. Nothing is sent to SageMaker: whether the
+        credentials may call an endpoint shows when it is called.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            CredentialsError: there are no credentials.
+            SessionClosedError, WrongEventLoopError: the session cannot be used here.
+        """
+        await self._channel.credentials(SAGEMAKER_RUNTIME)
 
     async def account_id(self) -> str:
         """Return the twelve digits of the account: from the credentials if they say so, else asked of STS, once.

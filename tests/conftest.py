@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -23,6 +24,12 @@ from sagemaker_async.local import LocalSageMaker
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("fixed")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of all later collections of garbage: it is a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -164,3 +171,51 @@ def mocked_aiohttp() -> Iterator[aioresponses]:
 
     with mock.patch("aioresponses.core.ClientResponse", Response), aioresponses() as mocked:
         yield mocked
+
+
+class FakeLoop:
+    """An event loop's clock and timers, which go on when the test says so, and its futures."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._timers: list[tuple[float, Callable[..., Any], tuple[Any, ...]]] = []
+        self._loop = asyncio.get_running_loop()
+
+    def time(self) -> float:
+        return self.now
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any) -> Any:
+        timer = (when, callback, args)
+        self._timers.append(timer)
+        timers = self._timers
+
+        class Handle:
+            def cancel(self) -> None:
+                if timer in timers:
+                    timers.remove(timer)
+
+        return Handle()
+
+    @property
+    def timers(self) -> int:
+        return len(self._timers)
+
+    def go_on(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [timer for timer in self._timers if timer[0] <= end]:
+            timer = min(due, key=lambda each: each[0])
+            self._timers.remove(timer)
+            self.now = max(self.now, timer[0])
+            timer[1](*timer[2])
+        self.now = end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
+@pytest.fixture
+async def fake_loop() -> FakeLoop:
+    return FakeLoop()

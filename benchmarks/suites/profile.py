@@ -160,10 +160,9 @@ def _cold_start(run: Run) -> Result:
             # In the first, modules are compiled.
             if turn and (program not in least or took.total() < least[program].total()):
                 least[program] = took
-    for program, took in least.items():
-        total = took.total()
-        for row in [*sorted(took, key=_place), ALL]:
-            result.values.setdefault(row, {})[program] = total if row == ALL else took[row]
+    for row in sorted(set[str]().union(*least.values()), key=_place):
+        result.add(row, {program: took[row] for program, took in least.items() if row in took})
+    result.add(ALL, {program: took.total() for program, took in least.items()})
     return result
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import Attempt, CallError, FirstByteTimeoutError
+from sagemaker_async.errors import Attempt, CallError, ConnectionLostError, FirstByteTimeoutError
 
 from .http import HTTPResponse, Progress
 from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
@@ -79,12 +79,23 @@ class Call:
         headers = response.headers
         return ResponseMetadata(request_id(headers), response.status, headers, tuple(self.attempts))
 
-    def failed(self, error: CallError) -> CallError:
-        """Return `error` with the facts of the whole call, the attempt under way included."""
+    def failed(self, error: CallError, *, note: str | None = None, body_bytes: int = 0) -> CallError:
+        """Return `error` with the facts of the whole call, the attempt under way included.
+
+        Args:
+            error: how the last attempt ended.
+            note: why no other follows.
+            body_bytes: the size of the body that went out, or was to.
+        """
         if self.number > len(self.attempts):
-            self.end_attempt(error.outcome)
+            self.end_attempt(error.outcome, note=note)
+        service = self.operation.service
         if isinstance(error, FirstByteTimeoutError):
-            error.message += f"; {self.operation.service.slow_answer_hint}"
+            error.message += f"; {service.slow_answer_hint}"
+        elif isinstance(error, ConnectionLostError) and error.ambiguous and service.large_body is not None:
+            limit, hint = service.large_body
+            if body_bytes > limit:
+                error.message += f"; the request's body has {body_bytes:,} bytes, and {hint}"
         error.attempts = tuple(self.attempts)
         return error.locate(self.operation.name, self.resource, self.origin)
 

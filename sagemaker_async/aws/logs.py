@@ -28,8 +28,11 @@ def log_call(operation: Operation, resource: str | None, outcome: ResponseMetada
     """Log the one line of a call that has ended, or of a stream that has begun."""
     if not calls.isEnabledFor(logging.INFO):
         return
-    result = outcome.outcome if isinstance(outcome, CallError) else str(outcome.status)
-    _log(operation, resource, result, seconds, len(outcome.attempts), outcome.request_id)
+    if isinstance(outcome, CallError):
+        result, why = outcome.outcome, outcome.not_repeated
+    else:
+        result, why = str(outcome.status), None
+    _log(operation, resource, result, seconds, len(outcome.attempts), outcome.request_id, why)
 
 
 def log_abandoned(
@@ -41,16 +44,23 @@ def log_abandoned(
 
 
 def _log(
-    operation: Operation, resource: str | None, result: str, seconds: float, attempts: int, request_id: str | None
+    operation: Operation,
+    resource: str | None,
+    result: str,
+    seconds: float,
+    attempts: int,
+    request_id: str | None,
+    why_no_more: str | None = None,
 ) -> None:
     calls.info(
-        "%s: %s in %.3f s, %d attempt%s, request id %s",
+        "%s: %s in %.3f s, %d attempt%s, request id %s%s",
         f"{operation.name} on {resource!r}" if resource else operation.name,
         result,
         seconds,
         attempts,
         "" if attempts == 1 else "s",
         request_id,
+        f"; {why_no_more}" if why_no_more else "",
     )
 
 

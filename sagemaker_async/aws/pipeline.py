@@ -200,7 +200,7 @@ class Pipeline:
                 self._policy.success(call.state, self._timing.monotonic())
                 metadata = call.succeeded(response)
                 if call.context is not None:
-                    await self._told(call, response)
+                    await self._notify_success(call, response)
                 return Reply(response, body, metadata)
             decision = self._policy.next(
                 call.state,
@@ -214,7 +214,8 @@ class Pipeline:
             if isinstance(decision, Retry):
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
             else:
-                call.failed(error)
+                lost_with = len(outgoing.body) if response is None else 0
+                call.failed(error, note=decision.note, body_bytes=lost_with)
             if call.context is not None:
                 await self._interceptors.after_attempt(call.outcome(response, error))
             if not isinstance(decision, Retry):
@@ -227,8 +228,8 @@ class Pipeline:
             if decision.delay:
                 await self._timing.sleep(decision.delay)
 
-    async def _told(self, call: Call, response: HTTPResponse) -> None:
-        """Tell the interceptors of an attempt that succeeded."""
+    async def _notify_success(self, call: Call, response: HTTPResponse) -> None:
+        """Call the interceptors for an attempt that succeeded."""
         try:
             await self._interceptors.after_attempt(call.outcome(response))
         except BaseException:

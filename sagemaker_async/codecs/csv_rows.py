@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any
 
 from sagemaker_async.errors import DeserializationError, SerializationError
@@ -33,8 +33,10 @@ __all__ = ["CSVDeserializer", "CSVSerializer", "csv_text"]
 class CSVSerializer(SimpleBaseSerializer):
     """Writes rows as CSV, quoted where needed, without a header, with newlines between rows.
 
-    A flat list, tuple, series or 1-D array is one row; a list of these, a data frame (without its index) or a 2-D array
-    is many; arrays of more dimensions are flattened to one row per first index. A list of str holds finished rows.
+    A flat list, tuple, 1-D array, series, index or array of pandas is one row; a list of these, a data frame (without
+    its index) or a 2-D array is many; arrays of more dimensions are flattened to one row per first index. When a str is
+    the first element of a flat one, its elements are finished rows (``np.array(["1,2,3", "4,5,6"])``); but a tuple of
+    str, and a row of a 2-D array, hold fields.
     """
 
     offload = True
@@ -118,38 +120,57 @@ def _is_instance(data: object, module: str, name: str) -> bool:
 
 
 def _rows(data: Any) -> list[Any]:
-    if _is_instance(data, "numpy", "ndarray"):
-        return _array_rows(data)
-    if _is_instance(data, "pandas", "Series"):
-        return [data.tolist()]
-    if not isinstance(data, Sequence):
+    if _is_instance(data, "numpy", "ndarray") and data.ndim > 1 and data.size:
+        matrix = data.reshape(len(data), -1)
+        return list(matrix) if _is_inexact_as_list(data) else matrix.tolist()
+    values = _values(data)
+    if not isinstance(values, Sequence):
         raise SerializationError(
             f"CSV takes a list of rows, one row, an array or a data frame, got {type(data).__name__}; "
             "make it a list, in the order of columns that the model expects"
         )
-    if not data:
+    if not values:
         raise SerializationError("there is nothing to send: the list of rows is empty")
-    first = data[0]
-    many = _is_row(first) or (isinstance(first, str) and isinstance(data, list)) or isinstance(first, Mapping)
-    return list(data) if many else [data]
+    first = values[0]
+    many = _is_row(first) or (isinstance(first, str) and isinstance(values, MutableSequence))
+    return list(values) if many or isinstance(first, Mapping) else [values]
 
 
-def _array_rows(array: Any) -> list[Any]:
-    if array.size == 0:
-        raise SerializationError(f"there is nothing to send: the array is empty (its shape is {array.shape})")
-    if array.ndim == 0:
-        raise SerializationError("CSV takes rows, got an array without dimensions; use array.reshape(1)")
-    matrix = array.reshape(1, -1) if array.ndim == 1 else array.reshape(len(array), -1)
-    # tolist() widens float32 and float16 to float64, whose text is longer: 0.10000000149011612 for 0.1.
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize < 8
-    return list(matrix) if narrow else matrix.tolist()
+def _values(data: Any) -> Any:
+    """Return the elements of a one-dimensional array, series, index or array of pandas as a list, others as they are.
+
+    What is missing in pandas' own arrays is None, an empty field, as data frames write it; its text would be ``<NA>``.
+    """
+    if _is_instance(data, "numpy", "ndarray"):
+        if data.size == 0:
+            raise SerializationError(f"there is nothing to send: the array is empty (its shape is {data.shape})")
+        if data.ndim == 0:
+            raise SerializationError("CSV takes rows, got an array without dimensions; use array.reshape(1)")
+        return list(data) if _is_inexact_as_list(data) else data.tolist()
+    if _is_pandas_column(data):
+        missing = sys.modules["pandas"].NA
+        return [None if value is missing else value for value in data.tolist()]
+    return data
+
+
+def _is_inexact_as_list(array: Any) -> bool:
+    # tolist() widens float32 to float64, whose text is longer (0.10000000149011612 for 0.1), and makes times integers.
+    return array.dtype.kind in "mM" or (array.dtype.kind, array.dtype.itemsize) in {("f", 2), ("f", 4), ("c", 8)}
+
+
+def _is_pandas_column(value: object) -> bool:
+    return (
+        _is_instance(value, "pandas", "Series")
+        or _is_instance(value, "pandas", "Index")
+        or _is_instance(value, "pandas.api.extensions", "ExtensionArray")
+    )
 
 
 def _is_row(value: object) -> bool:
     return (
         (isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview))
         or (_is_instance(value, "numpy", "ndarray") and getattr(value, "ndim", 0) > 0)
-        or _is_instance(value, "pandas", "Series")
+        or _is_pandas_column(value)
     )
 
 
@@ -163,11 +184,19 @@ def _csv_lines(rows: list[Any]) -> list[str]:
             lines.append(row)
             continue
         if not _is_row(row):
+            if lines and isinstance(rows[0], str):
+                raise SerializationError(
+                    f"row {index} is of type {type(row).__name__}, where the first is a str, which is a finished row; "
+                    "pass only such rows, or a list of fields for each row"
+                )
             raise SerializationError(
                 f"row {index} is of type {type(row).__name__}, where CSV needs a list of fields; "
                 "for a dict, pass its values in the order of columns that the model expects"
             )
-        fields = row.ravel() if _is_instance(row, "numpy", "ndarray") else row
+        if isinstance(row, list | tuple):
+            fields: Any = row
+        else:
+            fields = row.ravel() if _is_instance(row, "numpy", "ndarray") else _values(row)
         if len(fields) == 0:
             raise SerializationError(f"row {index} is empty; there is nothing to send")
         if width is not None and len(fields) != width:

@@ -52,11 +52,11 @@ class Tensor:
 
     kind: TensorKind
     """The type of `values`."""
-    values: tuple[float, ...] | tuple[int, ...] = ()
+    values: list[float] | list[int] = field(default_factory=list[float])
     """The numbers, row by row."""
-    keys: tuple[int, ...] = ()
+    keys: list[int] = field(default_factory=list[int])
     """For a sparse tensor, where each value belongs."""
-    shape: tuple[int, ...] = ()
+    shape: list[int] = field(default_factory=list[int])
     """The dimensions; empty for a vector as long as `values`."""
 
 
@@ -64,7 +64,7 @@ class Tensor:
 class RecordBytes:
     """Opaque contents of a record, such as images."""
 
-    value: tuple[bytes, ...] = ()
+    value: list[bytes] = field(default_factory=list[bytes])
     """The contents."""
     content_type: str = ""
     """Their type, when the producer said so."""
@@ -317,7 +317,7 @@ def _decode_bytes(message: bytes) -> RecordBytes:
             contents.append(content)
         elif number == 2 and isinstance(content, bytes):
             content_type = _text(content)
-    return RecordBytes(value=tuple(contents), content_type=content_type)
+    return RecordBytes(value=contents, content_type=content_type)
 
 
 def _decode_tensor(kind: TensorKind, message: bytes) -> Tensor:
@@ -331,7 +331,7 @@ def _decode_tensor(kind: TensorKind, message: bytes) -> Tensor:
             keys.extend(_varints(content))
         elif number == _SHAPE:
             shape.extend(_varints(content))
-    return Tensor(kind=kind, values=tuple(values), keys=tuple(keys), shape=tuple(shape))
+    return Tensor(kind=kind, values=values, keys=keys, shape=shape)
 
 
 def _floats(kind: TensorKind, content: bytes | int | _Fixed) -> tuple[float, ...]:

@@ -21,7 +21,6 @@
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── SerializationError (ValueError)         an object cannot become a request body
-    ├── DeserializationError (ValueError)       a response body cannot become an object
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
         │   ├── ConnectError                    nothing was sent
@@ -37,6 +36,7 @@
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
         ├── ServiceError                        AWS answered with an error
@@ -56,7 +56,7 @@
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
-            ├── EventStreamError                the bytes are no valid event stream
+            ├── EventStreamError                the bytes are not a valid event stream
             │   ├── PreludeChecksumError
             │   ├── MessageChecksumError
             │   ├── MessageLengthError

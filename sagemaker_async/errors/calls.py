@@ -21,7 +21,8 @@ class Attempt(NamedTuple):
     delay: float | None = None
     """Seconds waited before the next attempt; None when this was the last."""
     note: str | None = None
-    """Why the attempt was repeated when it was not for its outcome alone: ``"stale connection"``, ``"clock skew"``."""
+    """Why the attempt was repeated when it was not for its outcome alone (``"stale connection"``, ``"clock skew"``), or
+    why the last one was not: ``"not repeated: the retry quota of this session is used up"``."""
 
 
 class CallError(SageMakerAsyncError):
@@ -68,20 +69,31 @@ class CallError(SageMakerAsyncError):
         """What `Attempt.outcome` says of an attempt that failed so: the status and code, or the exception's name."""
         return type(self).__name__
 
+    @property
+    def not_repeated(self) -> str | None:
+        """Why no further attempt was made, when outcome and number of attempts do not explain it."""
+        last = self.attempts[-1] if self.attempts else None
+        return last.note if last is not None and last.delay is None else None
+
     def _facts(self) -> list[str]:
         facts = [self.url] if self.url else []
         if self.request_id:
             facts.append(f"request id {self.request_id}")
         if len(self.attempts) > 1:
             facts.append(f"{len(self.attempts)} attempts")
+        if self.not_repeated:
+            facts.append(self.not_repeated)
         return facts
+
+    def _words(self) -> str:
+        return self.message or type(self).__name__
 
     def __str__(self) -> str:
         where = self.operation or ""
         if self.resource:
             where += f" on {self.resource!r}"
         facts = self._facts()
-        words = self.message or type(self).__name__
+        words = self._words()
         text = f"{where}: {words}" if where else words
         return f"{text} [{', '.join(facts)}]" if facts else text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .calls import CallError
 from .root import SageMakerAsyncError
 
 
@@ -158,5 +159,31 @@ class SerializationError(SageMakerAsyncError, ValueError):
     """An object cannot be turned into a request body."""
 
 
-class DeserializationError(SageMakerAsyncError, ValueError):
-    """A response body cannot be turned into an object."""
+class DeserializationError(CallError, ValueError):
+    """A response body cannot be turned into an object.
+
+    The model has answered, and what it said may be worth more than a second call: `Predictor.predict` adds the call and
+    the beginning of the answer. A deserializer that is used by itself knows neither.
+
+    Attributes:
+        status: the answer's HTTP status; None without a call.
+        content_type: the answer's Content-Type; None without a call.
+        body: the first kilobyte of the answer, for whoever wants to look at it; in no message, `repr` or log.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.status: int | None = None
+        self.content_type: str | None = None
+        self.body = b""
+
+    def keep_answer(self, status: int, content_type: str, body: bytes) -> None:
+        """Note what came, of the body no more than its beginning."""
+        self.status, self.content_type, self.body = status, content_type, body[:_KEPT_BYTES]
+
+    def _facts(self) -> list[str]:
+        return super()._facts() + ([f"HTTP {self.status}"] if self.status else [])
+
+
+_KEPT_BYTES = 1024
+"""Enough to see what a model sent instead, and little enough for errors that are kept or pickled in numbers."""

@@ -13,6 +13,7 @@ class ServiceError(CallError):
     """AWS answered with an error.
 
     Attributes:
+        message: what went wrong, without the status and code that the exception's text begins with.
         status: the HTTP status.
         code: AWS's error code, such as ``ThrottlingException``.
         error_message: AWS's own words, without what this package adds around them.
@@ -41,6 +42,10 @@ class ServiceError(CallError):
     def outcome(self) -> str:
         """The HTTP status and AWS's error code."""
         return f"{self.status} {self.code}".rstrip()
+
+    def _words(self) -> str:
+        words = super()._words()
+        return f"HTTP {self.outcome}: {words}" if self.status else words  # without one, nobody has answered
 
 
 class ThrottlingError(ServiceError):
@@ -81,6 +86,13 @@ class ModelError(ServiceError):
         original_message: the body the container answered with.
         log_stream_arn: the CloudWatch log stream of the container.
     """
+
+    def _words(self) -> str:
+        words = super()._words()
+        said = (self.original_message or "").strip()
+        if not said or said in self.message:
+            return words
+        return f"{words}; the container said: {_printable(said[:_SHOWN])}{'...' if len(said) > _SHOWN else ''}"
 
     @property
     def original_status_code(self) -> int | None:
@@ -139,6 +151,15 @@ class SignatureError(ServiceError):
 
 class ExpiredTokenError(SignatureError):
     """The session token has expired."""
+
+
+_SHOWN = 500
+"""How many characters of what a container said an error's text shows; `ModelError.original_message` has them all."""
+
+
+def _printable(text: str) -> str:
+    """Return a text with its control characters escaped, so that it cannot forge lines of a log."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _text(member: object) -> str | None:

@@ -28,7 +28,7 @@ class StreamError(CallError):
 
 
 class EventStreamError(StreamError):
-    """The bytes are no valid ``application/vnd.amazon.eventstream``."""
+    """The bytes are not a valid ``application/vnd.amazon.eventstream``."""
 
 
 class PreludeChecksumError(EventStreamError):
@@ -123,6 +123,7 @@ class ModelStreamError(StreamError):
 
     Attributes:
         error_code: ``ModelInvocationTimeExceeded``, ``StreamBroken``, another, or None when the service sent none.
+        code: the same, under the name that all other service errors have it by.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_ModelStreamError.html
     """
@@ -130,6 +131,11 @@ class ModelStreamError(StreamError):
     def __init__(self, message: str = "", error_code: str | None = None) -> None:
         super().__init__(message)
         self.error_code = error_code
+
+    @property
+    def code(self) -> str | None:
+        """The same as `error_code`."""
+        return self.error_code
 
     def __str__(self) -> str:
         text = super().__str__()

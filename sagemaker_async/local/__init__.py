@@ -14,6 +14,7 @@ from __future__ import annotations
 from .container import Container
 from .endpoints import AsyncInvocation, Endpoint
 from .faults import (
+    CloseOnOversize,
     CutFrame,
     DropConnection,
     Fault,
@@ -37,6 +38,7 @@ from .text_model import TextModel
 
 __all__ = [
     "AsyncInvocation",
+    "CloseOnOversize",
     "Container",
     "CutFrame",
     "DropConnection",

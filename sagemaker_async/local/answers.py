@@ -24,7 +24,7 @@ class Refusal(Exception):
 
     Args:
         status: the HTTP status.
-        code: AWS's error code.
+        code: AWS's error code; empty for what SageMaker's front end refuses without one.
         message: AWS's text.
         fields: further members of the JSON body.
         common: whether it is one of AWS's common errors, which spell the member ``message``.
@@ -53,11 +53,9 @@ def json_answer(
 def json_refusal(refusal: Refusal, headers: dict[str, str]) -> web.Response:
     """Return a refusal in the form of the REST-JSON services: the code in a header, the fields in the body."""
     member = "message" if refusal.common else "Message"
-    return json_answer(
-        {**refusal.fields, member: refusal.message},
-        {**headers, "x-amzn-ErrorType": refusal.code + _TYPE_SUFFIX},
-        status=refusal.status,
-    )
+    if refusal.code:
+        headers = {**headers, "x-amzn-ErrorType": refusal.code + _TYPE_SUFFIX}
+    return json_answer({**refusal.fields, member: refusal.message}, headers, status=refusal.status)
 
 
 def scripted_answer(fault: Status | Throttle, headers: dict[str, str]) -> web.Response:

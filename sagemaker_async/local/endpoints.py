@@ -55,6 +55,8 @@ class Deployment:
     """The same for its failures."""
     body_limit: int = REAL_TIME_BODY_LIMIT
     """The largest body that the two synchronous routes accept, in bytes."""
+    serverless: bool = False
+    """Whether it is a serverless endpoint, which refuses larger bodies in other words."""
 
     def __post_init__(self) -> None:
         for label in ("async_output", "async_failure"):
@@ -77,7 +79,8 @@ class Endpoint:
         requests: how many requests it received, refused ones included.
         invocations: how many times the model was run.
         open_streams: how many response streams are under way.
-        completed_streams: how many response streams were sent to their end.
+        completed_streams: how many response streams were sent whole.
+        broken_streams: how many response streams an error event or a fault ended, or a fault damaged.
         abandoned_streams: how many response streams the client left before their end.
         stalled: how many requests wait in a scripted `Stall`.
     """
@@ -91,6 +94,7 @@ class Endpoint:
         self.invocations = 0
         self.open_streams = 0
         self.completed_streams = 0
+        self.broken_streams = 0
         self.abandoned_streams = 0
         self.stalled = 0
         self._shares: dict[str, float] = {}

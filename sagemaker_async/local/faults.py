@@ -25,6 +25,7 @@ from .gate import Gate
 
 __all__ = [
     "NO_FAULTS",
+    "CloseOnOversize",
     "CutFrame",
     "DropConnection",
     "Fault",
@@ -127,6 +128,15 @@ class Reset(Fault):
             raise ConfigurationError(
                 f"Reset.when must be 'before_read', 'after_read' or 'after_model', got {self.when!r}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOnOversize(Fault):
+    """Close the connection without an answer on a body over the endpoint's limit, while the client still sends it.
+
+    SageMaker does this on large bodies instead of refusing them (aws/amazon-sagemaker-examples#519). Other requests
+    are answered: ``endpoint.faults.always(CloseOnOversize())``.
+    """
 
 
 @dataclass(frozen=True, slots=True)

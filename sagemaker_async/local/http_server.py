@@ -18,7 +18,7 @@ from aiohttp import StreamReader, web
 
 from .admission import Admission
 from .answers import NOT_ADMITTED, Refusal, json_refusal
-from .faults import Reset
+from .faults import NO_FAULTS, CloseOnOversize, Plan, Reset
 from .signatures import verify
 from .state import Call, Exchange, LocalState, RecordedRequest, Service
 from .transmission import drop_connection
@@ -98,7 +98,7 @@ class LoopbackServer:
             call = service.match(request, target)
             if call is not None:
                 return await self._answer_call(service, call, request, target, request_id, headers)
-        await self._receive(request, target, request_id, 0)
+        await self._receive(request, target, request_id, 0, NO_FAULTS)
         try:
             self._admit(request)
         except Refusal as refusal:
@@ -124,7 +124,7 @@ class LoopbackServer:
             if isinstance(fault, Reset) and fault.when == "before_read":
                 state.requests.append(RecordedRequest(request.method, target, request.headers, 0, request_id))
                 drop_connection(request, reset=True)
-        body, size, payload_hash = await self._receive(request, target, request_id, call.body_limit)
+        body, size, payload_hash = await self._receive(request, target, request_id, call.body_limit, call.plan)
         try:
             self._admit(request)
             verify(
@@ -147,17 +147,24 @@ class LoopbackServer:
             return call.refused(Refusal(500, "InternalFailure", "The embedded SageMaker failed."), headers)
 
     async def _receive(
-        self, request: web.BaseRequest, target: str, request_id: str, limit: int
+        self, request: web.BaseRequest, target: str, request_id: str, limit: int, plan: Plan
     ) -> tuple[bytes, int, str]:
         """Read and record a request; return its body (empty if beyond the limit), its length and its SHA-256."""
+        closes = plan.first(CloseOnOversize) is not None
+        if closes and (request.content_length or 0) > limit:
+            size = request.content_length or 0
+            self._state.requests.append(RecordedRequest(request.method, target, request.headers, size, request_id))
+            drop_connection(request, reset=False)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body, size, payload_hash = await _read(request.content, limit)
+        body, size, payload_hash = await _read(request.content, limit, to_the_end=not closes)
         self._state.requests.append(RecordedRequest(request.method, target, request.headers, size, request_id))
+        if closes and size > limit:
+            drop_connection(request, reset=False)
         return body, size, payload_hash
 
 
-async def _read(content: StreamReader, limit: int) -> tuple[bytes, int, str]:
+async def _read(content: StreamReader, limit: int, *, to_the_end: bool) -> tuple[bytes, int, str]:
     pieces: list[bytes] = []
     size = 0
     digest = sha256()
@@ -168,4 +175,6 @@ async def _read(content: StreamReader, limit: int) -> tuple[bytes, int, str]:
             pieces.append(piece)
         else:
             pieces.clear()
+            if not to_the_end:
+                break
     return b"".join(pieces), size, digest.hexdigest()

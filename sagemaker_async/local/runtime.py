@@ -106,11 +106,7 @@ class RuntimeCall:
         endpoint = self._endpoint
         check_endpoint_name(self._name)
         if exchange.body_size > self.body_limit:
-            raise Refusal(
-                413,
-                "ValidationError",
-                f"Request body of {exchange.body_size} bytes exceeds the limit of {self.body_limit} bytes.",
-            )
+            raise self._oversize(exchange)
         request = invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
         if endpoint is None:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
@@ -125,6 +121,19 @@ class RuntimeCall:
             case "InvokeEndpointWithResponseStream":
                 return await self._stream(exchange, endpoint, request, variant)
         return await self._invoke_async(exchange, endpoint, request, variant)
+
+    def _oversize(self, exchange: Exchange) -> Refusal:
+        """Return SageMaker's refusal of a body over the limit, as clients report it, which depends on the endpoint."""
+        if self._operation.name == "InvokeEndpointAsync":
+            size = exchange.body_size
+            return Refusal(
+                413, "ValidationError", f"Request body of {size} bytes exceeds the limit of {self.body_limit} bytes."
+            )
+        if self._endpoint is not None and self._endpoint.deployment.serverless:
+            # https://github.com/aws/sagemaker-python-sdk/issues/4271
+            return invalid(f"Request {exchange.headers['x-amzn-RequestId']} has oversize body.")
+        # https://github.com/aws/sagemaker-python-sdk/issues/171
+        return Refusal(413, "", f"HTTP content length exceeded {self.body_limit} bytes.", common=True)
 
     async def _instead_of_the_model(self, exchange: Exchange, endpoint: Endpoint) -> web.StreamResponse | None:
         for fault in exchange.plan.faults:

@@ -52,12 +52,18 @@ class Transitions:
         self._stopped_at = clock() if stepped else None
         self._steps = 0.0
         self._times = _by_kind(times if times is not None else _STEPPED_SECONDS if stepped else 0.0)
+        self._due: float | None = None
         self._pending: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
 
     def now(self) -> float:
-        """Return seconds since the epoch by this clock."""
-        return (self._clock() if self._stopped_at is None else self._stopped_at) + self._steps
+        """Return seconds since the epoch by this clock, to the millisecond as AWS has them.
+
+        While a change happens, it is the time at which the change was due, which may be long before it is noticed.
+        """
+        if self._due is not None:
+            return self._due
+        return round((self._clock() if self._stopped_at is None else self._stopped_at) + self._steps, 3)
 
     def step(self, seconds: float) -> None:
         """Advance the clock and make the changes that are due then.
@@ -81,12 +87,15 @@ class Transitions:
         if not self._pending:
             return
         with self.lock:
-            due: list[Callable[[], None]] = []
+            due: list[tuple[float, int, Callable[[], None]]] = []
             now = self.now()
             while self._pending and self._pending[0][0] <= now:
-                due.append(heapq.heappop(self._pending)[2])
-            for change in due:
-                change()
+                due.append(heapq.heappop(self._pending))
+            try:
+                for self._due, _, change in due:
+                    change()
+            finally:
+                self._due = None
 
 
 def _by_kind(times: TransitionTimes) -> dict[str, float]:

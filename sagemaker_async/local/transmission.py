@@ -121,11 +121,13 @@ def _pieces(data: bytes, size: int) -> Iterator[bytes]:
 class EventStreamAnswer:
     """One response stream: its head, payload parts and end."""
 
-    __slots__ = ("_dropped", "_endpoint", "_exchange", "_pending", "_response", "_writes")
+    __slots__ = ("_broken", "_dropped", "_endpoint", "_exchange", "_pending", "_response", "_writes")
 
     def __init__(self, exchange: Exchange, endpoint: Endpoint, headers: dict[str, str]) -> None:
         self._exchange = exchange
         self._endpoint = endpoint
+        self._broken = False
+        """Whether what was sent is not a whole answer: an error event ended it, or a fault damaged it."""
         self._dropped = False
         self._response = web.StreamResponse(headers={**headers, "Content-Type": "application/vnd.amazon.eventstream"})
         self._pending: list[Positioned] = exchange.plan.positioned()
@@ -146,13 +148,15 @@ class EventStreamAnswer:
             await self._send_parts(first, rest)
             await self._response.write_eof()
         except asyncio.CancelledError:
+            endpoint.broken_streams += 1 if self._dropped else 0
             endpoint.abandoned_streams += 0 if self._dropped else 1
             raise
         except ConnectionError:
             endpoint.abandoned_streams += 1
             raise
         else:
-            endpoint.completed_streams += 1
+            endpoint.broken_streams += 1 if self._broken else 0
+            endpoint.completed_streams += 0 if self._broken else 1
         finally:
             endpoint.open_streams -= 1
             try:
@@ -174,22 +178,20 @@ class EventStreamAnswer:
                 for piece in (part,) if cut is None else _pieces(part, cut.size):
                     frame = encode_message(_PAYLOAD_PART, piece)
                     if self._pending and await self._ended_by_fault(sent, frame):
+                        self._broken = True
                         return
                     sent += 1
                     if damage is not None and damage.part == sent:
+                        self._broken = True
                         frame = _damaged(frame, damage)
                     await self._write(frame)
                 part = await anext(rest, None)
-        except ModelFailure as failure:
-            await self._write(_exception("ModelStreamError", failure.message, "StreamBroken"))
+        except (ModelFailure, ModelStreamError, InternalStreamFailure) as error:
+            self._broken = True
+            await self._write(_exception_of(error))
             return
-        except ModelStreamError as error:
-            await self._write(_exception("ModelStreamError", error.message, error.error_code))
-            return
-        except InternalStreamFailure as error:
-            await self._write(_exception("InternalStreamFailure", error.message, None))
-            return
-        await self._ended_by_fault(None, encode_message(_PAYLOAD_PART, b""))
+        if await self._ended_by_fault(None, encode_message(_PAYLOAD_PART, b"")):
+            self._broken = True
 
     async def _ended_by_fault(self, sent: int | None, next_frame: bytes) -> bool:
         """Apply the faults after `sent` parts (None: all that are left); return True when one ended the stream."""
@@ -230,6 +232,15 @@ class EventStreamAnswer:
             await self._response.write(frame)
         else:
             await _write(self._response, frame, self._writes)
+
+
+def _exception_of(error: ModelFailure | ModelStreamError | InternalStreamFailure) -> bytes:
+    match error:
+        case ModelFailure():
+            return _exception("ModelStreamError", error.message, "StreamBroken")
+        case ModelStreamError():
+            return _exception("ModelStreamError", error.message, error.error_code)
+    return _exception("InternalStreamFailure", error.message, None)
 
 
 def _exception(error_type: str, message: str, code: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .prediction import Prediction
 from .predictor import DEFAULT_CONTENT_TYPE, Predictor
 
-__all__ = ["DEFAULT_CONTENT_TYPE", "Predictor"]
+__all__ = ["DEFAULT_CONTENT_TYPE", "Prediction", "Predictor"]

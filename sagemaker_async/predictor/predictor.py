@@ -13,17 +13,20 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
+from sagemaker_async.aws.call import Reply
 from sagemaker_async.aws.client import CallOptions, shared_channel
+from sagemaker_async.aws.http import ChunkCallback, Progress
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import ConfigurationError, DeserializationError
 from sagemaker_async.records.iterator import ByteIterator
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
 from .management import HostedEndpoint
+from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
 
 __all__ = ["Predictor"]
@@ -172,6 +175,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
     ) -> R:
         """Return the model's answer to `data`.
 
@@ -189,13 +194,15 @@ class Predictor(HostedEndpoint, Generic[R]):
             prefix_aware_id: routes requests with the same prefix to the same instance.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
+            on_chunk_sent: is told how the body goes out, as for `SageMakerRuntimeClient`.
+            on_chunk_received: is told how the answer comes in.
 
         Raises:
             SerializationError: `data` cannot be serialised; nothing was sent.
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
             CallError: the call failed in another way.
-            DeserializationError: the answer cannot be deserialised.
+            DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
         fields = self._fields(
             initial_args,
@@ -209,12 +216,80 @@ class Predictor(HostedEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
+
+    async def predict_full(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None = None,
+        target_model: str | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        component_name: str | None = None,
+        *,
+        target_container_hostname: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        enable_explanations: str | None = None,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+    ) -> Prediction[R]:
+        """Do as `predict`, and return the answer with what surrounds it: custom attributes, variant, request id, ...
+
+        Arguments and errors are those of `predict`.
+
+        Example:
+            ::
+
+                prediction = await predictor.predict_full({"inputs": "hello"}, custom_attributes="trace=1")
+                print(prediction.answer, prediction.variant, prediction.custom_attributes)
+        """
+        fields = self._fields(
+            initial_args,
+            TargetModel=target_model,
+            TargetVariant=target_variant,
+            InferenceId=inference_id,
+            CustomAttributes=custom_attributes,
+            InferenceComponentName=component_name,
+            TargetContainerHostname=target_container_hostname,
+            SessionId=session_id,
+            PrefixAwareId=prefix_aware_id,
+            EnableExplanations=enable_explanations,
+        )
+        reply = await self._reply(data, fields, CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received)))
+        names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
+        return Prediction(
+            answer=await self._answer(reply, fields["EndpointName"]),
+            content_type=headers.get(names["ContentType"]),
+            custom_attributes=headers.get(names["CustomAttributes"]),
+            variant=headers.get(names["InvokedProductionVariant"]),
+            new_session_id=headers.get(names["NewSessionId"]),
+            closed_session_id=headers.get(names["ClosedSessionId"]),
+            request_id=reply.metadata.request_id,
+            attempts=reply.metadata.attempts,
+        )
+
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions) -> Reply:
+        """Return the answer to `data`, its body read and not deserialised."""
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         client = self.sagemaker_session.runtime
-        reply = await client.send(client.prepare(INVOKE_ENDPOINT, fields, CallOptions(timeout)))
-        content_type = reply.metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
-        return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+        return await client.send(client.prepare(INVOKE_ENDPOINT, fields, options))
+
+    async def _answer(self, reply: Reply, endpoint_name: str) -> R:
+        metadata = reply.metadata
+        content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+        try:
+            return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+        except DeserializationError as error:
+            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
+            error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
+            error.attempts = metadata.attempts
+            error.keep_answer(metadata.status, content_type, reply.body)
+            raise
 
     @overload
     def predict_stream(
@@ -230,6 +305,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
     ) -> PredictionStream[bytes]: ...
 
     @overload
@@ -247,6 +324,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
     ) -> PredictionStream[T]: ...
 
     def predict_stream(
@@ -263,6 +342,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
     ) -> PredictionStream[Any]:
         """Return the model's answer to `data` as a stream of records; nothing is sent before it is opened.
 
@@ -278,6 +359,8 @@ class Predictor(HostedEndpoint, Generic[R]):
             session_id: the stateful session.
             prefix_aware_id: as for `predict`.
             timeout: seconds up to the head of the answer, or limits of its own.
+            on_chunk_sent: as for `predict`.
+            on_chunk_received: as for `predict`; the framing of events counts as well.
 
         Raises:
             ConfigurationError: `iterator` is not asynchronous.
@@ -305,7 +388,8 @@ class Predictor(HostedEndpoint, Generic[R]):
         )
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, CallOptions(timeout))
+        options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return PredictionStream(partial(client.open_stream, call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:

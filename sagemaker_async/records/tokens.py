@@ -118,6 +118,10 @@ class TokenSplitter:
         self._head = b""
         self._finished = False
         self._ended = False
+        self._begun = False
+        """Whether anything came that is not framing alone, such as comments of server-sent events."""
+        self._unread: dict[str, Any] | None = None
+        """The first record that no dialect knows, of those before the first token."""
         if dialect is not None and dialect.framing == "text":
             self._begin("text")
 
@@ -141,7 +145,7 @@ class TokenSplitter:
 
         Raises:
             InBandError: a record reports a failure, or the finish reason is ``error``.
-            StreamDecodeError: a record is malformed, or of no known dialect.
+            StreamDecodeError: a record is malformed, or of no known dialect, or of another one than the one given.
             RecordTooLongError: a record exceeds `max_buffer`.
         """
         if self._splitter is None:
@@ -158,8 +162,8 @@ class TokenSplitter:
         """Give the tokens that the end completes.
 
         Raises:
-            StreamIncomplete: the end is inside a record; or the model did not say that it had finished, in a dialect
-                where it does, unless `allow_incomplete`.
+            StreamIncomplete: the end is inside a record, or nothing but comments came; or the model did not say that it
+                had finished, in a dialect where it does, unless `allow_incomplete`.
             InBandError, StreamDecodeError: as from `feed`.
         """
         self._ended = True
@@ -169,6 +173,13 @@ class TokenSplitter:
         if self._splitter is not None:
             for record in self._splitter.finish():
                 yield from self._tokens_of(self, record)
+        if self._unread is not None and not self.count:
+            raise _unknown(self._unread)
+        if self._splitter is not None and not (self._begun or self._finished):
+            raise StreamIncomplete(
+                "the stream ended before its first record: nothing but comments and line ends came; "
+                "use dialect='raw' if they are the text"
+            )
         terminated = self.dialect is None or self.dialect.terminated
         if terminated and not self._finished and not self._allow_incomplete:
             raise StreamIncomplete(
@@ -189,11 +200,12 @@ class TokenSplitter:
             if self.dialect.framing != "text":
                 raise faulty(
                     StreamDecodeError(
-                        f"the payload is neither server-sent events nor JSON, which the dialect {self.dialect.name} "
+                        f"the payload is neither server-sent events nor JSON, which the dialect {self.dialect.name!r} "
                         "comes in; use dialect='raw' for plain text"
                     ),
                     head,
                 )
+            self._begun = True
             self._splitter = TextSplitter(keep_partial=0)
             self._tokens_of = TokenSplitter._tokens_of_text
         return head
@@ -218,6 +230,7 @@ class TokenSplitter:
             yield from self._tokens_of_value(load_json(data, "a server-sent event", ended=self._ended))
 
     def _tokens_of_value(self, value: Any) -> Iterator[Token]:
+        self._begun = True
         records = value if isinstance(value, list) else (value,)
         for position, record in enumerate(records):
             if not isinstance(record, dict):
@@ -255,25 +268,46 @@ class TokenSplitter:
     def _deltas_of(self, record: dict[str, Any]) -> list[Delta]:
         dialect = self.dialect = self.dialect or recognise(record)
         if dialect is None:
-            known = ", ".join(sorted(DIALECTS))
-            fields = ", ".join(map(repr, list(record)[:8])) or "none"
-            raise faulty(
-                StreamDecodeError(
-                    f"the first record is of no known dialect ({known}); its fields are: {fields[:200]}. "
-                    "Pass a Dialect of your own, or dialect='raw' for the bare text"
-                ),
-                _source_of(record),
-            )
+            raise _unknown(record)
         try:
             deltas = list(dialect.deltas(record))
             well_formed = all(map(_is_well_formed, deltas))
         except (LookupError, TypeError, ValueError, AttributeError):
             well_formed = False
-        if not well_formed:
+        if not (well_formed and (self.count or self._is_read(record, deltas))):
+            fitting = recognise(record)
+            hint = ""
+            if fitting is not None and fitting.deltas is not dialect.deltas:
+                hint = f", but those of {fitting.name!r}: pass dialect={fitting.name!r}, or none to have it recognised"
             raise faulty(
-                StreamDecodeError(f"a record does not have the fields of dialect {dialect.name!r}"), _source_of(record)
+                StreamDecodeError(f"a record does not have the fields of dialect {dialect.name!r}{hint}"),
+                _source_of(record),
             )
         return deltas
+
+    def _is_read(self, record: dict[str, Any], deltas: list[Delta]) -> bool:
+        """Return whether the dialect reads what a record says, one of those before the first token.
+
+        A dialect that was named wrongly finds none of its fields, and would take the answer for bookkeeping.
+        """
+        dialect = self.dialect
+        if dialect is None or DIALECTS.get(dialect.name) is not dialect:
+            return True  # what a dialect of the user's own leaves out is the user's affair
+        fitting = recognise(record)
+        if fitting is None:
+            self._unread = self._unread or record
+            return True
+        return fitting.deltas is dialect.deltas or (dialect.recognises(record) and any(delta.text for delta in deltas))
+
+
+def _unknown(record: dict[str, Any]) -> StreamDecodeError:
+    known = ", ".join(sorted(DIALECTS))
+    fields = ", ".join(map(repr, list(record)[:8])) or "none"
+    error = StreamDecodeError(
+        f"the first record is of no known dialect ({known}); its fields are: {fields[:200]}. "
+        "Pass a Dialect of your own, or dialect='raw' for the bare text"
+    )
+    return faulty(error, _source_of(record))
 
 
 def _is_well_formed(delta: Delta) -> bool:

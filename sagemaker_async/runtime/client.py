@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import warnings
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Unpack, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.http import ChunkCallback, HTTPResponse, Progress
 from sagemaker_async.aws.protocols import body_excerpt, parse_response
 from sagemaker_async.aws.shapes.body import BodyLike
+from sagemaker_async.aws.shapes.deferred import DeferredShapes
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
 
+from .body_stream import BodyStream
 from .generated.requests import (
     InvokeEndpointAsyncAWSFields,
     InvokeEndpointAWSFields,
@@ -32,6 +35,11 @@ else:
     shapes = _lazy.later("runtime.shapes")
 
 __all__ = ["ResponseStreamCall", "SageMakerRuntimeClient", "StreamHead"]
+
+INVOKE_ENDPOINT_STREAMED_BODY = dataclasses.replace(
+    INVOKE_ENDPOINT, shapes=DeferredShapes(f"{__package__}.shapes", "InvokeEndpointStreamedBody"), streaming=True
+)
+"""`InvokeEndpoint` whose body is left to be read by whoever gets the response."""
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 EXCERPT_BYTES = 200
@@ -58,6 +66,7 @@ class SageMakerRuntimeClient(ServiceClient):
 
     operations = (INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, INVOKE_ENDPOINT_ASYNC)
 
+    @overload
     async def invoke_endpoint(
         self,
         *,
@@ -74,6 +83,54 @@ class SageMakerRuntimeClient(ServiceClient):
         prefix_aware_id: str | None = None,
         target_model: str | None = None,
         enable_explanations: str | None = None,
+        stream_body: Literal[False] = False,
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **aws_fields: Unpack[InvokeEndpointAWSFields],
+    ) -> shapes.InvokeEndpointResponse: ...
+
+    @overload
+    async def invoke_endpoint(
+        self,
+        *,
+        endpoint_name: str | None = None,
+        body: BodyLike | None = None,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        target_variant: str | None = None,
+        target_container_hostname: str | None = None,
+        inference_component_name: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        target_model: str | None = None,
+        enable_explanations: str | None = None,
+        stream_body: Literal[True],
+        timeout: float | Timeouts | None = None,
+        on_chunk_sent: ChunkCallback | None = None,
+        on_chunk_received: ChunkCallback | None = None,
+        **aws_fields: Unpack[InvokeEndpointAWSFields],
+    ) -> shapes.InvokeEndpointStreamedBodyResponse: ...
+
+    async def invoke_endpoint(
+        self,
+        *,
+        endpoint_name: str | None = None,
+        body: BodyLike | None = None,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        target_variant: str | None = None,
+        target_container_hostname: str | None = None,
+        inference_component_name: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        target_model: str | None = None,
+        enable_explanations: str | None = None,
+        stream_body: bool = False,
         timeout: float | Timeouts | None = None,
         on_chunk_sent: ChunkCallback | None = None,
         on_chunk_received: ChunkCallback | None = None,
@@ -96,6 +153,9 @@ class SageMakerRuntimeClient(ServiceClient):
             prefix_aware_id: routes requests with the same prefix to the same instance.
             target_model: the model of a multi-model endpoint, relative to its model artifacts.
             enable_explanations: a JMESPath expression that says which records to explain.
+            stream_body: hands out the body as it comes, for answers that are too large to hold or to wait for:
+                ``response.body`` is a `BodyStream` then, to be read with ``async for`` inside ``async with``. It owns
+                its connection, and `Config.max_response_bytes` does not bound it.
             timeout: see the class.
             on_chunk_sent: see the class.
             on_chunk_received: see the class.
@@ -123,7 +183,26 @@ class SageMakerRuntimeClient(ServiceClient):
             **aws_fields,
         }
         options = CallOptions(timeout, Progress(on_chunk_sent, on_chunk_received))
+        if stream_body:
+            return await self._with_streamed_body(self.prepare(INVOKE_ENDPOINT_STREAMED_BODY, fields, options))
         response: shapes.InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
+        return response
+
+    async def _with_streamed_body(self, call: PreparedCall) -> shapes.InvokeEndpointStreamedBodyResponse:
+        operation = call.operation
+        await self.load(operation)
+        response: shapes.InvokeEndpointStreamedBodyResponse
+        try:
+            reply = await self.send(call)
+        except CallError as failure:
+            nothing = BodyStream(None, (operation.name, call.resource, "", None), failure=failure)
+            response = self.response_or_raise(operation, failure, body=nothing)
+            return response
+        metadata = reply.metadata
+        where = _Where(operation.name, call.resource, self._channel.origin(operation.service), metadata.request_id)
+        told = call.options.progress.on_chunk_received
+        body = BodyStream(reply.response, where, watcher=reply.watcher, on_chunk_received=told)
+        response = parse_response(operation, metadata.headers, body, metadata)
         return response
 
     def invoke_endpoint_with_response_stream(
@@ -351,6 +430,14 @@ class ResponseStreamCall(Coroutine[Any, Any, "shapes.InvokeEndpointWithResponseS
         response, self._response = self._response, None
         if response is not None:
             await response.aclose()
+
+    if not TYPE_CHECKING:  # type checkers know better what there is
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"this call has no {name!r} before it was sent: await it or enter it with 'async with', and use its "
+                "response"
+            )
 
     def __del__(self) -> None:
         if self._coroutine is None:

@@ -37,6 +37,14 @@ SAGEMAKER_RUNTIME = Service(
     slow_answer_hint=(
         "SageMaker itself gives a model 60 s to answer: for longer work use a response stream or asynchronous inference"
     ),
+    large_body=(
+        4 << 20,
+        (
+            "SageMaker closes the connection without an answer on a body over the endpoint's limit (25 MB for "
+            "real-time, 4 MB for serverless endpoints): send smaller batches, or use asynchronous inference, which "
+            "takes inputs of up to 1 GB from S3"
+        ),
+    ),
     errors={
         "InternalFailure": InternalFailure,
         "ServiceUnavailable": ServiceUnavailable,

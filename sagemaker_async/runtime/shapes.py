@@ -21,6 +21,7 @@ from pydantic import Field, SkipValidation
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
 from sagemaker_async.errors import StreamError
 
+from .body_stream import BodyStream
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
 from .stream import EventStream
 
@@ -29,6 +30,7 @@ __all__ = [
     "InvokeEndpointAsyncResponse",
     "InvokeEndpointRequest",
     "InvokeEndpointResponse",
+    "InvokeEndpointStreamedBodyResponse",
     "InvokeEndpointWithResponseStreamRequest",
     "InvokeEndpointWithResponseStreamResponse",
     "NewSession",
@@ -168,6 +170,16 @@ class InvokeEndpointResponse(ResponseShape):
             except ValueError:
                 expires = None
         return NewSession(session_id, expires)
+
+
+class InvokeEndpointStreamedBodyResponse(InvokeEndpointResponse):
+    """What `InvokeEndpoint` answers with ``stream_body=True``; `body` is still to be read, and owns the connection."""
+
+    body: SkipValidation[BodyStream] = Field(alias="Body", repr=False)  # type: ignore[assignment]  # asked for
+
+    async def aclose(self) -> None:
+        """Close the body and let go of its connection; idempotent."""
+        await self.body.aclose()
 
 
 class InvokeEndpointWithResponseStreamResponse(ResponseShape):

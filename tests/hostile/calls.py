@@ -16,7 +16,7 @@ import trustme
 from sagemaker_async import Credentials, RetryConfig, Session, Timeouts
 from sagemaker_async.errors import SageMakerAsyncError
 
-__all__ = ["TLS", "certificates", "invoke", "is_documented", "session_for", "settle", "through_aiohttps_session"]
+__all__ = ["TLS", "certificates", "check_documented", "invoke", "session_for", "settle", "through_aiohttps_session"]
 
 
 class TLS(NamedTuple):
@@ -48,8 +48,12 @@ def session_for(origin: str, **fields: Any) -> Session:
         region="us-east-1",
         endpoint_url=origin,
         credentials=Credentials("AKIDEXAMPLE", "secret"),
-        tls=certificates().client,
-        **{"timeouts": Timeouts(first_byte=10, between_chunks=10), "retry": RetryConfig(base_delay=0), **fields},
+        **{
+            "tls": certificates().client,
+            "timeouts": Timeouts(first_byte=10, between_chunks=10),
+            "retry": RetryConfig(base_delay=0),
+            **fields,
+        },
     )
 
 
@@ -64,9 +68,10 @@ async def invoke(session: Session, body: bytes) -> bytes:
     return (await session.runtime.invoke_endpoint(endpoint_name="e", body=body)).body
 
 
-def is_documented(error: BaseException) -> bool:
-    """Whether an exception is one of `sagemaker_async.errors`."""
-    return isinstance(error, SageMakerAsyncError) and type(error).__module__ == "sagemaker_async.errors"
+def check_documented(error: BaseException) -> None:
+    """Check that an exception is one of `sagemaker_async.errors`."""
+    assert isinstance(error, SageMakerAsyncError)
+    assert type(error).__module__ == "sagemaker_async.errors"
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """A raw server that plays a script per connection: bytes, ends, resets and silence, exactly where the script says.
 
-It stands on bare sockets, and on an `ssl.SSLObject` over two memory buffers where it speaks TLS, so that what leaves the
-machine is the script's affair alone: a segment per `Send`, a FIN or an RST, a TLS connection that ends with or without
-close_notify. It runs on the event loop of whoever started it. On loopback what was sent is in the other side's socket
-when the call returns, so that tests need no waiting: they await an event that the script sets.
+It stands on bare sockets, and on an `ssl.SSLObject` over two memory buffers where it speaks TLS, so that what leaves
+the machine is the script's affair alone: a segment per `Send`, a FIN or an RST, a TLS connection that ends with or
+without close_notify. It runs on the event loop of whoever started it. On loopback what was sent is in the other side's
+socket when the call returns, so that tests need no waiting: they await an event that the script sets.
 
-A script is a sequence of steps. A step is an ``async`` callable that takes the `Peer`, this side of one connection. What
-happened is kept per connection (`Peer`) and over all of them (`HostileServer.runs`).
+A script is a sequence of steps. A step is an ``async`` callable that takes the `Peer`, this side of one connection.
+What happened is kept per connection (`Peer`) and over all of them (`HostileServer.runs`).
 """
 
 from __future__ import annotations
@@ -22,27 +22,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
-__all__ = [
-    "Close",
-    "Data",
-    "Drip",
-    "Forever",
-    "HalfClose",
-    "HostileServer",
-    "Peer",
-    "ReadHead",
-    "ReadRequest",
-    "Request",
-    "Reset",
-    "Script",
-    "Send",
-    "SendBelowTLS",
-    "Serve",
-    "Set",
-    "Silence",
-    "Step",
-    "Wait",
-]
+__all__ = ["HostileServer", "Peer", "Request", "Script", "Step"]
 
 _READ_SIZE = 1 << 16
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -59,8 +39,6 @@ class Request(NamedTuple):
 
 
 NO_REQUEST = Request("", "", {})
-Data = bytes | Callable[[Request], bytes]
-"""What to send: bytes, or what makes them of the request that was read last."""
 
 
 class Peer:
@@ -165,20 +143,21 @@ class Peer:
     async def send(self, data: bytes) -> None:
         """Send bytes, over TLS in one record if they fit."""
         if self.sent_unasked is None:
-            self.sent_unasked = not self.requests and not self._buffer and not self._has_come()
+            self.sent_unasked = not self.requests and self.unasked
         if self._tls is not None:
             self._tls.write(data)
             data = self._outgoing.read()
         await self.send_below_tls(data)
 
-    def _has_come(self) -> bool:
-        """Return whether the client has sent anything that nobody read; over TLS its part of the handshake counts."""
+    @property
+    def unasked(self) -> bool:
+        """Whether nothing has come since the last request was read, so that what is sent now is unasked for."""
         try:
-            return bool(self._socket.recv(1, socket.MSG_PEEK))
+            return not self._buffer and not self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
-        except OSError:
             return True
+        except OSError:
+            return False
 
     async def read_head(self) -> Request:
         """Read the head of a request; raises `ConnectionError` when the client leaves before its end."""
@@ -232,151 +211,12 @@ Step = Callable[[Peer], Awaitable[object]]
 Script = Sequence[Step]
 
 
-@dataclass(frozen=True)
-class ReadHead:
-    """Read a request up to the end of its head; the rest stays unread."""
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.read_head()
-
-
-@dataclass(frozen=True)
-class ReadRequest:
-    """Read a whole request: a run of the model."""
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.read_request()
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send bytes in one piece."""
-
-    data: Data
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.send(_made(self.data, peer))
-
-
-@dataclass(frozen=True)
-class SendBelowTLS:
-    """Send bytes in one piece, beside what TLS encrypts."""
-
-    data: bytes
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.send_below_tls(self.data)
-
-
-@dataclass(frozen=True)
-class Drip:
-    """Send bytes one by one, each in a segment of its own, and let the loop run in between.
-
-    `seconds` passes between two bytes where a time limit of the client's is what is tested, else none.
-    """
-
-    data: Data
-    seconds: float = 0
-
-    async def __call__(self, peer: Peer) -> None:
-        data = _made(self.data, peer)
-        for place in range(len(data)):
-            await peer.send(data[place : place + 1])
-            await asyncio.sleep(self.seconds)
-
-
-def _made(data: Data, peer: Peer) -> bytes:
-    return data(peer.last_request) if callable(data) else data
-
-
-@dataclass(frozen=True)
-class Close:
-    """End the connection in order: by a FIN, over TLS behind close_notify, unless told otherwise."""
-
-    close_notify: bool = True
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.end(close_notify=self.close_notify)
-        peer.close()
-
-
-@dataclass(frozen=True)
-class HalfClose:
-    """End this side as `Close` does, and go on reading: requests that still come are runs of the model."""
-
-    async def __call__(self, peer: Peer) -> None:
-        await peer.end()
-        while True:
-            await peer.read_request()
-
-
-@dataclass(frozen=True)
-class Reset:
-    """End the connection by an RST."""
-
-    async def __call__(self, peer: Peer) -> None:
-        peer.reset()
-
-
-@dataclass(frozen=True)
-class Silence:
-    """Send nothing more; requests that come are read, and are runs of the model, until the client goes."""
-
-    async def __call__(self, peer: Peer) -> None:
-        while True:
-            await peer.read_request()
-
-
-@dataclass(frozen=True)
-class Serve:
-    """Answer every request that comes, until the client goes."""
-
-    answer: Callable[[Request], bytes]
-
-    async def __call__(self, peer: Peer) -> None:
-        while True:
-            await peer.send(self.answer(await peer.read_request()))
-
-
-@dataclass(frozen=True)
-class Forever:
-    """Play a step again and again, until the client goes; `seconds` passes in between, see `Drip`."""
-
-    step: Step
-    seconds: float = 0
-
-    async def __call__(self, peer: Peer) -> None:
-        while True:
-            await self.step(peer)
-            await asyncio.sleep(self.seconds)
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Wait until the test sets an event."""
-
-    event: asyncio.Event
-
-    async def __call__(self, peer: Peer) -> None:
-        await self.event.wait()
-
-
-@dataclass(frozen=True)
-class Set:
-    """Tell the test that the script has come here."""
-
-    event: asyncio.Event
-
-    async def __call__(self, peer: Peer) -> None:
-        self.event.set()
-
-
 @dataclass
 class HostileServer:
     """Plays a script for every connection; use it as ``async with HostileServer(lambda number: [...]) as server``.
 
-    A script ends when its steps do, when one of them ends the connection, or when the client goes; then the connection is closed. Whatever else a step raises
-    is raised where the server is left.
+    A script ends when its steps do, when one of them ends the connection, or when the client goes; then the connection
+    is closed. Whatever else a step raises is raised where the server is left.
     """
 
     script: Callable[[int], Script]

@@ -17,7 +17,8 @@ from enum import Enum
 from sagemaker_async import Timeouts
 
 from .answers import chunk, echo, echo_of, head, ok
-from .server import Close, Drip, Forever, HalfClose, ReadRequest, Request, Reset, Send, Silence, Step
+from .server import Request, Step
+from .steps import Close, Drip, Forever, HalfClose, ReadRequest, Reset, Send, Silence
 
 __all__ = ["SHAPES", "First", "Shape"]
 
@@ -121,10 +122,13 @@ CLOSE = b"Connection: close"
 WHOLE = head(LENGTH) + b"{body}"
 TO_THE_END = head() + b"{body}"
 TRUNCATED = head(b"Content-Length: 99") + b"{body}"
-CHUNKED = head(b"Transfer-Encoding: chunked")
+CODING = b"Transfer-Encoding: chunked"
+CHUNKED = head(CODING)
 ONE_CHUNK = b"{size}\r\n{body}\r\n"
 LAST = b"0\r\n\r\n"
 OLD = b"HTTP/1.0"
+INTERIM = UNASKED["an interim 100"]
+UPGRADE = (b"Upgrade: websocket", b"Connection: upgrade")
 NO_NOTIFY = Close(close_notify=False)
 
 LENGTHS = [
@@ -200,19 +204,19 @@ CHUNKS = [
     _answer("chunks without the last, then FIN", ERROR, CHUNKED + ONE_CHUNK, Close()),
     _answer("chunks without the last CRLF, then FIN", ERROR, CHUNKED + ONE_CHUNK + b"0\r\n", Close()),
     _answer("chunks without the last, then RST", ERROR, CHUNKED + ONE_CHUNK, Reset()),
-    _answer("chunks and a length", EITHER, head(b"Content-Length: 3", b"Transfer-Encoding: chunked") + ONE_CHUNK + LAST),
-    _answer("chunked twice", EITHER, head(b"Transfer-Encoding: chunked, chunked") + ONE_CHUNK + LAST),
-    _answer("chunked, and then another coding", ERROR, head(b"Transfer-Encoding: chunked, rot13") + ONE_CHUNK + LAST, Close()),
+    _answer("chunks and a length", EITHER, head(b"Content-Length: 3", CODING) + ONE_CHUNK + LAST),
+    _answer("chunked twice", EITHER, head(CODING + b", chunked") + ONE_CHUNK + LAST),
+    _answer("chunked, and then another coding", ERROR, head(CODING + b", rot13") + ONE_CHUNK + LAST, Close()),
     _answer("another coding, and a length", ERROR, head(LENGTH, b"Transfer-Encoding: rot13") + b"{body}", Close()),
-    _answer("chunks in HTTP/1.0", EITHER, head(b"Transfer-Encoding: chunked", version=OLD) + ONE_CHUNK + LAST, Close()),
+    _answer("chunks in HTTP/1.0", EITHER, head(CODING, version=OLD) + ONE_CHUNK + LAST, Close()),
 ]  # fmt: skip
 
 STATUSES = [
-    _answer("three interim answers before its own", ANSWER, UNASKED["an interim 100"] * 2 + UNASKED["an interim 103"] + WHOLE),
+    _answer("three interim answers before its own", ANSWER, INTERIM * 2 + UNASKED["an interim 103"] + WHOLE),
     _answer("an interim answer with a length", EITHER, head(b"Content-Length: 9", status=b"100 Continue") + WHOLE),
-    Shape("interim answers without end", ERROR, (ReadRequest(), Forever(Send(UNASKED["an interim 100"]))), timeouts=SOON),
-    _answer("101 Switching Protocols", ERROR, head(b"Upgrade: websocket", b"Connection: upgrade", status=b"101 Switching Protocols") + b"{body}"),
-    _answer("200 with an upgrade", EITHER, head(LENGTH, b"Upgrade: h2c", b"Connection: upgrade") + b"{body}"),
+    Shape("interim answers without end", ERROR, (ReadRequest(), Forever(Send(INTERIM))), timeouts=SOON),
+    _answer("101 Switching Protocols", ERROR, head(*UPGRADE, status=b"101 Switching Protocols") + b"{body}"),
+    _answer("200 with an upgrade", EITHER, head(LENGTH, *UPGRADE) + b"{body}"),
     _answer("204 with a body", EITHER, head(LENGTH, status=b"204 No Content") + b"{body}", own=lambda _: b""),
     _answer("205 with a body", EITHER, head(LENGTH, status=b"205 Reset Content") + b"{body}"),
     _answer("304 with a body", ERROR, head(LENGTH, status=b"304 Not Modified") + b"{body}"),

@@ -110,17 +110,8 @@ def local() -> Iterator[ThreadedLocalSageMaker]:
         yield local
 
 
-@pytest.fixture(scope="module")
-def frozen() -> Iterator[None]:
-    """What was there before is not looked through at each collection."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
-async def world(local: ThreadedLocalSageMaker, frozen: None) -> AsyncIterator[World]:
+async def world(local: ThreadedLocalSageMaker) -> AsyncIterator[World]:
     """Fails when the loop was told of anything, such as an exception that was never retrieved."""
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))

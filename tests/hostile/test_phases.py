@@ -1,7 +1,7 @@
 """Every cell of `outcomes.OUTCOMES`: a server that fails in one phase in one manner, and what the caller is told.
 
-Only in the cells with silence and drip are the client's limits short, and only there does time pass, as long as the
-limits: they are what is tested.
+Only in the cells with silence and drip are the client's limits short, and only there does time pass, for the limits are
+what is tested.
 """
 
 from __future__ import annotations
@@ -9,33 +9,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
 import pytest
 
-from sagemaker_async import Session, Timeouts
-from sagemaker_async.errors import SageMakerAsyncError
+from sagemaker_async import PayloadPart, Session, Timeouts
+from sagemaker_async.errors import CallError
 
 from .answers import EVENT_STREAM, chunk, description, echo_of, event, head, ok
-from .calls import certificates, is_documented, session_for, settle, through_aiohttps_session
+from .calls import certificates, check_documented, session_for, settle, through_aiohttps_session
 from .outcomes import ANSWER, DOCUMENT, MANNERS, OPERATIONS, OUTCOMES, PHASES, Outcome, document
-from .server import (
-    Close,
-    Drip,
-    Forever,
-    HostileServer,
-    Peer,
-    ReadRequest,
-    Request,
-    Reset,
-    Send,
-    SendBelowTLS,
-    Silence,
-    Step,
-)
+from .server import HostileServer, Peer, Request, Script, Step
+from .steps import Close, Drip, Forever, ReadRequest, Reset, Send, SendBelowTLS, Silence
 
-LIMIT = 0.2
+LIMIT = 0.3
 """Seconds; the client's limits in cells with silence and drip."""
 PAUSE = 0.005
 """Seconds between two bytes that drip: a limit that each of them restarted would never pass."""
@@ -208,9 +196,9 @@ async def result_of(session: Session, operation: str, name: str) -> Result:
             call = session.runtime.invoke_endpoint_with_response_stream(endpoint_name="e", body=name.encode())
             async with call as stream:
                 tries = len(stream.metadata.attempts)
-                got = b"".join([part.bytes async for part in stream.body])
-    except SageMakerAsyncError as error:
-        assert is_documented(error)
+                got = b"".join([part.bytes async for part in stream.body if isinstance(part, PayloadPart)])
+    except CallError as error:
+        check_documented(error)
         return Result(type(error).__name__, tries or len(error.attempts))
     assert got == echo_of(name.encode()), "somebody else's answer"
     return Result(ANSWER, tries)
@@ -231,34 +219,46 @@ def unreachable(manner: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{address[1]}"
 
 
-@pytest.fixture(params=[("plain", "straight"), ("TLS", "straight"), ("plain", "through the session")], ids="-".join)
-def over_tls(request: pytest.FixtureRequest) -> Iterator[bool]:
-    """The ways a request takes; one through aiohttp's session takes over TLS what it takes without."""
-    transport, way = request.param
-    with through_aiohttps_session() if way == "through the session" else nullcontext():
-        yield transport == "TLS"
+class Way(NamedTuple):
+    """How requests go. What is so over TLS on one of aiohttp's ways is so on the other."""
+
+    over_tls: bool
+    through_session: bool = False
+
+    def __str__(self) -> str:
+        return ("TLS" if self.over_tls else "plain") + ", through the session" * self.through_session
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
-async def test_a_call_ends_as_documented(cell: Cell, over_tls: bool) -> None:
-    phase, manner, operation, documented = cell
-    if over_tls if phase == "connect" else not over_tls and (phase == "TLS" or manner == "cut"):
-        pytest.skip("not an affair of TLS" if over_tls else "an affair of TLS")
-    short = manner == "silence" or (manner == "drip" and phase not in ("connect", "idle"))
-    limits = Timeouts(connect=LIMIT, first_byte=LIMIT, between_chunks=LIMIT) if short else Timeouts()
+WAYS = (Way(over_tls=False), Way(over_tls=True), Way(over_tls=False, through_session=True))
+
+
+def concerns(way: Way, cell: Cell) -> bool:
+    """Return whether there is such a cell on a way: before TLS all is the same, and only TLS can be cut."""
+    if way.over_tls:
+        return cell.phase != "connect"
+    return cell.phase != "TLS" and cell.manner != "cut"
+
+
+def takes_time(cell: Cell) -> bool:
+    """Return whether a limit has to pass, or a body to drip for longer than a limit."""
+    return cell.manner == "silence" or (cell.manner == "drip" and cell.phase not in ("connect", "idle"))
+
+
+async def outcome_of(cell: Cell, way: Way) -> Outcome:
+    """Play a cell, and return what became of the call."""
+    phase, manner, operation, _ = cell
+    limits = Timeouts(connect=LIMIT, first_byte=LIMIT, between_chunks=LIMIT) if takes_time(cell) else Timeouts()
     if phase == "connect" and manner in ("RST", "silence"):
         with unreachable(manner) as origin:
             async with session_for(origin, timeouts=limits) as session:
-                assert await result_of(session, operation, "call") == documented[:2]
-        return
+                return Outcome(*await result_of(session, operation, "call"), runs=0)
     idle, failed = asyncio.Event(), asyncio.Event()
     steps = failure(phase, manner)
     if phase == "idle":
         steps = (while_idle(steps, idle, failed),)
-    script = (*BEFORE[phase], seen, *steps, Silence()) if phase != "connect" else (*steps, Silence())
-    tls = certificates().server if over_tls else None
+    script: Script = (*BEFORE[phase], seen, *steps, Silence()) if phase != "connect" else (*steps, Silence())
+    tls = certificates().server if way.over_tls else None
     async with (
-        asyncio.timeout(20),
         HostileServer(lambda _: script, tls, handshake=phase != "TLS") as server,
         session_for(server.origin, timeouts=limits) as session,
     ):
@@ -269,8 +269,35 @@ async def test_a_call_ends_as_documented(cell: Cell, over_tls: bool) -> None:
             idle.clear()
         ends, tries = await result_of(session, operation, "call")
         assert session.connections_in_use == 0
-    runs = sum(number for body, number in server.runs.items() if b"call" in body)
-    assert str(Outcome(ends, tries, runs)) == str(documented)
+    return Outcome(ends, tries, runs=sum(number for body, number in server.runs.items() if b"call" in body))
+
+
+def on_a_way(way: Way) -> AbstractContextManager[None]:
+    return through_aiohttps_session() if way.through_session else nullcontext()
+
+
+@pytest.mark.parametrize(
+    ("way", "cell"),
+    [(way, cell) for way in WAYS for cell in CELLS if concerns(way, cell) and not takes_time(cell)],
+    ids=str,
+)
+async def test_a_call_ends_as_documented(way: Way, cell: Cell) -> None:
+    async with asyncio.timeout(20):
+        with on_a_way(way):
+            assert str(await outcome_of(cell, way)) == str(cell.outcome)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("phase", PHASES)
+async def test_calls_end_as_documented_that_a_limit_ends(way: Way, phase: str) -> None:
+    """All cells of a phase at once, for they wait."""
+    cells = [cell for cell in CELLS if cell.phase == phase and concerns(way, cell) and takes_time(cell)]
+    async with asyncio.timeout(20):
+        with on_a_way(way):
+            outcomes = await asyncio.gather(*[outcome_of(cell, way) for cell in cells])
+    assert [f"{cell}: {outcome}" for cell, outcome in zip(cells, outcomes, strict=True)] == [
+        f"{cell}: {cell.outcome}" for cell in cells
+    ]
 
 
 def test_every_phase_and_manner_has_its_outcomes() -> None:

@@ -1,7 +1,7 @@
 """Whatever a server sends: a call gets its own answer or a documented error, and so do the two that follow it.
 
-Answers echo their requests, so that one that reaches another caller shows by its content. The first connection, or every
-connection, plays the shape; then the server answers what it reads, as one does that knows nothing of what it sent before.
+Answers echo their requests, so that one that reaches another caller shows by its content. The first connection, or
+every connection, plays the shape; then the server answers what it reads, as one that knows nothing of what it sent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from sagemaker_async import Session
 from sagemaker_async.errors import SageMakerAsyncError
 
 from .answers import echo, echo_of
-from .calls import TLS, invoke, is_documented, session_for, settle
-from .server import HostileServer, Script, Send, Serve, Set, Wait
+from .calls import TLS, check_documented, invoke, session_for, settle
+from .server import HostileServer, Script
 from .shapes import SHAPES, First, Shape
+from .steps import Send, Serve, Set, Wait
 
 
 class Mode(NamedTuple):
@@ -38,7 +39,7 @@ async def outcome(session: Session, body: bytes) -> bytes | SageMakerAsyncError:
     try:
         return await invoke(session, body)
     except SageMakerAsyncError as error:
-        assert is_documented(error)
+        check_documented(error)
         return error
 
 

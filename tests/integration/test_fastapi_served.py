@@ -618,6 +618,7 @@ async def test_a_message_meanwhile_ends_the_answer_and_is_the_next_question(
         await socket.send_str("one")
         assert (await socket.receive_json())["text"] == " word"
         await socket.send_str("two")
+        assert await socket.receive_json() == {"event": "interrupted"}
         assert (await socket.receive_json())["text"] == " word"
         assert endpoint.abandoned_streams == 1
         model.wakes["two"].set()

@@ -202,6 +202,15 @@ def test_a_large_body_and_the_limit_above_it(local: ThreadedLocalSageMaker, clie
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
+def test_a_body_over_the_limit_of_an_endpoint_is_refused_without_a_code(
+    local: ThreadedLocalSageMaker, client: Any
+) -> None:
+    local.add_endpoint("model", lambda body: b"", body_limit=1000)
+    with pytest.raises(ClientError) as error:
+        client.invoke_endpoint(EndpointName="model", Body=bytes(1001))
+    assert error.value.response["Error"] == {"Code": "413", "Message": "HTTP content length exceeded 1000 bytes."}
+
+
 def test_one_connection_serves_many_calls(local: ThreadedLocalSageMaker, client: Any) -> None:
     endpoint = local.add_endpoint("model", lambda body: body)
     for number in range(20):

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from sagemaker_async import Predictor, Session
 from sagemaker_async.errors import ValidationError
 from sagemaker_async.local import InvocationRequest, LocalSageMaker
+from sagemaker_async.predictor.values import ResourceRequirements
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
 
@@ -117,3 +118,14 @@ async def test_copies_belong_to_the_base_of_an_adapter(invoked: list[InvocationR
 
     described = await hosting.describe_inference_component(inference_component_name="adapter")
     assert (described.inference_component_status, described.runtime_config) == ("InService", None)
+
+
+async def test_resources_alone_are_updated(invoked: list[InvocationRequest], session: Session) -> None:
+    predictor = Predictor("hosting", session, component_name="ic")
+    await predictor.update_predictor(resources=ResourceRequirements({"memory": 4096, "copies": 2}))
+
+    described = await session.hosting.describe_inference_component(inference_component_name="ic")
+    specification = described.model_dump(mode="json", by_alias=True, exclude_unset=True)["Specification"]
+    assert specification["Container"]["DeployedImage"]["SpecifiedImage"] == "image"
+    assert specification["ComputeResourceRequirements"] == {"MinMemoryRequiredInMb": 4096}
+    assert await predictor.predict(b"") == b"answer"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -457,9 +458,8 @@ def test_a_serverless_endpoint_accepts_four_megabytes(local: ThreadedLocalSageMa
     create_model(sm)
     serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
     create_endpoint(sm, {"VariantName": "a", "ModelName": "m", "ServerlessConfig": serverless})
-    with pytest.raises(ClientError) as raised:
-        runtime.invoke_endpoint(EndpointName="e", Body=bytes(4_194_305))
-    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    message = refusal(lambda: runtime.invoke_endpoint(EndpointName="e", Body=bytes(4_194_305)), "ValidationError")
+    assert re.fullmatch(r"Request [0-9a-f-]{36} has oversize body\.", message)
     sm.update_endpoint_weights_and_capacities(
         EndpointName="e",
         DesiredWeightsAndCapacities=[{"VariantName": "a", "ServerlessUpdateConfig": {"MaxConcurrency": 5}}],
@@ -604,6 +604,19 @@ def test_states_change_as_the_clock_is_stepped(stepped: ThreadedLocalSageMaker, 
     assert "not found" in refusal(lambda: invoked(runtime), "ValidationError")
     stepped.step(60)
     sm.get_waiter("endpoint_deleted").wait(EndpointName="e")
+
+
+def test_a_change_is_dated_when_it_happened_however_late_it_is_looked_at(
+    stepped: ThreadedLocalSageMaker, clients: Clients
+) -> None:
+    sm = clients(stepped)
+    stepped.add_model("m", lambda body: b"m")
+    create_model(sm)
+    create_endpoint(sm)
+    stepped.step(3600)
+    described = sm.describe_endpoint(EndpointName="e")
+    assert (described["LastModifiedTime"] - described["CreationTime"]).total_seconds() == 60
+    assert described["CreationTime"].microsecond % 1000 == 0
 
 
 def test_a_scripted_failure_of_a_creation_is_told_with_its_reason(

@@ -265,6 +265,28 @@ def test_executions_are_put_in_and_listed(local: ThreadedLocalSageMaker, sm: Any
         local.add_monitoring_execution("s")
 
 
+@pytest.mark.usefixtures("scheduled")
+def test_the_processing_job_of_an_execution_is_described(local: ThreadedLocalSageMaker, sm: Any) -> None:
+    arn = f"{PREFIX}:processing-job/of-the-execution"
+    local.add_monitoring_execution("s", status="CompletedWithViolations", processing_job_arn=arn)
+    local.add_monitoring_execution("s", status="Failed", processing_job_arn=arn)  # the first one counts
+    described = sm.describe_processing_job(ProcessingJobName="of-the-execution")
+    assert (described["ProcessingJobArn"], described["ProcessingJobStatus"]) == (arn, "Completed")
+    assert described["MonitoringScheduleArn"] == f"{PREFIX}:monitoring-schedule/s"
+    assert described["ProcessingEndTime"] >= described["ProcessingStartTime"]
+
+
+def test_processing_jobs_are_put_in_and_described(local: ThreadedLocalSageMaker, sm: Any) -> None:
+    running = local.add_processing_job("j", status="InProgress", members={"Environment": {"a": "b"}})
+    described = sm.describe_processing_job(ProcessingJobName="j")
+    assert (described["ProcessingJobArn"], described["Environment"]) == (running, {"a": "b"})
+    assert "ProcessingEndTime" not in described
+    missing = refusal(lambda: sm.describe_processing_job(ProcessingJobName="k"), "ValidationException")
+    assert missing == "Could not find requested job with name: k"
+    with pytest.raises(ConfigurationError, match="already existing"):
+        local.add_processing_job("j")
+
+
 # --- lineage ----------------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +323,22 @@ def test_contexts_are_listed_by_source_and_described_by_name_or_arn(
     assert message == f"Context '{PREFIX}:context/z' does not exist."
     with pytest.raises(ConfigurationError, match="Context with name"):
         local.add_context("ctx", context_type="Team", source_uri="x")
+
+
+def test_artifacts_and_actions_are_listed_by_source_and_type(
+    local: ThreadedLocalSageMaker, sm: Any, graph: dict[str, str]
+) -> None:
+    (data,) = sm.list_artifacts(SourceUri="s3://b/data")["ArtifactSummaries"]
+    assert (data["ArtifactArn"], data["ArtifactName"], data["ArtifactType"]) == (graph["data"], "data", "DataSet")
+    (model,) = sm.list_artifacts(ArtifactType="Model")["ArtifactSummaries"]
+    assert (model["ArtifactArn"], "ArtifactName" in model) == (graph["model"], False)
+    local.add_action("test", action_type="Test", source_uri="x", status="Failed")
+    pages = sm.get_paginator("list_actions").paginate(
+        SortBy="Name", SortOrder="Descending", PaginationConfig={"PageSize": 1}
+    )
+    assert [page["ActionSummaries"][0]["ActionName"] for page in pages] == ["test", "deploy"]
+    (failed,) = sm.list_actions(ActionType="Test")["ActionSummaries"]
+    assert (failed["Status"], failed["Source"]) == ("Failed", {"SourceUri": "x"})
 
 
 def test_associations_are_listed_by_their_ends_and_types(sm: Any, graph: dict[str, str]) -> None:
@@ -342,7 +380,8 @@ def test_lineage_is_queried_by_direction_depth_and_filters(sm: Any, graph: dict[
             lambda token=token: sm.query_lineage(NextToken=token), "ValidationException"
         )
     assert len(first["Edges"]) == 4
-    assert "Edges" not in sm.query_lineage(StartArns=[graph["model"]], IncludeEdges=False)
+    without = sm.query_lineage(StartArns=[graph["model"]], IncludeEdges=False)
+    assert (without["Edges"], len(without["Vertices"])) == ([], 4)
     vertex = sm.query_lineage(StartArns=[graph["data"]], MaxDepth=1)["Vertices"]
     assert vertex == [{"Arn": graph["model"], "Type": "Model", "LineageType": "Artifact"}]
     missing = f"{PREFIX}:artifact/none"

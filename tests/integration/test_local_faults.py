@@ -10,9 +10,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sagemaker_async import Session
 from sagemaker_async.aws.eventstream import Decoder
-from sagemaker_async.errors import MessageChecksumError, PreludeChecksumError, TruncatedStreamError
+from sagemaker_async.errors import (
+    ConnectionLostError,
+    MessageChecksumError,
+    PreludeChecksumError,
+    TruncatedStreamError,
+)
 from sagemaker_async.local import (
+    CloseOnOversize,
     CutFrame,
     DropConnection,
     Endpoint,
@@ -204,6 +211,43 @@ async def test_a_reset_is_a_tcp_reset(local: LocalSageMaker, echo: Endpoint) -> 
     assert local.requests[0].body_size == 0
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 1001", "Transfer-Encoding: chunked"])
+async def test_an_oversize_body_closes_the_connection_unanswered(framing: str, local: LocalSageMaker) -> None:
+    endpoint = local.add_endpoint("small", lambda body: body, body_limit=1000)
+    endpoint.faults.always(CloseOnOversize())
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(local.url.rpartition(":")[2]))
+    writer.write(f"POST /endpoints/small/invocations HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
+    if "chunked" in framing:
+        writer.write(b"3e9\r\n" + bytes(1001))  # and no last chunk
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    assert [request.body_size for request in local.requests] == [1001]
+    assert endpoint.invocations == 0
+
+
+async def test_other_bodies_are_answered_where_oversize_ones_close_the_connection(
+    local: LocalSageMaker, call: Any
+) -> None:
+    endpoint = local.add_endpoint("small", lambda body: body, body_limit=1000)
+    endpoint.faults.always(CloseOnOversize())
+    assert (await call("small", body=bytes(1000))).status == 200
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await call("small", body=bytes(1001))
+    assert (await call("small", body=bytes(1000))).status == 200
+
+
+async def test_our_client_calls_an_oversize_body_a_lost_connection(local: LocalSageMaker) -> None:
+    endpoint = local.add_endpoint("small", lambda body: body, body_limit=1_000_000)
+    endpoint.faults.always(CloseOnOversize())
+    async with Session(**local.client_options) as session:
+        with pytest.raises(ConnectionLostError):
+            await session.runtime.invoke_endpoint(endpoint_name="small", body=bytes(8_000_000))
+        assert endpoint.invocations == 0
+        answer = await session.runtime.invoke_endpoint(endpoint_name="small", body=b"small")
+        assert answer.body == b"small"
+
+
 @pytest.mark.parametrize("reset", [False, True])
 async def test_a_dropped_stream_lacks_the_end_of_the_http_body(reset: bool, words: Endpoint, call: Any) -> None:
     words.faults.append(DropConnection(after_parts=1, reset=reset))
@@ -211,7 +255,20 @@ async def test_a_dropped_stream_lacks_the_end_of_the_http_body(reset: bool, word
     with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientOSError, ConnectionResetError)):
         await response.read()
     await words.until(lambda endpoint: endpoint.open_streams == 0)
-    assert (words.completed_streams, words.abandoned_streams) == (0, 0)
+    assert (words.completed_streams, words.broken_streams, words.abandoned_streams) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [InStreamError(), InStreamError(after_parts=1), UnmodeledError(), CutFrame(), CutFrame(None), WrongChecksum()],
+    ids=repr,
+)
+async def test_a_stream_that_breaks_does_not_count_as_complete(fault: Any, words: Endpoint, call: Any) -> None:
+    words.faults.append(fault)
+    await (await call.open("words", STREAM)).read()
+    await (await call.open("words", STREAM)).read()
+    await words.until(lambda endpoint: endpoint.open_streams == 0)
+    assert (words.completed_streams, words.broken_streams, words.abandoned_streams) == (1, 1, 0)
 
 
 async def test_a_dropped_plain_answer_is_shorter_than_it_says(echo: Endpoint, call: Any) -> None:

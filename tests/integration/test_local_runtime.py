@@ -214,24 +214,43 @@ async def test_an_unknown_variant_is_refused(local: LocalSageMaker, call: Call) 
 
 
 @pytest.mark.parametrize(
-    ("route", "limit"),
-    [("invocations", 26_214_400), ("invocations-response-stream", 26_214_400), ("async-invocations", 128_000)],
+    ("route", "limit", "refusal"),
+    [
+        ("invocations", 26_214_400, {"message": "HTTP content length exceeded 26214400 bytes."}),
+        ("invocations-response-stream", 26_214_400, {"message": "HTTP content length exceeded 26214400 bytes."}),
+        (
+            "async-invocations",
+            128_000,
+            {"Message": "Request body of 128001 bytes exceeds the limit of 128000 bytes."},
+        ),
+    ],
 )
 async def test_a_body_beyond_the_limit_is_refused_and_one_at_it_is_not(
-    route: str, limit: int, local: LocalSageMaker, call: Call
+    route: str, limit: int, refusal: dict[str, str], local: LocalSageMaker, call: Call
 ) -> None:
     endpoint = local.add_endpoint("echo", lambda body: b"")
     answer = await call("echo", route, bytes(limit + 1))
-    assert (answer.status, answer.code) == (413, "ValidationError")
-    assert str(limit) in answer.json["Message"]
+    assert (answer.status, answer.json) == (413, refusal)
+    assert ("x-amzn-ErrorType" in answer.headers) is (route == "async-invocations")
     assert endpoint.invocations == 0
     assert (await call("echo", route, bytes(limit))).status in {200, 202}
     assert [request.body_size for request in local.requests] == [limit + 1, limit]
 
 
-async def test_a_serverless_endpoint_takes_less(local: LocalSageMaker, call: Call) -> None:
+@pytest.mark.parametrize("route", ["invocations", "invocations-response-stream"])
+async def test_a_serverless_endpoint_takes_less_and_says_so_in_its_own_words(
+    route: str, local: LocalSageMaker, call: Call
+) -> None:
+    local.add_endpoint("small", lambda body: b"", serverless=True)
+    answer = await call("small", route, bytes(4_194_305))
+    assert (answer.status, answer.code) == (400, "ValidationError")
+    assert answer.json == {"Message": f"Request {answer.headers['x-amzn-RequestId']} has oversize body."}
+    assert (await call("small", route, bytes(4_194_304))).status == 200
+
+
+async def test_an_endpoint_may_have_a_limit_of_its_own(local: LocalSageMaker, call: Call) -> None:
     local.add_endpoint("small", echo, body_limit=10)
-    assert (await call("small", body=bytes(11))).status == 413
+    assert (await call("small", body=bytes(11))).json == {"message": "HTTP content length exceeded 10 bytes."}
     assert (await call("small", body=bytes(10))).status == 200
 
 

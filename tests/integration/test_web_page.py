@@ -237,7 +237,7 @@ FAILURES = {
     "model-error": ("502 Bad Gateway", "The model's answer broke off before it was complete.", True),
     "cut-stream": ("502 Bad Gateway", "The model's answer broke off before it was complete.", True),
     "stall": ("504 Gateway Timeout", "The model did not answer in time.", True),
-    "throttled": ("429 Too Many Requests", "The model is being asked too often.", False),
+    "throttled": ("429 Too Many Requests", "The model gets too many requests. Try again later.", False),
 }
 
 
@@ -250,9 +250,12 @@ def test_each_failure_is_told_in_words_and_keeps_what_came_before(page: Page, st
     assert detail in page["problem"]
     assert "urn:uuid:" in page["problem"]
     assert page.count == (12 if midway else 0)
+    page.until(lambda: re.search(r" 0 open, 0 complete, \d broken, \d abandoned", page["upstream"]))
+    assert ("1 broken" in page["upstream"]) is (scenario in ("model-error", "cut-stream"))
     page.keep(scenario)
     page.ask()
     page.until_state("complete")
+    page.until(lambda: " 0 open, 1 complete," in page["upstream"])
     assert not page.browser.find_element(By.ID, "problem").is_displayed()
 
 
@@ -352,7 +355,7 @@ def test_the_page_refuses_what_a_browser_sends_for_other_sites(stage: Stage, fie
     problem = json.load(refused.value)
     refused.value.close()
     assert (problem["status"], problem["code"]) == (refused.value.code, "not_admitted") == (403, "not_admitted")
-    assert problem["detail"].startswith("This server does not answer")
+    assert problem["detail"].startswith(("This server does not answer", "This server does not accept the host"))
     assert stage.local.endpoints["text"].requests == 0
 
 

@@ -16,6 +16,7 @@ from sagemaker_async import (
     InternalStreamFailure,
     ModelStreamError,
     PayloadPart,
+    Prediction,
     Predictor,
     ResourceRequirements,
     RetryConfig,
@@ -58,10 +59,12 @@ from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
+from sagemaker_async.runtime.body_stream import BodyStream
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
     InvokeEndpointResponse,
+    InvokeEndpointStreamedBodyResponse,
     InvokeEndpointWithResponseStreamResponse,
     NewSession,
 )
@@ -127,6 +130,7 @@ async def predictions(session: Session) -> None:
     assert_type(text, Predictor[str])
     assert_type(await text.predict("data", initial_args={"TargetVariant": "v"}, timeout=5), str)
     assert_type(await Predictor("e", session, JSONSerializer(), BytesDeserializer()).predict({}), bytes)
+    assert_type(await text.predict_full("data"), Prediction[str])
     answers = Predictor("e", session, JSONSerializer(), PydanticDeserializer(Answer))
     assert_type(await answers.predict({}), Answer)
     assert_type(Predictor("e", deserializer=JSONDeserializer()), Predictor[Any])
@@ -180,12 +184,16 @@ async def data_plane(runtime: SageMakerRuntimeClient) -> None:
     assert_type(response.metadata.attempts, tuple[Attempt, ...])
     await runtime.invoke_endpoint(EndpointName="e", Body="text", ContentType="text/csv", timeout=Timeouts(total=5))
 
+    streamed = await runtime.invoke_endpoint(endpoint_name="e", body=b"", stream_body=True)
+    assert_type(streamed, InvokeEndpointStreamedBodyResponse)
+    assert_type(streamed.body, BodyStream)
+
     queued = await runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k", request_ttl_seconds=60)
     assert_type(queued, InvokeEndpointAsyncResponse)
     assert_type(queued.output_location, str | None)
 
-    await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-arg]
-    await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[arg-type]
+    await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-overload]
+    await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[call-overload]
     await runtime.invoke_endpoint_with_response_stream(endpoint_name="e", target_model="m")  # type: ignore[call-arg]
     await runtime.invoke_endpoint_async(endpoint_name="e", request_ttl_seconds="60")  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from xml.etree import ElementTree as ET
@@ -15,6 +16,7 @@ from benchmarks.contestants.hand_written import characters_of
 from benchmarks.measure import Result, Run, canned_server, compare
 from benchmarks.payloads import DIALECTS
 from benchmarks.suites import SUITES, profile, slow_streams
+from benchmarks.suites.cold_start import PROGRAMS
 from benchmarks.targets import TARGETS, standings
 from benchmarks.without import restore
 from benchmarks.worker import measured
@@ -149,16 +151,36 @@ def test_a_layer_is_what_lies_between_two_cut_off_points() -> None:
     assert layers["to compare: bare aiohttp, and a signature"] == {"cpu": 88.0, "share": 0.88}
 
 
-def test_the_rows_of_a_cold_start_add_up(run: Run) -> None:
+IMPORTED = {
+    "ours": {"asyncio": 30_000, "json": 5_000, "aiohttp": 80_000, "sagemaker_async.aws.call": 2_000, "numbers": 0},
+    "aiohttp + pydantic": {"asyncio": 29_000, "yarl": 70_000, "pydantic": 40_000, "typing_extensions": 2_000},
+    "aiohttp + a pydantic model": {"asyncio": 31_000, "aiohttp": 81_000, "sagemaker_async": 1},
+}
+
+
+def test_the_rows_of_a_cold_start_add_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def printed(command: list[str]) -> str:
+        text = command[command.index("-c") + 1]
+        (program,) = (name for name in profile.STARTED if PROGRAMS[name] in text)
+        lines = [f"import time: {own:9} | {own:10} | {name}" for name, own in IMPORTED[program].items()]
+        return "\n".join([f"{time.monotonic() + 0.02}", *lines, f"{time.monotonic() + 0.5}"])
+
+    monkeypatch.setattr(profile, "output_of", printed)
+
     *rows, whole = profile._cold_start(run).values.items()
 
     assert whole[0] == "all"
+    assert whole[1].keys() == IMPORTED.keys()
     for program, total in whole[1].items():
         assert sum(values.get(program, 0.0) for _, values in rows) == total
+    assert dict(rows)["standard library, other"] == {
+        "ours": 35_000, "aiohttp + pydantic": 29_000, "aiohttp + a pydantic model": 31_000
+    }  # fmt: skip
+    assert dict(rows)["pydantic and its dependencies"] == {"aiohttp + pydantic": 42_000}
     names = [name for name, _ in rows]
     assert names[:2] == ["the interpreter's start", "standard library, other"]
     assert names[-1] == "running"
-    assert "sagemaker_async.aws" in names
+    assert {"sagemaker_async.aws", "sagemaker_async, its small modules"} <= {*names}
 
 
 @pytest.mark.parametrize(

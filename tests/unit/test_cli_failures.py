@@ -44,7 +44,7 @@ def test_what_is_wrong_here_is_2_and_what_fails_elsewhere_is_1(error: SageMakerA
 
 
 def test_a_failed_call_names_endpoint_request_id_and_each_attempt() -> None:
-    error = ServiceUnavailable("HTTP 503 ServiceUnavailable: no", status=503, code="ServiceUnavailable")
+    error = ServiceUnavailable("no", status=503, code="ServiceUnavailable")
     error.locate("InvokeEndpoint", "my-endpoint", "https://example.com", "id-1")
     error.attempts = (Attempt(1, 0, 1, "503 ServiceUnavailable", 0.1), Attempt(2, 1.1, 1, "503 ServiceUnavailable"))
     text = description(error)
@@ -66,12 +66,12 @@ def test_a_model_error_links_to_the_log() -> None:
 
 
 def test_a_model_error_without_a_log_has_no_link() -> None:
-    assert description(ModelError("failed", status=424, code="ModelError")) == "failed"
+    assert description(ModelError("failed", status=424, code="ModelError")) == "HTTP 424 ModelError: failed"
 
 
 def test_a_message_cannot_steer_the_terminal() -> None:
     error = ModelError("red \x1b[31m and \r back\nnext \x9b2J", status=424, code="ModelError")
-    assert description(error) == "red \\x1b[31m and \\r back\nnext \\x9b2J"
+    assert description(error) == "HTTP 424 ModelError: red \\x1b[31m and \\r back\nnext \\x9b2J"
 
 
 def test_letters_of_any_language_stay() -> None:

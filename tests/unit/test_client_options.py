@@ -26,7 +26,7 @@ from sagemaker_async.local import LocalSageMaker, Throttle
 TESTS = Path(__file__).parents[1]
 
 SOURCES = "integration/test_credential_sources.py::"
-SETTINGS = "unit/test_settings.py::"
+SETTINGS = "unit/test_settings_resolve.py::"
 HERE = "unit/test_client_options.py::"
 
 
@@ -63,7 +63,7 @@ ROWS = (
         "Credentials.expiration",
         (
             HERE + "test_sources_of_credentials_sign_the_calls_of_a_session",
-            "unit/test_credentials.py::test_the_environment_gives_keys_token_expiration_and_account",
+            "unit/test_aws_credentials.py::test_the_environment_gives_keys_token_expiration_and_account",
         ),
     ),
     Row(
@@ -95,7 +95,7 @@ ROWS = (
         (
             HERE + "test_max_attempts_and_mode",
             HERE + "test_delays_between_attempts",
-            "unit/test_retries.py::test_throttling_is_backed_off_from_a_second",
+            "unit/test_retries_policy.py::test_throttling_is_backed_off_from_a_second",
         ),
     ),
     Row(
@@ -188,7 +188,7 @@ ROWS = (
         "stub_responses",
         "transport",
         (
-            "unit/test_stub.py::test_answers_come_in_order_and_requests_are_kept_as_they_would_have_gone_out",
+            "unit/test_transport_stub.py::test_answers_come_in_order_and_requests_are_kept_as_they_would_have_gone_out",
             "unit/test_seams.py::test_any_object_with_send_and_close_carries_the_requests",
         ),
     ),

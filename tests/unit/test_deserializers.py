@@ -571,3 +571,11 @@ async def test_users_own_deserializers_stay_on_the_loop() -> None:
 async def test_errors_come_out_of_the_thread() -> None:
     with pytest.raises(DeserializationError, match="not valid JSON"):
         await deserialize_off_loop(JSONDeserializer(), io.BytesIO(b"{"), "application/json", OFFLOAD_BYTES)
+
+
+def test_a_deserializer_used_by_itself_knows_of_no_call() -> None:
+    with pytest.raises(DeserializationError, match=r"not valid JSON: .* \(character 0\)$") as caught:
+        JSONDeserializer().deserialize(b"<html>", "text/html")
+    error = caught.value
+    assert (error.operation, error.url, error.request_id, error.attempts) == (None, None, None, ())
+    assert (error.status, error.content_type, error.body) == (None, None, b"")

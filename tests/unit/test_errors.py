@@ -168,7 +168,7 @@ def test_locating_keeps_a_request_id_that_is_known() -> None:
     error = ThrottlingError("m", status=429, code="")
     error.request_id = "id"
     assert error.locate("Op", None, "https://h").request_id == "id"
-    assert str(error) == "Op: m [https://h, request id id]"
+    assert str(error) == "Op: HTTP 429: m [https://h, request id id]"
 
 
 def test_errors_are_what_pythons_own_handlers_expect() -> None:
@@ -265,9 +265,52 @@ def test_a_model_stream_error_splits_by_code(kind: type[ModelStreamError]) -> No
     assert isinstance(error, ModelStreamError)
 
 
+@pytest.mark.parametrize("code", ["StreamBroken", "SomethingNew", None])
+def test_a_model_stream_error_has_its_code_by_the_name_of_all_service_errors(code: str | None) -> None:
+    error = ModelStreamError("the model broke", code)
+    assert error.code == error.error_code == code
+
+
 def test_a_stream_error_says_how_far_the_stream_had_come() -> None:
     error = ModelStreamError("the model broke", "StreamBroken").locate("Invoke", "e", "https://h")
     error.events, error.bytes_received = 3, 40
     assert str(error) == (
         "Invoke on 'e': the model broke [after 3 events, 40 bytes, https://h] (error code StreamBroken)"
     )
+
+
+def model_error(said: object, message: str = "Received server error (500) from primary") -> ModelError:
+    return ModelError(message, status=424, code="ModelError", fields={"OriginalMessage": said})
+
+
+def test_a_model_errors_text_has_what_the_container_said_and_its_message_has_not() -> None:
+    error = model_error("CUDA out of memory")
+    assert error.message == "Received server error (500) from primary"
+    assert str(error) == (
+        "HTTP 424 ModelError: Received server error (500) from primary; the container said: CUDA out of memory"
+    )
+
+
+def test_what_aws_has_repeated_of_the_container_is_not_said_twice() -> None:
+    error = model_error(" no memory\n", 'Received server error (500) from primary with message " no memory\n"')
+    assert str(error).count("no memory") == 1
+
+
+def test_what_a_container_said_is_cut_and_cannot_forge_a_line() -> None:
+    text = str(model_error("a\r\nERROR forged\x1b[31m\u2028\ud800" + "x" * 600))
+    assert r"said: a\r\nERROR forged\x1b[31m\u2028\ud800xxx" in text
+    assert text.isprintable()
+    assert text.endswith("x...")
+    assert text.count("x") < 500
+
+
+@pytest.mark.parametrize("said", [None, "", " \n", 7, ["x"]])
+def test_a_container_that_said_nothing_is_not_quoted(said: object) -> None:
+    assert str(model_error(said)) == "HTTP 424 ModelError: Received server error (500) from primary"
+
+
+def test_a_service_errors_message_is_its_text_without_status_and_code() -> None:
+    error = ServiceError("no such endpoint", status=400, code="ValidationError")
+    assert (error.message, str(error)) == ("no such endpoint", "HTTP 400 ValidationError: no such endpoint")
+    restored = pickle.loads(pickle.dumps(error))
+    assert (restored.message, str(restored)) == (error.message, str(error))

@@ -28,8 +28,10 @@ from sagemaker_async.aws.eventstream import (
     encode_message,
 )
 from sagemaker_async.errors import (
+    DeserializationError,
     HeaderError,
     MessageChecksumError,
+    MessageLengthError,
     PreludeChecksumError,
     SerializationError,
     TruncatedStreamError,
@@ -84,6 +86,20 @@ def test_error_offsets_count_the_whole_stream_over_all_slices():
         decoder.feed(bytes(12))
 
 
+@pytest.mark.parametrize(
+    ("lengths", "problem"),
+    [
+        ((MAX_HEADERS_LENGTH + 17, MAX_HEADERS_LENGTH + 1), "announces 131073 bytes of headers; the limit is 131072"),
+        ((16 + MAX_HEADERS_LENGTH - 1, MAX_HEADERS_LENGTH), "a message of 131087 bytes cannot hold 131072 bytes of"),
+        ((25, 10), "a message of 25 bytes cannot hold 10 bytes of headers and 16 of frame"),
+        ((16 + 10 + MAX_PAYLOAD_LENGTH + 1, 10), "announces a payload of 25165825 bytes; the limit is 25165824"),
+    ],
+)
+def test_lengths_that_cannot_be_say_which_rule_they_break(lengths, problem):
+    with pytest.raises(MessageLengthError, match=problem):
+        Decoder().feed(prelude(*lengths))
+
+
 def test_undelivered_bytes_are_bounded():
     with pytest.raises(PreludeChecksumError) as caught:
         Decoder().feed(b"<html>" + b"x" * 5000)
@@ -125,6 +141,7 @@ def test_close_inside_a_message_says_how_much_of_it_came(received, expected):
     for _ in range(2):
         with pytest.raises(TruncatedStreamError, match=f"{expected} .*byte {len(PART)} of the stream"):
             decoder.close()
+        assert decoder.buffered == 0
     with pytest.raises(TruncatedStreamError):
         decoder.feed(PART)
 
@@ -178,6 +195,16 @@ def test_one_slice_may_end_a_message_hold_others_and_begin_another():
     assert decoder.buffered == 5
     assert len(decoder.feed(PART[5:])) == 1
     assert decoder.buffered == 0
+
+
+@pytest.mark.parametrize("begun", range(1, 17))
+def test_a_slice_that_ends_a_prelude_may_hold_more_than_its_message(begun):
+    small = encode_message({}, b"")
+    decoder = Decoder()
+    assert decoder.feed(PART + small[:begun])[1:] == ([] if begun < 16 else [({}, b"")])
+    assert len(decoder.feed(small[begun:] + small + PART * 2)) == (4 if begun < 16 else 3)
+    with pytest.raises(PreludeChecksumError, match=f"byte {3 * len(PART) + 32} of the stream"):
+        decoder.feed(bytes(12))
 
 
 def test_a_message_at_both_limits_is_decoded():
@@ -331,6 +358,14 @@ def test_ever_new_header_blocks_are_decoded_and_forgotten():
     assert last == first
 
 
+def test_what_a_decoder_remembers_is_bounded_and_forgotten_all_at_once():
+    decoder = Decoder()
+    for number in range(600):
+        decoder.feed(encode_message({"number": Int(number)}))
+        assert len(decoder._heads) == number % 256 + 1
+        assert len(decoder._blocks) == number % 64 + 1
+
+
 def test_large_header_blocks_are_not_kept():
     decoder = Decoder()
     large = encode_message({"large": b"x" * 2000})
@@ -381,6 +416,12 @@ def test_timestamps_convert_from_any_time_zone():
     assert timestamp == 1_767_315_845_678
     assert timestamp.to_datetime() == when.replace(microsecond=678_000)
     assert timestamp.to_datetime().tzinfo is UTC
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_a_timestamp_beyond_what_a_datetime_holds_is_refused(number):
+    with pytest.raises(DeserializationError, match="outside the years 1 to 9999"):
+        Timestamp(number).to_datetime()
 
 
 def test_a_naive_datetime_is_no_timestamp():

@@ -21,12 +21,43 @@ class Answer(BaseModel):
     text: str
 
 
+TOOL_CALLS = [{"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": '{"city":'}}]
+USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+
+
+def chat_record(*deltas: dict[str, Any]) -> dict[str, Any]:
+    choices = [{"index": place, "delta": delta} for place, delta in enumerate(deltas)]
+    return {"object": "chat.completion.chunk", "choices": choices}
+
+
 RECORDS: list[tuple[Any, Any]] = [
     (Token(" sea", 3), {"index": 3, "text": " sea"}),
     (
         Token("", 4, special=True, finish_reason="eos_token", choice=1, id=7, logprob=-0.5, raw={"internal": 1}),
         {"index": 4, "text": "", "finish_reason": "eos_token", "special": True, "choice": 1},
     ),
+    (
+        Token("", 0, raw=chat_record({"reasoning_content": "Hm", "content": None, "refusal": None, "audio": []})),
+        {"index": 0, "text": "", "reasoning": "Hm"},
+    ),
+    (Token("", 1, raw=chat_record({"reasoning": "Hm"})), {"index": 1, "text": "", "reasoning": "Hm"}),
+    (
+        Token("", 2, raw=chat_record({"role": "assistant", "tool_calls": TOOL_CALLS})),
+        {"index": 2, "text": "", "tool_calls": TOOL_CALLS},
+    ),
+    (
+        Token("b", 1, choice=1, raw=chat_record({"content": "a", "tool_calls": TOOL_CALLS}, {"content": "b"})),
+        {"index": 1, "text": "b", "choice": 1},
+    ),
+    (
+        Token("Hi", 0, raw={"choices": [{"message": {"content": "Hi", "refusal": "no"}}], "usage": USAGE}),
+        {"index": 0, "text": "Hi", "refusal": "no", "usage": USAGE},
+    ),
+    (
+        Token(".", 9, raw={"token": {"text": ".", "special": False}, "details": {"generated_tokens": 10}}),
+        {"index": 9, "text": ".", "usage": {"completion_tokens": 10}},
+    ),
+    (Token("a", 0, raw={"choices": [None], "details": {"unknown": 1}}), {"index": 0, "text": "a"}),
     ("two\r\nlines \u2028", {"text": "two\r\nlines \u2028"}),
     ({"a": [1, None, "ü"]}, {"a": [1, None, "ü"]}),
     ({"a": [float("nan"), {"b": float("inf")}, (1.5,)]}, {"a": [None, {"b": None}, [1.5]]}),

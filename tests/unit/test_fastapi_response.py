@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sagemaker_async import Predictor, Session
-from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, UsageError
+from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, NoRegionError, UsageError
 from sagemaker_async.integrations.fastapi import (
     PredictorDep,
     current_session,
@@ -26,8 +27,9 @@ from sagemaker_async.integrations.fastapi import (
     stream_response,
     stream_to_websocket,
 )
+from sagemaker_async.iterators import TokenIterator
 from sagemaker_async.local import LocalSageMaker, Stall, TextModel
-from sagemaker_async.records import ServerSentEvent
+from sagemaker_async.records import ServerSentEvent, SSESplitter
 
 SPEC_VERSIONS = ["2.0", "2.3", "2.4", "2.5"]
 
@@ -142,6 +144,64 @@ async def test_encode_says_what_is_sent() -> None:
     stream = Upstream(1, 2, silent=False).stream()
     await client.get(stream_response(stream, encode=lambda n: {"n": n}, format="json-lines"))
     assert client.body == b'{"n":1}\n{"n":2}\n'
+
+
+def chat_stream(*chunks: dict[str, Any]) -> TokenIterator:
+    """The tokens of a chat completion that ends as vLLM's does: the finish reason, then the usage on its own."""
+    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in chunks]
+    records: list[dict[str, Any]] = [{"object": "chat.completion.chunk", "choices": choice} for choice in choices]
+    records[-1]["choices"][0]["finish_reason"] = "tool_calls"
+    records.append({"object": "chat.completion.chunk", "choices": [], "usage": USAGE})
+    data = "".join([f"data: {json.dumps(record)}\n\n" for record in records]) + "data: [DONE]\n\n"
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield data.encode()
+
+    return TokenIterator(parts())
+
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+TOOL_CALLS = [
+    {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}},
+    {"index": 0, "function": {"arguments": '{"city":'}},
+    {"index": 0, "function": {"arguments": '"Kiel"}'}},
+]
+AN_ANSWER_OF_TOOL_CALLS = [{"role": "assistant", "content": None}, *({"tool_calls": [piece]} for piece in TOOL_CALLS)]
+
+
+def check_tool_calls(records: list[dict[str, Any]]) -> None:
+    assert [piece for record in records for piece in record.get("tool_calls", [])] == TOOL_CALLS
+    assert [record["finish_reason"] for record in records if "finish_reason" in record] == ["tool_calls"]
+    assert records[-1] == {"text": "", "usage": USAGE}
+    assert all(len(record.keys() - {"index", "text"}) > 0 for record in records)
+
+
+@pytest.mark.parametrize("form", ["sse", "json-lines"])
+async def test_an_answer_of_tool_calls_alone_is_sent_with_its_usage(form: Any) -> None:
+    client = Client()
+    await client.get(stream_response(chat_stream(*AN_ANSWER_OF_TOOL_CALLS), format=form))
+    if form == "sse":
+        *records, done = SSESplitter().feed(client.body)
+        assert (done.event, done.data) == ("done", "{}")
+        check_tool_calls([json.loads(record.data) for record in records])
+    else:
+        check_tool_calls([json.loads(line) for line in client.body.splitlines()])
+
+
+async def test_a_socket_gets_tool_calls_and_usage_as_well() -> None:
+    socket = Socket()
+    await stream_to_websocket(socket.websocket, chat_stream(*AN_ANSWER_OF_TOOL_CALLS))
+    *records, done = socket.texts
+    assert done == {"done": True}
+    check_tool_calls(records)
+
+
+@pytest.mark.parametrize("form", ["sse", "json-lines", "text"])
+async def test_usage_is_not_added_to_what_encode_makes_nor_to_text(form: Any) -> None:
+    client = Client()
+    encode = None if form == "text" else str
+    await client.get(stream_response(chat_stream({"content": "Hi"}), format=form, encode=encode))
+    assert b"usage" not in client.body
 
 
 async def test_headers_that_are_given_win() -> None:
@@ -376,7 +436,21 @@ async def test_a_message_meanwhile_ends_the_stream_and_is_handed_over() -> None:
     socket.incoming.put_nowait({"type": "websocket.receive", "text": "stop"})
     outcome = await streaming
     assert (outcome.complete, outcome.message, outcome.problem) == (False, "stop", None)
+    assert socket.texts == [{"text": "a"}, {"event": "interrupted"}]
     assert upstream.closed
+
+
+async def test_every_answer_of_a_socket_ends_with_one_marker_before_the_next_begins() -> None:
+    socket = Socket()
+    for records, ends in ((["a"], False), (["b"], True), (["c", ModelStreamError("secret")], True), (["d"], False)):
+        upstream = Upstream(*records, silent=not ends)
+        streaming = asyncio.create_task(stream_to_websocket(socket.websocket, upstream.stream()))
+        if not ends:
+            await upstream.asked.wait()
+            socket.incoming.put_nowait({"type": "websocket.receive", "text": "next"})
+        await streaming
+    markers = [next(iter(message)) for message in socket.texts]
+    assert markers == ["text", "event", "text", "done", "text", "error", "text", "event"]
 
 
 @pytest.mark.parametrize("records", [[], ["a"]], ids=["before the first record", "midway"])
@@ -436,6 +510,18 @@ async def test_the_session_is_closed_although_the_applications_own_lifespan_fail
     with pytest.raises(KeyError):
         await serve()
     assert opened[0].channel.closed
+
+
+async def test_an_application_that_checks_does_not_start_without_a_region(clean_environment: Path) -> None:
+    keys = Credentials("AKIDEXAMPLE", "secret")
+    async with session_lifespan(credentials=keys)(Starlette()) as state:  # unchecked, it starts
+        opened = state["sagemaker_session"]
+    assert opened.channel.closed
+    with pytest.raises(NoRegionError):
+        async with session_lifespan(check=True, credentials=keys)(Starlette()):
+            pytest.fail("it started")
+    async with session_lifespan(check=True, region="us-east-1", credentials=keys)(Starlette()):
+        pass
 
 
 @pytest.mark.parametrize("name", ["", None, 7])

@@ -11,7 +11,7 @@ from sagemaker_async import Session
 from sagemaker_async.aws.logs import log_abandoned
 from sagemaker_async.aws.transport.stub import StubTransport
 from sagemaker_async.config import Credentials, RetryConfig
-from sagemaker_async.errors import ConnectionLostError, NoCredentialsError, ServiceUnavailable
+from sagemaker_async.errors import ConnectionLostError, DNSError, NoCredentialsError, ServiceUnavailable
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
 from sagemaker_async.runtime.stub import StubResponse
 
@@ -55,7 +55,7 @@ async def test_a_call_with_retries_is_one_line_still(caplog: pytest.LogCaptureFi
     ("answer", "outcome", "request_id"),
     [
         (UNAVAILABLE, "503 ServiceUnavailable", REQUEST_ID),
-        (ConnectionLostError("gone"), "ConnectionLostError", "None"),
+        (DNSError("unknown host"), "DNSError", "None"),
     ],
 )
 async def test_a_failed_call_is_one_line_with_its_outcome(
@@ -63,12 +63,22 @@ async def test_a_failed_call_is_one_line_with_its_outcome(
 ) -> None:
     caplog.set_level(logging.INFO, "sagemaker_async")
 
-    with pytest.raises((ServiceUnavailable, ConnectionLostError)):
+    with pytest.raises((ServiceUnavailable, DNSError)):
         await invoke(answer)
 
     (line,) = lines(caplog, "sagemaker_async.calls", logging.INFO)
     assert f": {outcome} in " in line
     assert line.endswith(f"request id {request_id}")
+
+
+async def test_the_line_says_why_a_call_was_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sagemaker_async")
+
+    with pytest.raises(ConnectionLostError):
+        await invoke(ConnectionLostError("gone"), max_attempts=3)
+
+    (line,) = lines(caplog, "sagemaker_async.calls", logging.INFO)
+    assert "; not repeated: the service may have processed the request" in line
 
 
 async def test_a_stream_is_one_line_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from sagemaker_async.aws.retries import Kind, Outcome, RetryRules, classify, clock_offset, outcomes, retry_after_seconds
@@ -145,9 +148,20 @@ def test_clock_offset_is_measured_from_the_uncorrected_clock() -> None:
     assert clock_offset(DATE, DATE_SECONDS, applied_offset=1000.0) == 0.0
 
 
-def test_a_date_without_zone_is_read_as_utc() -> None:
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_date_without_zone_is_read_as_utc_and_one_with_a_zone_in_that_wherever_we_are() -> None:
     assert clock_offset("Sun, 06 Nov 1994 08:49:37 -0000", DATE_SECONDS - 600) == 600.0
     assert clock_offset("Sun, 06 Nov 1994 08:49:37", DATE_SECONDS - 600) == 600.0
+    assert clock_offset("Sun, 06 Nov 1994 09:49:37 +0100", DATE_SECONDS - 600) == 600.0
 
 
 @pytest.mark.parametrize(

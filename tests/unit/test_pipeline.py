@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import logging
 from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Any
@@ -319,6 +320,68 @@ async def test_what_passes_by_itself_is_repeated(make: Make, failure: Any, raise
         await send(make(transport))
     assert len(transport.requests) == 3
     assert caught.value.retryable
+
+
+async def test_a_used_up_retry_quota_is_named_in_the_error_the_attempt_and_the_log(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def busy(_: HTTPRequest) -> Any:
+        return error(503, "ServiceUnavailable", "busy")
+
+    caplog.set_level(logging.INFO, "sagemaker_async.calls")
+    transport = ScriptedTransport(busy)
+    pipeline = make(transport)
+    why = "not repeated: the retry quota of this session is used up"
+    failures = []
+    while not failures or failures[-1].attempts[-1].note is None:
+        with pytest.raises(ServiceUnavailable) as caught:
+            await send(pipeline)
+        failures.append(caught.value)
+    repeated, spent = failures[-3], failures[-1]
+    assert (len(repeated.attempts), repeated.attempts[-1].note) == (3, None)
+    assert "not repeated" not in str(repeated)
+    assert spent.attempts[-1].note == spent.not_repeated == why
+    assert len(spent.attempts) < 3
+    assert str(spent).endswith(f", {why}]")
+    assert caplog.messages[-1].endswith(f"; {why}")
+    assert why not in caplog.messages[0]
+
+
+async def test_an_ambiguous_outcome_says_why_it_was_not_repeated_and_what_would(make: Make) -> None:
+    with pytest.raises(ConnectionLostError) as caught:
+        await send(make(ScriptedTransport(lost())))
+    why = "not repeated: the service may have processed the request (RetryConfig.retry_ambiguous)"
+    assert caught.value.attempts[-1].note == why
+    assert why in str(caught.value)
+    with pytest.raises(ConnectionLostError) as caught:
+        await send(make(ScriptedTransport(lost()), retry_ambiguous=True))
+    assert [attempt.note for attempt in caught.value.attempts] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("size", "failure", "explained"),
+    [
+        ((4 << 20) + 1, lost(), True),
+        (4 << 20, lost(), False),
+        ((4 << 20) + 1, FirstByteTimeoutError("no answer", 70), False),
+        ((4 << 20) + 1, DNSError("unknown host"), False),
+        ((4 << 20) + 1, answer(200, b"half"), False),
+    ],
+    ids=["large", "not large", "slow", "not sent", "answer begun"],
+)
+async def test_a_connection_lost_with_a_large_body_names_the_limits_and_ways_round_them(
+    make: Make, size: int, failure: Any, explained: bool
+) -> None:
+    if isinstance(failure, ScriptedResponse):
+        failure._chunks.append(lost())
+    with pytest.raises(CallError) as caught:
+        await send(make(ScriptedTransport(failure), max_attempts=1), body=b"x" * size)
+    hint = (
+        f"; the request's body has {size:,} bytes, and SageMaker closes the connection without an answer on a body "
+        "over the endpoint's limit (25 MB for real-time, 4 MB for serverless endpoints): send smaller batches, or use "
+        "asynchronous inference"
+    )
+    assert (hint in str(caught.value)) == explained
 
 
 def copy_of(step: Any) -> Any:

@@ -12,7 +12,9 @@ import pytest
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 from sagemaker_async.deserializers import JSONDeserializer, StreamDeserializer
 from sagemaker_async.errors import (
+    CallError,
     ConfigurationError,
+    DeserializationError,
     ModelError,
     RequestValidationError,
     SerializationError,
@@ -293,6 +295,25 @@ class TestAnswers:
             predictor.predict_stream(object())
         assert not stub.requests
 
+    async def test_an_answer_that_cannot_be_read_comes_with_the_error(self, caplog: pytest.LogCaptureFixture) -> None:
+        page = b"<html>the secret answer " + b"x" * 2000
+        headers = {"Content-Type": "text/html", "x-amzn-RequestId": "id-1"}
+        stub = StubTransport(StubResponse(200, page, headers))
+        caplog.set_level("DEBUG")
+        async with Session(transport=stub, region="us-east-1") as session:
+            with pytest.raises(ValueError, match="not valid JSON") as caught:
+                await Predictor("my-endpoint", session, deserializer=JSONDeserializer()).predict(b"")
+        error = caught.value
+        assert isinstance(error, DeserializationError)
+        assert isinstance(error, CallError)
+        assert (error.operation, error.resource, error.request_id) == ("InvokeEndpoint", "my-endpoint", "id-1")
+        assert error.url == "https://runtime.sagemaker.us-east-1.amazonaws.com"
+        assert (error.status, error.content_type, error.body) == (200, "text/html", page[:1024])
+        assert [attempt.outcome for attempt in error.attempts] == ["200"]
+        assert str(error).startswith("InvokeEndpoint on 'my-endpoint': the response body (text/html) is not valid JSON")
+        assert str(error).endswith("[https://runtime.sagemaker.us-east-1.amazonaws.com, request id id-1, HTTP 200]")
+        assert "secret" not in str(error) + repr(error) + caplog.text
+
     async def test_a_models_error_is_raised_with_its_fields(self) -> None:
         fields = {"OriginalStatusCode": 500, "OriginalMessage": "boom", "LogStreamArn": "arn"}
         stub = StubTransport(StubResponse.error("ModelError", "it failed", status=424, fields=fields))
@@ -415,3 +436,50 @@ class TestStreams:
         assert [line async for line in stream] == [b"one", b"two"]
         with pytest.raises(StreamConsumedError):
             aiter(stream)
+
+
+async def test_a_full_prediction_has_the_answer_and_what_surrounds_it() -> None:
+    head = {
+        "x-Amzn-Invoked-Production-Variant": "blue",
+        "X-Amzn-SageMaker-Custom-Attributes": "trace=secret",
+        "X-Amzn-SageMaker-New-Session-Id": "s; Expires=2027-01-01T00:00:00Z",
+    }
+    stub = StubTransport(StubResponse.json({"answer": "forty-two"}, headers=head))
+    async with Session(transport=stub) as session:
+        predictor = Predictor("e", session, deserializer=JSONDeserializer())
+        prediction = await predictor.predict_full(b"hello", target_variant="blue", session_id="NEW_SESSION")
+    assert prediction.answer == {"answer": "forty-two"}
+    assert (prediction.content_type, prediction.variant) == ("application/json", "blue")
+    assert prediction.custom_attributes == "trace=secret"
+    assert (prediction.new_session_id, prediction.closed_session_id) == ("s; Expires=2027-01-01T00:00:00Z", None)
+    assert prediction.request_id == "00000000-0000-4000-8000-000000000000"
+    assert [attempt.outcome for attempt in prediction.attempts] == ["200"]
+    assert "secret" not in repr(prediction)
+    assert "forty-two" not in repr(prediction)
+    assert stub.requests[0].headers["X-Amzn-SageMaker-Target-Variant"] == "blue"
+
+
+async def test_predictions_of_every_kind_tell_how_far_they_have_got() -> None:
+    sent: list[int] = []
+    received: list[int] = []
+    callbacks: dict[str, Any] = {
+        "on_chunk_sent": lambda so_far, _: sent.append(so_far),
+        "on_chunk_received": lambda so_far, _: received.append(so_far),
+    }
+    stub = StubTransport(StubResponse(200, b"answer"), StubResponse(200, b"answers"), StubResponse.stream([b"x"]))
+    async with Session(transport=stub) as session:
+        predictor = Predictor("e", session)
+        await predictor.predict(b"1", **callbacks)
+        await predictor.predict_full(b"22", **callbacks)
+        await predictor.predict_stream(b"333", **callbacks).collect()
+    assert sent == [1, 2, 3]
+    assert received[:2] == [6, 7]
+    assert len(received) == 3
+
+
+async def test_callbacks_that_cannot_be_called_are_refused_before_anything_is_sent() -> None:
+    stub = StubTransport()
+    async with Session(transport=stub) as session:
+        with pytest.raises(ConfigurationError, match="on_chunk_sent"):
+            await Predictor("e", session).predict(b"", on_chunk_sent=7)  # type: ignore[arg-type]
+    assert stub.requests == []

@@ -22,6 +22,7 @@ PUBLIC = {
     "InternalStreamFailure",
     "ModelStreamError",
     "PayloadPart",
+    "Prediction",
     "Predictor",
     "ResourceRequirements",
     "RetryConfig",

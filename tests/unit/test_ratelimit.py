@@ -38,8 +38,31 @@ def test_the_rate_never_exceeds_twice_the_measured_one() -> None:
     limiter = SendRateLimiter(0.0)
     limiter.update(throttled=True, now=0.0)
     for tick in range(1, 1000):
-        limiter.update(throttled=False, now=tick * 0.5)
-    assert limiter.rate == pytest.approx(2 * 2.0)
+        limiter.update(throttled=False, now=tick * 0.25)
+    assert limiter.rate == pytest.approx(2 * 4.0)
+
+
+def test_tokens_flow_in_at_one_a_second_until_the_first_outcome() -> None:
+    limiter = SendRateLimiter(0.0)
+    limiter.update(throttled=True, now=0.25)
+    assert limiter.rate == 0.5
+    assert limiter.acquire(0.25) == (1 - 0.25) / 0.5
+
+
+def test_until_the_first_throttle_tokens_flow_in_at_a_rate_that_grows_from_nothing() -> None:
+    limiter = SendRateLimiter(0.0)
+    for tick in range(1, 21):
+        limiter.update(throttled=False, now=tick * 0.1)
+    limiter.update(throttled=True, now=3.0)
+    # By then it was 0.4 * 2.0**3 tokens a second: more than the one second's worth that stays at the lower rate.
+    rate = limiter.rate
+    assert rate is not None
+    assert 1 < rate < 3.2
+    assert [limiter.acquire(3.0) for _ in range(2)] == [0.0, pytest.approx((2 - rate) / rate)]
+    limiter = SendRateLimiter(0.0)
+    limiter.update(throttled=False, now=0.6)
+    limiter.update(throttled=True, now=1.0)  # half a token a second is the least
+    assert limiter.acquire(1.0) == pytest.approx((1 - 0.6 - 0.4 * 0.5) / (limiter.rate or 0))
 
 
 def test_the_rate_never_falls_below_half_an_attempt_a_second() -> None:
@@ -84,6 +107,9 @@ def test_a_slow_bucket_holds_one_token() -> None:
     bucket = TokenBucket(0.5, 0.0)
     assert bucket.acquire(100.0) == 0.0
     assert bucket.acquire(100.0) == 2.0
+    bucket.set_rate(0.6, 200.0)
+    assert bucket.acquire(300.0) == 0.0
+    assert bucket.acquire(300.0) == pytest.approx(1 / 0.6)
 
 
 def test_a_new_rate_applies_to_the_time_from_then_on() -> None:

@@ -18,10 +18,10 @@ from sagemaker_async.serializers import RecordSerializer
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "recordio.json").read_text())
 
 EVERY_FIELD = Record(
-    features={"image": Value(RecordBytes(value=(b"\x89PNG", b""), content_type="image/png"))},
+    features={"image": Value(RecordBytes(value=[b"\x89PNG", b""], content_type="image/png"))},
     label={
-        "predicted_label": Value(Tensor(kind="float32", values=(1.0,))),
-        "score": Value(Tensor(kind="float32", values=(0.25, 0.75))),
+        "predicted_label": Value(Tensor(kind="float32", values=[1.0])),
+        "score": Value(Tensor(kind="float32", values=[0.25, 0.75])),
     },
     uid="row-1",
     metadata='{"source": "tést"}',
@@ -29,13 +29,13 @@ EVERY_FIELD = Record(
 )
 KMEANS = Record(
     label={
-        "closest_cluster": Value(Tensor(kind="float32", values=(3.0,))),
-        "distance_to_cluster": Value(Tensor(kind="float32", values=(0.5,))),
+        "closest_cluster": Value(Tensor(kind="float32", values=[3.0])),
+        "distance_to_cluster": Value(Tensor(kind="float32", values=[0.5])),
     }
 )
 EXTREMES = Record(
     features={
-        "values": Value(Tensor(kind="int32", values=(-1, 2**31 - 1), keys=(0, 2**64 - 1), shape=(2, 3))),
+        "values": Value(Tensor(kind="int32", values=[-1, 2**31 - 1], keys=[0, 2**64 - 1], shape=[2, 3])),
     }
 )
 
@@ -76,7 +76,7 @@ class TestRecordedMatrices:
         for row, record in zip(rows, records, strict=True):
             tensor = record.features["values"].content
             assert isinstance(tensor, Tensor)
-            row[list(tensor.keys) if tensor.shape else slice(None)] = tensor.values
+            row[tensor.keys if tensor.shape else slice(None)] = tensor.values
         np.testing.assert_array_equal(rows, np.array(case["rows"], dtype=case["dtype"]))
         if case["labels"] is not None:
             labels = [record.label["values"].content.values[0] for record in records]  # type: ignore[union-attr]
@@ -99,9 +99,9 @@ def test_records_of_protobuf_are_read(name: str, records: list[Record]) -> None:
 def test_values_answer_to_protobufs_names() -> None:
     scores = EVERY_FIELD.label["score"]
     assert scores.float32_tensor is not None
-    assert scores.float32_tensor.values == (0.25, 0.75)
+    assert scores.float32_tensor.values == [0.25, 0.75]
     assert scores.float64_tensor is scores.int32_tensor is scores.bytes is None
-    assert EVERY_FIELD.features["image"].bytes == RecordBytes(value=(b"\x89PNG", b""), content_type="image/png")
+    assert EVERY_FIELD.features["image"].bytes == RecordBytes(value=[b"\x89PNG", b""], content_type="image/png")
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -160,15 +160,15 @@ def test_an_empty_body_has_no_records() -> None:
 
 
 def test_numbers_need_not_be_packed() -> None:
-    assert tensor_of(values_record(b"\x12\x0a\x0d\x00\x00\x80\x3f\x0d\x00\x00\x00\x40")).values == (1.0, 2.0)
-    assert tensor_of(values_record(b"\x1a\x09\x09\x00\x00\x00\x00\x00\x00\xf0\x3f")).values == (1.0,)
-    assert tensor_of(values_record(b"\x3a\x04\x08\x01\x08\x7f")).values == (1, 127)
+    assert tensor_of(values_record(b"\x12\x0a\x0d\x00\x00\x80\x3f\x0d\x00\x00\x00\x40")).values == [1.0, 2.0]
+    assert tensor_of(values_record(b"\x1a\x09\x09\x00\x00\x00\x00\x00\x00\xf0\x3f")).values == [1.0]
+    assert tensor_of(values_record(b"\x3a\x04\x08\x01\x08\x7f")).values == [1, 127]
 
 
 def test_a_repeated_tensor_is_merged_and_another_kind_replaces_it() -> None:
     one, two = b"\x3a\x03\x0a\x01\x01", b"\x3a\x03\x0a\x01\x02"
-    assert tensor_of(values_record(one + two)).values == (1, 2)
-    assert tensor_of(values_record(one + b"\x12\x06\x0a\x04\x00\x00\x80\x3f")) == Tensor(kind="float32", values=(1.0,))
+    assert tensor_of(values_record(one + two)).values == [1, 2]
+    assert tensor_of(values_record(one + b"\x12\x06\x0a\x04\x00\x00\x80\x3f")) == Tensor(kind="float32", values=[1.0])
 
 
 def test_unknown_fields_are_skipped() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sagemaker_async import Config, SageMakerRuntimeClient, Session, StubResponse, StubTransport, Timeouts
-from sagemaker_async.errors import ConfigurationError, SessionClosedError, WrongEventLoopError
+from sagemaker_async import Config, Credentials, SageMakerRuntimeClient, Session, StubResponse, StubTransport, Timeouts
+from sagemaker_async.errors import (
+    ConfigurationError,
+    NoCredentialsError,
+    NoRegionError,
+    SessionClosedError,
+    WrongEventLoopError,
+)
 from sagemaker_async.local import LocalSageMaker, Stall
 
 INVOKE: dict[str, Any] = {"endpoint_name": "echo", "body": b"hello"}
@@ -169,3 +177,39 @@ async def test_timeouts_of_a_call_win_over_those_of_the_session(local: LocalSage
         with pytest.raises(TimeoutError):
             await session.runtime.invoke_endpoint(**INVOKE, timeout=timeout)
     assert session.connections_in_use == 0
+
+
+async def test_a_check_passes_with_region_and_credentials_sends_nothing_and_keeps_them() -> None:
+    asked = 0
+
+    class Source:
+        async def get(self) -> Credentials:
+            nonlocal asked
+            asked += 1
+            return Credentials("AKIDEXAMPLE", "secret", expiration=datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC))
+
+    stub = StubTransport(StubResponse())
+    async with Session(transport=stub, credentials=Source()) as session:
+        await session.check()
+        assert (asked, stub.requests) == (1, [])
+        await session.runtime.invoke_endpoint(**INVOKE)
+    assert asked == 1
+
+
+async def test_a_check_without_a_region_lists_where_it_was_looked_for(clean_environment: Path) -> None:
+    async with Session(credentials=Credentials("AKIDEXAMPLE", "secret")) as session:
+        with pytest.raises(NoRegionError, match="AWS_REGION"):
+            await session.check()
+
+
+async def test_a_check_without_credentials_says_so(clean_environment: Path) -> None:
+    async with Session(region="us-east-1") as session:
+        with pytest.raises(NoCredentialsError):
+            await session.check()
+
+
+async def test_a_check_of_a_closed_session_says_that_it_is_closed() -> None:
+    session = Session(transport=StubTransport())
+    await session.close()
+    with pytest.raises(SessionClosedError):
+        await session.check()

@@ -175,6 +175,46 @@ def test_imports_point_down(module: str) -> None:
     assert not upward
 
 
+BEHAVIOUR = {
+    "benchmarks",
+    "client_options",
+    "public_names",
+    "raising_callbacks",
+    "readme",
+    "seams",
+    "structure",
+    "torch",
+}
+"""Files of `tests/unit` that show what no module does alone, or that are not of the package."""
+
+
+def named_so(stem: str) -> set[str]:
+    """Return the modules whose name, or its end from one of its rooms on, is this one; one that is all of it wins."""
+    found = {
+        module
+        for module in MODULES
+        for parts in [[part.lstrip("_") for part in module.split(".")]]
+        if any("_".join(parts[first:]) == stem for first in range(len(parts)))
+    }
+    return {stem} if stem in found else found
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parent / "tests" / "unit").glob("test_*.py")), ids=lambda path: path.stem
+)
+def test_a_file_of_tests_is_named_after_one_module_or_room(path: Path) -> None:
+    stem = path.stem.removeprefix("test_")
+    if stem not in BEHAVIOUR:
+        assert len(named_so(stem)) == 1, "with its room's name before it where two modules are called the same"
+
+
+def test_a_name_of_two_modules_needs_their_room() -> None:
+    assert named_so("endpoints") > {"cli.endpoints", "aws.endpoints"}
+    assert named_so("cli_endpoints") == {"cli.endpoints"}
+    assert named_so("lazy") == {"_lazy"}
+    assert named_so("splitters") == set()
+
+
 def test_there_is_no_circle_of_files() -> None:
     assert not circles(GRAPH)
 

@@ -161,7 +161,7 @@ class Decoder:
         Raises:
             EventStreamError: one of its subclasses, when the stream is malformed and no good message is left to return;
                 see the class.
-            TypeError: `data` is no bytes.
+            TypeError: `data` is not a bytes-like object.
         """
         return [Message(headers, payload) for headers, payloads in self.feed_runs(data) for payload in payloads]
 
@@ -191,7 +191,7 @@ class Decoder:
             TruncatedStreamError: the stream ended inside a message.
             EventStreamError: the error that `feed` found, when the decoder has failed.
         """
-        if self._failure is None and self._pending:
+        if self._pending:
             expected = f"of {self._needed}" if self._needed > _PRELUDE_LENGTH else "of a prelude"
             failure = TruncatedStreamError(
                 f"the stream ended inside a message, after {len(self._pending)} bytes {expected}{self._at(0)}"

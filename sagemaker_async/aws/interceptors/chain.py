@@ -69,15 +69,15 @@ class InterceptorChain:
     def after_stream(self, summary: StreamSummary) -> None:
         """Tell all of a stream's end."""
         for interceptor in reversed(self._interceptors):
-            _told(interceptor.after_stream, summary)
+            _call_plain(interceptor.after_stream, summary)
 
     def after_tokens(self, call: CallContext, tokens: int) -> None:
         """Tell all how many tokens were made of a stream."""
         for interceptor in reversed(self._interceptors):
-            _told(interceptor.after_tokens, call, tokens)
+            _call_plain(interceptor.after_tokens, call, tokens)
 
 
-def _told(hook: Callable[..., object], *facts: object) -> None:
+def _call_plain(hook: Callable[..., object], *facts: object) -> None:
     """Call a hook from within a stream, where its StopAsyncIteration would look like the stream's end (PEP 479)."""
     try:
         hook(*facts)

@@ -121,7 +121,7 @@ def error_of(
         message += "; check that the endpoint URL leads to this service, and the path in it if it has one"
     code = facts.code or ("ThrottlingException" if kind is ThrottlingError else "")
     error = kind(
-        f"HTTP {status} {code}: {message}" if code else f"HTTP {status}: {message}",
+        message,
         status=status,
         code=code,
         error_message=said,

@@ -71,6 +71,13 @@ class StopReason(enum.Enum):
     QUOTA = "retry quota exhausted"
 
 
+_WHY_NO_MORE = {
+    StopReason.AMBIGUOUS: "not repeated: the service may have processed the request (RetryConfig.retry_ambiguous)",
+    StopReason.QUOTA: "not repeated: the retry quota of this session is used up",
+}
+"""For `Attempt.note`; the other reasons show in the outcome and the number of attempts."""
+
+
 class Retry(NamedTuple):
     """Try again after `delay` seconds."""
 
@@ -91,6 +98,11 @@ class Stop(NamedTuple):
     """As on `Retry`."""
     clock_offset: float | None = None
     """As on `Retry`."""
+
+    @property
+    def note(self) -> str | None:
+        """For `Attempt.note`: why no attempt follows, when outcome and number of attempts do not explain it."""
+        return _WHY_NO_MORE.get(self.reason)
 
 
 class CallState:

@@ -38,6 +38,9 @@ class Service:
     """Exception of each error code that any operation of the service may answer."""
     slow_answer_hint: str = "raise the limit if the service is to take longer"
     """What to do when no answer began in time; ends the message of that error."""
+    large_body: tuple[int, str] | None = None
+    """How many bytes a body may have before the service may close the connection on it without an answer, and what to
+    do then; ends the message of a lost connection."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +68,7 @@ class Operation:
     response_body: str | None = None
     """The AWS name of the response field that is the body; None: the body is a JSON object of fields."""
     streaming: bool = False
-    """The answer is an event stream, handed over when its head has come."""
+    """The answer is handed over when its head has come, and read later."""
     repeatable: bool = False
     """Repeating it is cheap and harmless, so that it may be repeated when nobody knows whether it was done."""
     max_body_bytes: int | None = None

@@ -1,11 +1,11 @@
 """The places of a connection pool, and the queue for them.
 
-A place is taken for one request and freed when its answer has been let go of. There are as many as connections may be
-open. Who comes when all are taken, or when others wait, waits in line: a place that is freed goes to the one who has
-waited longest, never past the line to whoever let go of it.
+A place is taken for one request and freed when its answer has been released. There are as many places as there may be
+open connections. A caller that finds all places taken, or others waiting, joins the queue: a freed place goes to the
+caller that has waited longest, never past the queue to the caller that freed it.
 
-A burst that is larger than the pool is normal use. So the limit on waiting is not how long one caller waits, but how
-long the queue stands still: it is counted from the last moment at which any place was freed. A queue that moves is no
+A burst that is larger than the pool is normal use. The limit is therefore not on how long one caller waits, but on how
+long the queue stands still, counted from the last moment at which any place was freed. A queue that moves is not a
 failure; streams that somebody forgot to close are, and the error says what holds the places.
 
 No I/O: it knows an event loop's clock and futures, and nothing of connections.
@@ -37,12 +37,12 @@ class Place:
         self.answering = False
 
     def free(self) -> None:
-        """Give the place to the next in line, or back; idempotent."""
+        """Give the place to the next caller in the queue, or back to the pool; idempotent."""
         self._places._free(self)
 
 
 class _Waiter(asyncio.Future[Place]):
-    """Somebody in the queue."""
+    """A caller in the queue."""
 
     handle: asyncio.TimerHandle | None = None
     seconds: float
@@ -77,7 +77,7 @@ class Places:
         return len(self._waiting)
 
     def take(self) -> Place | None:
-        """Return a place if one is free and nobody waits for it."""
+        """Return a place if one is free and nobody waits for it; None otherwise."""
         if self._waiting or len(self._taken) >= self._limit or self._closed:
             return None
         return self._handed_out()
@@ -100,7 +100,7 @@ class Places:
                 f"{waiting} calls wait for a connection already (Config.max_waiting); {self._holders()}; try again "
                 "later, or raise Config.max_connections"
             )
-        waiter = _Waiter(loop=self._loop)
+        waiter = _Waiter()
         waiter.came_at = self._loop.time()
         if seconds is not None:
             waiter.seconds = seconds
@@ -118,7 +118,7 @@ class Places:
                 waiter.handle.cancel()
 
     def close(self) -> None:
-        """Send everybody away who waits; places that are taken may be freed later; idempotent."""
+        """Fail all callers in the queue; places that are taken may be freed later; idempotent."""
         self._closed = True
         while self._waiting:
             waiter, _ = self._waiting.popitem()

@@ -20,7 +20,7 @@ from sagemaker_async.config import Timeouts
 from .connector import Connector, keep_read_buffers
 from .facts import ConnectionFacts, current_connection, running_loop
 from .places import Place, Places
-from .response import Response, let_go
+from .response import Response, release
 from .straight import Answer, Destination, send_straight, session_is_plain
 from .through_session import Proxy, opened_session, send_through_session
 from .translation import (
@@ -157,7 +157,7 @@ class AiohttpTransport:
         """See `Transport.close`."""
         self.closed = True
         self._places.close()
-        self._let_go()
+        self._release_answers()
         if not self._connector.closed:
             self._connector.cut_uploads()
             await asyncio.shield(self._connector.close())
@@ -166,13 +166,13 @@ class AiohttpTransport:
         """Close every connection when the event loop was closed before, and `close` cannot be awaited any more."""
         self.closed = True
         self._places.close()
-        self._let_go()
+        self._release_answers()
         self._connector.abandon()
 
-    def _let_go(self) -> None:
+    def _release_answers(self) -> None:
         for answer in list(self.under_way):  # others may be dropped meanwhile, in any thread
             self.under_way.discard(answer)
-            let_go(answer, self.loop)
+            release(answer, self.loop)
 
     def __del__(self) -> None:
         if getattr(self, "closed", True):

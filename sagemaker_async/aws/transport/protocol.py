@@ -1,9 +1,9 @@
-"""One connection as aiohttp's protocol, with what aiohttp does not promise about the answers on it.
+"""One connection: aiohttp's protocol, with the promises about answers that aiohttp does not make.
 
-- *Answers never shift.* Bytes that come while no request is under way are nobody's answer: the connection is closed.
-  What is left in the parser or the socket when a request is over is found by `untouched`, before the next one is
-  written. An answer whose first segment does not acknowledge any of the request was sent before the request arrived,
-  and is refused.
+- *Answers never shift.* Bytes that arrive while no request is under way belong to no answer, and close the connection.
+  Bytes left in the parser or the socket after a request are found by `untouched` before the next request is written.
+  An answer whose first segment acknowledges nothing of the request was sent before the request arrived, and is
+  refused.
 - *Stale means proven.* `proves_unread` says whether it is certain that the peer cannot have read the request: nothing
   of it left this machine, or the connection's orderly end (FIN) came, no byte before it, and the peer's kernel had not
   acknowledged any of the request (Linux: `TCP_INFO`).
@@ -12,7 +12,7 @@
 - *Limits limit.* `first_byte` runs until the whole head is there, whatever drips in between; an interim answer (1xx)
   restarts it once. `between_chunks` counts payload only. What is not payload is bounded.
 
-It adds no I/O of its own to a request but one `poll` and two `getsockopt`, none of which waits.
+It adds no I/O of its own to a request but one `poll` and one `getsockopt`, neither of which waits.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ConnectionProtocol(ResponseHandler):
     """See the module's docstring.
 
     Attributes:
-        asked: whether a request is under way; between two of them, what comes is nobody's.
+        asked: whether a request is under way; between two requests, nothing may arrive.
         refusal: why the connection was closed on our side, in words; empty unless it was.
     """
 
@@ -92,7 +92,7 @@ class ConnectionProtocol(ResponseHandler):
         self._incoming = getattr(getattr(transport, "_ssl_protocol", None), "_incoming", None)
 
     def set_response_params(self, *, read_timeout: float | None = None, **params: Any) -> None:
-        """Begin a request: what comes from now on is its answer; nothing of it has been written yet."""
+        """Begin a request, of which nothing has been written yet: bytes that arrive from now on are its answer."""
         super().set_response_params(read_timeout=None, **params)
         self.asked = True
         self._received = self._payload_bytes = 0
@@ -103,11 +103,11 @@ class ConnectionProtocol(ResponseHandler):
             self._acked = None
 
     def rest(self) -> None:
-        """End a request: what comes from now on is nobody's."""
+        """End a request: nothing may arrive from now on."""
         self.asked = False
         self._rested = True
         self._limit_at = None
-        self._payload = None  # whoever still reads it has it whole, and is not told how the next answer fares
+        self._payload = None  # its reader has it whole, and must not learn what becomes of the next answer
 
     def is_connected(self) -> bool:
         """Whether the connection can take a request; aiohttp's pool asks before it hands one out."""
@@ -162,7 +162,7 @@ class ConnectionProtocol(ResponseHandler):
     # --- what comes ---------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if not data:  # aiohttp's own word for going on with what it holds back
+        if not data:  # aiohttp's way of going on with bytes that it held back
             if self.asked:
                 super().data_received(data)
             return
@@ -202,7 +202,7 @@ class ConnectionProtocol(ResponseHandler):
         message = data[0]
         code = message.code
         if not self.asked or self._head_came:
-            self._should_close = True  # a second answer to one request is nobody's
+            self._should_close = True  # a second answer to one request
             return
         if 100 <= code < 200 and code != SWITCHING_PROTOCOLS:
             if not self._interim_came and self._limit_at is not None:
@@ -217,7 +217,7 @@ class ConnectionProtocol(ResponseHandler):
         super().feed_data(data, size)
 
     def _refuse(self, why: str) -> None:
-        """Close the connection for what the peer sends, and tell whoever waits."""
+        """Close the connection because of what the peer sent, and fail whoever waits for the answer."""
         self.refusal = why
         self.set_exception(HttpProcessingError(code=0, message=why))
         if self.transport is not None:
@@ -225,8 +225,8 @@ class ConnectionProtocol(ResponseHandler):
 
     def set_exception(self, exc: Any, *args: Any) -> None:
         super().set_exception(exc, *args)
-        # aiohttp tells only those who wait for a head; who reads the body would wait for ever. Of malformed bytes they
-        # are told; where the request's body failed, which the answer may outlive, their limit on silence goes on.
+        # aiohttp fails only the wait for a head; a reader of the body would wait for ever. Malformed bytes fail the
+        # reader too; a failed upload does not, because the answer may outlive it: there the limit on silence goes on.
         if self._payload is not None and isinstance(exc, HttpProcessingError):
             self._payload.set_exception(aiohttp.ClientPayloadError(exc.message))
 
@@ -248,7 +248,7 @@ class ConnectionProtocol(ResponseHandler):
 
     def pause_reading(self) -> None:
         super().pause_reading()
-        self._limit_at = None  # it is the reader who pauses now
+        self._limit_at = None  # the reader pauses now, not the peer
 
     def resume_reading(self, *args: Any, **kwargs: Any) -> None:
         was_paused = self._reading_paused

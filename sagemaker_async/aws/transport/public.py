@@ -42,7 +42,7 @@ from .translation import (
     proxy_wants_credentials,
     translated,
 )
-from .upload import told
+from .upload import keeping_error
 
 __all__ = ["PublicTransport"]
 
@@ -131,7 +131,7 @@ class PublicTransport:
 
             body: SlicedBody | None = None
             if request.body or request.method not in {"GET", "HEAD", "DELETE"}:
-                callback = on_chunk_sent and told(on_chunk_sent, facts)
+                callback = on_chunk_sent and keeping_error(on_chunk_sent, facts)
                 body = SlicedBody(request.body, timeouts.first_byte, callback if request.body else None, begin_to_wait)
             elif timeouts.first_byte is not None and timeouts.connect is not None:
                 limit.reschedule(self.loop.time() + timeouts.connect + timeouts.first_byte)
@@ -167,20 +167,20 @@ class PublicTransport:
         """See `Transport.close`."""
         self.closed = True
         self._places.close()
-        self._let_go()
+        self._release_answers()
         await asyncio.shield(asyncio.ensure_future(self._session.close()))
 
     def abandon(self) -> None:
         """Close every connection when the event loop was closed before, and `close` cannot be awaited any more."""
         self.closed = True
         self._places.close()
-        self._let_go()
+        self._release_answers()
         self._session.detach()
 
-    def _let_go(self) -> None:
+    def _release_answers(self) -> None:
         for answer in list(self.under_way):
             self.under_way.discard(answer)
-            let_go(answer, self.loop)
+            release(answer, self.loop)
 
     def __del__(self) -> None:
         if getattr(self, "closed", True):
@@ -286,14 +286,14 @@ class _PublicResponse:
         response, self._response = self._response, None
         if response is not None:
             self._transport.under_way.discard(response)
-            let_go(response, self._transport.loop)
+            release(response, self._transport.loop)
             self._free()
 
     def __del__(self) -> None:
         self.close()
 
 
-def let_go(response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
+def release(response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
     """Close an answer of a loop, from any thread, and even when that loop was closed."""
     with contextlib.suppress(RuntimeError):  # the loop was closed
         if running_loop() is loop:

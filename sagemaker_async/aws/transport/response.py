@@ -24,7 +24,7 @@ from .translation import cause_of, closed_meanwhile, translated
 if TYPE_CHECKING:
     from .straight import Answer
 
-__all__ = ["Response", "let_go"]
+__all__ = ["Response", "release"]
 
 
 class Owner(Protocol):
@@ -163,13 +163,13 @@ class Response:
     def close(self) -> None:
         if (response := self._response) is not None:
             self._forget(response)
-            let_go(response, self._transport.loop)
+            release(response, self._transport.loop)
 
     def __del__(self) -> None:
         self.close()
 
 
-def let_go(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
+def release(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
     """Close an answer of a loop, from any thread, and even when that loop was closed."""
     if loop.is_closed():
         _disconnect(response)

@@ -110,7 +110,7 @@ class Answer:
 
 
 class _Hold:
-    """What one request holds until its answer has been let go of: a connection, a place in the pool, an upload."""
+    """What one request holds until its answer is released: a connection, a place in the pool, an upload."""
 
     __slots__ = ("connection", "place", "upload")
 
@@ -120,7 +120,7 @@ class _Hold:
         self.upload: asyncio.Task[None] | None = None
 
     def end(self) -> None:
-        """Let go of them: the answer is whole."""
+        """Release them: the answer is whole."""
         if self.upload is not None and not self.upload.done():
             self.close()
             return
@@ -128,7 +128,7 @@ class _Hold:
         self.place.free()
 
     def close(self) -> None:
-        """Let go of them: the answer is not whole, or nobody wants the rest."""
+        """Release them and close the connection: the answer is not whole, or nobody wants the rest."""
         if self.upload is not None:
             self.upload.cancel()
         self.connection.close()
@@ -179,11 +179,11 @@ def head_of(request: HTTPRequest) -> bytes:
 
     Raises:
         ValueError: the method, the target or a value holds CR, LF or NUL, and would be more than one line.
-        RequestValidationError: the name of a field is none.
+        RequestValidationError: the name of a header field is malformed.
         ConfigurationError: the origin names no host.
     """
     method, origin, target, headers, body = request
-    form, lines = _form_of(tuple(headers))
+    form, lines = _head_template(tuple(headers))
     head = form % (method, target, host_header(origin), *headers.values())
     if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
         raise ValueError("a header field or the target holds CR, LF or NUL")
@@ -195,7 +195,7 @@ def head_of(request: HTTPRequest) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _form_of(names: tuple[str, ...]) -> tuple[str, int]:
+def _head_template(names: tuple[str, ...]) -> tuple[str, int]:
     """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its lines.
 
     Made once for all requests alike. ``%.0s`` takes a value and shows nothing of it.

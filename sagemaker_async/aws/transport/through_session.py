@@ -16,7 +16,7 @@ from sagemaker_async.aws.signing.canonical import host_header
 
 from .facts import ConnectionFacts
 from .places import Place
-from .upload import SLICED_FROM, WRITE_SIZE, taken, told
+from .upload import SLICED_FROM, WRITE_SIZE, keeping_error, taken
 
 __all__ = ["Proxy", "SlicedBody", "headers_of", "opened_session", "send_through_session"]
 
@@ -114,7 +114,7 @@ def _payload_of(
 ) -> bytes | Payload | None:
     body = request.body
     if len(body) >= SLICED_FROM or (on_chunk_sent is not None and body):
-        return SlicedBody(body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
+        return SlicedBody(body, facts.timeouts.first_byte, on_chunk_sent and keeping_error(on_chunk_sent, facts))
     return body if body or request.method not in {"GET", "HEAD", "DELETE"} else None
 
 

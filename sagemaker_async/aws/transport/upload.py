@@ -16,7 +16,7 @@ from .facts import ConnectionFacts
 if TYPE_CHECKING:
     from .protocol import ConnectionProtocol
 
-__all__ = ["SLICED_FROM", "WRITE_SIZE", "begin_upload", "taken", "told"]
+__all__ = ["SLICED_FROM", "WRITE_SIZE", "begin_upload", "keeping_error", "taken"]
 
 WRITE_SIZE = 1 << 18
 """Bodies go out in slices of this many bytes, so that a large one does not hold up the event loop."""
@@ -50,7 +50,7 @@ async def taken(written: Awaitable[None], seconds: float | None, sent: int, tota
         ) from None
 
 
-def told(on_chunk_sent: ChunkCallback, facts: ConnectionFacts) -> ChunkCallback:
+def keeping_error(on_chunk_sent: ChunkCallback, facts: ConnectionFacts) -> ChunkCallback:
     """Return a callback that keeps what the user's raises, so that it can be raised to the caller as it is."""
 
     def callback(sent: int, total: int | None) -> None:
@@ -89,7 +89,7 @@ def begin_upload(
         _write_first(protocol, head + body)
         protocol.start_timeout()
         return None
-    upload = _Upload(protocol, body, facts.timeouts.first_byte, on_chunk_sent and told(on_chunk_sent, facts))
+    upload = _Upload(protocol, body, facts.timeouts.first_byte, on_chunk_sent and keeping_error(on_chunk_sent, facts))
     if upload.write(head):
         protocol.start_timeout()
         return None

@@ -115,6 +115,7 @@ def web_app(backend: Backend) -> FastAPI:
             "connections_in_use": session.connections_in_use,
             "open": counts and counts.open,
             "completed": counts and counts.completed,
+            "broken": counts and counts.broken,
             "abandoned": counts and counts.abandoned,
         }
 

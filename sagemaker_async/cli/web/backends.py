@@ -70,6 +70,7 @@ class Counts(NamedTuple):
 
     open: int
     completed: int
+    broken: int
     abandoned: int
 
 
@@ -102,6 +103,7 @@ class Backend:
         return Counts(
             sum(endpoint.open_streams for endpoint in endpoints),
             sum(endpoint.completed_streams for endpoint in endpoints),
+            sum(endpoint.broken_streams for endpoint in endpoints),
             sum(endpoint.abandoned_streams for endpoint in endpoints),
         )
 

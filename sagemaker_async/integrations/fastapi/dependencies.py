@@ -38,6 +38,7 @@ def session_lifespan(
     /,
     *,
     lifespan: Lifespan | StatelessLifespan | None = None,
+    check: bool = False,
     **fields: Unpack[ConfigFields],
 ) -> Lifespan:
     """Return a lifespan that opens a `Session` when the application starts, and closes it when it stops.
@@ -45,10 +46,13 @@ def session_lifespan(
     Args:
         config: the session's options; None means the defaults.
         lifespan: the application's own, which starts after the session and stops before it. Its state is kept.
+        check: whether the application refuses to start without region and credentials (`Session.check`), instead of
+            answering each request with an error.
         fields: fields of `Config`, which win over those of `config`.
 
     Raises:
         ConfigurationError: when the application starts: an option is wrong.
+        CredentialsError: when the application starts, with `check`: there are no credentials.
 
     Example:
         ::
@@ -59,6 +63,8 @@ def session_lifespan(
     @asynccontextmanager
     async def with_session(app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with Session(config, **fields) as session:
+            if check:
+                await session.check()
             if lifespan is None:
                 yield {_STATE: session}
                 return

@@ -12,6 +12,9 @@ format          a record                                a failure midway        
 The first two formats write a record as follows:
 
 - a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice`` unless they are defaults;
+  of the model's own record, where they are not empty, ``reasoning``, ``tool_calls`` (or ``function_call``) and
+  ``refusal``, in pieces as the model sent them, and ``usage``, the token counts so far under OpenAI's names;
+- token counts that came without a token, as OpenAI's do: ``{"text": "", "usage": {...}}``, before the end;
 - str: ``{"text": ...}``, because line ends and leading spaces would not survive otherwise;
 - a `ServerSentEvent`: itself, and no ``done`` follows the model's own events; as a line of JSON, its fields;
 - bytes: one line, assumed to be text that the model addressed to the client, such as JSON;
@@ -31,15 +34,24 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from sagemaker_async.dialects import Token
+from sagemaker_async.dialects import Token, recognise
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.records import ServerSentEvent
 
 from .problems import Problem
 
-__all__ = ["ENCODINGS", "Encoding", "Format", "json_text"]
+__all__ = ["ENCODINGS", "Encoding", "Format", "Usage", "json_text"]
 
 Format: TypeAlias = Literal["sse", "json-lines", "text", "raw"]
+
+_BESIDES_TEXT: Mapping[str, str] = {
+    "reasoning_content": "reasoning",
+    "reasoning": "reasoning",
+    "tool_calls": "tool_calls",
+    "function_call": "function_call",
+    "refusal": "refusal",
+}
+"""What the messages of OpenAI's dialect may hold besides text, and the names in our records."""
 
 _line_ends = re.compile(r"\r\n|\r|\n")
 
@@ -55,6 +67,8 @@ class Encoding:
     """Returns the message of a failure, given its problem and URI; None: the format cannot represent failures."""
     end: bytes = b""
     """Sent at the end of a complete answer."""
+    is_json: bool = False
+    """Whether records are JSON, which has room for more than text."""
     heartbeat: bytes | None = None
     """Sent to keep a silent connection alive, and ignored by clients; None: the format has nothing that they ignore."""
 
@@ -79,12 +93,58 @@ def _jsonable(value: object) -> object:
             members["special"] = True
         if value.choice:
             members["choice"] = value.choice
-        return members
+        return members | _besides_text(value)
     if isinstance(value, str):
         return {"text": value}
     if isinstance(value, ServerSentEvent):
         return {name: field for name, field in value._asdict().items() if field not in ("", None)}
     return _jsonable_within(value) if isinstance(value, BaseModel) else value
+
+
+def _besides_text(token: Token) -> dict[str, object]:
+    """Return what the model's own record says about a token besides its text."""
+    members: dict[str, object] = {}
+    choices = token.raw.get("choices") if isinstance(token.raw, Mapping) else None
+    choices = choices if isinstance(choices, list) else []
+    for position, choice in enumerate(choices):
+        if isinstance(choice, Mapping) and (len(choices) == 1 or choice.get("index", position) == token.choice):
+            message = choice.get("delta") or choice.get("message")
+            if isinstance(message, Mapping):
+                members |= {ours: message[name] for name, ours in _BESIDES_TEXT.items() if message.get(name)}
+    usage = _usage_with(token)
+    return members if usage is None else {**members, "usage": usage}
+
+
+def _usage_with(token: Token) -> Mapping[str, Any] | None:
+    """Return the token counts in the record that a token came from."""
+    record = token.raw
+    if not isinstance(record, Mapping) or not (record.get("usage") or record.get("details")):
+        return None
+    dialect = recognise(record)
+    try:
+        counts = [delta.usage for delta in dialect.deltas(record) if delta.usage] if dialect is not None else []
+    except (LookupError, TypeError, ValueError, AttributeError):  # a record of a dialect of the user's own
+        counts = []
+    return counts[-1] if counts else None
+
+
+class Usage:
+    """The token counts of one stream: which of them the client has, and which came without a token."""
+
+    __slots__ = ("_sent",)
+
+    def __init__(self) -> None:
+        self._sent: Mapping[str, Any] | None = None
+
+    def note(self, record: object) -> None:
+        """Note a record that the client is sent."""
+        if isinstance(record, Token):
+            self._sent = _usage_with(record) or self._sent
+
+    def missing(self, stream: object) -> dict[str, object] | None:
+        """Return the record for the counts that the client does not have at the end of a stream; None without any."""
+        usage = getattr(getattr(stream, "records", stream), "usage", None)
+        return {"text": "", "usage": usage} if usage and usage != self._sent else None
 
 
 def _jsonable_within(value: object) -> object:
@@ -164,9 +224,10 @@ ENCODINGS: Mapping[Format, Encoding] = {
         record=_sse,
         failure=_sse_failure,
         end=_event("{}", "done"),
+        is_json=True,
         heartbeat=b": heartbeat\n\n",
     ),
-    "json-lines": Encoding(media_type="application/jsonl", record=_json_line, failure=_json_line_failure),
+    "json-lines": Encoding(media_type="application/jsonl", record=_json_line, failure=_json_line_failure, is_json=True),
     "text": Encoding(media_type="text/plain; charset=utf-8", record=_text),
     "raw": Encoding(media_type="application/octet-stream", record=_raw),
 }

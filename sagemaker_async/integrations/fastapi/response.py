@@ -33,7 +33,7 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.records import ServerSentEvent
 
-from .encoding import ENCODINGS, Encoding, Format
+from .encoding import ENCODINGS, Encoding, Format, Usage
 from .handlers import FAREWELL_SECONDS, problem_response, reported
 from .problems import CANCELLED
 
@@ -143,6 +143,7 @@ class StreamResponse(Response):
         self._records: AsyncIterator[Any] | None = None
         self._first: bytes | None = None
         self._adds_end = True
+        self._usage = Usage()
 
     def __await__(self) -> Generator[Any, Any, Self]:
         return self._awaited().__await__()
@@ -204,10 +205,17 @@ class StreamResponse(Response):
         record = await anext(self._records, _END)
         if record is _END:
             return None
+        self._usage.note(record)
         value = record if self._encode is None else self._encode(record)
         if isinstance(value, ServerSentEvent):
             self._adds_end = False
         return self._encoding.record(value)
+
+    def _end(self) -> bytes:
+        """Return what follows the last record: the token counts that came without a token, and the format's end."""
+        counts = self._usage.missing(self._stream) if self._encode is None and self._encoding.is_json else None
+        last = b"" if counts is None else self._encoding.record(counts)
+        return last + (self._encoding.end if self._adds_end else b"")
 
     async def _send(self, client: _Client, gone: asyncio.Task[None]) -> None:
         """Send everything while watching for the client to leave and for silence."""
@@ -254,7 +262,7 @@ class StreamResponse(Response):
                     raise
                 await client.body(self._encoding.failure(problem, instance), more=False)
             else:
-                await client.body(self._encoding.end if self._adds_end else b"", more=False)
+                await client.body(self._end(), more=False)
         except _ClientGoneError:
             self.client_disconnected = True
 

@@ -1,8 +1,9 @@
 """`stream_to_websocket`: a stream of predictions as messages of a WebSocket, with the promises of `stream_response`.
 
 Each record is one text message, JSON as in the format ``json-lines``; ``{"done":true}`` says that the answer is
-complete, ``{"error":{...}}``, with a problem details object, that it broke off. The socket stays open for the next
-answer.
+complete, ``{"error":{...}}``, with a problem details object, that it broke off, and ``{"event":"interrupted"}`` that a
+message of the client ended it. Every answer has one of these three as its last message. The socket stays open for the
+next answer.
 
 A message that the client sends meanwhile ends the answer and is returned: it is the next question, or "stop".
 """
@@ -19,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sagemaker_async.errors import ConfigurationError
 
-from .encoding import ENCODINGS, json_text
+from .encoding import ENCODINGS, Usage, json_text
 from .handlers import problem_response, refuse, reported
 from .problems import Problem
 from .response import ended
@@ -41,6 +42,10 @@ class WebSocketOutcome:
     """The failure that was reported to the client; None if there was none."""
     message: str | bytes | None = None
     """The client's message that ended the answer, or came at its end; None if the client sent nothing."""
+
+
+_INTERRUPTED = WebSocketOutcome(complete=False)
+_INTERRUPTED_MESSAGE = '{"event":"interrupted"}'
 
 
 async def stream_to_websocket(
@@ -66,12 +71,12 @@ async def stream_to_websocket(
         )
     records = aiter(stream)
     incoming: asyncio.Task[Message] | None = None
-    sending: asyncio.Task[WebSocketOutcome] | None = None
+    sending: asyncio.Task[tuple[WebSocketOutcome, str | None]] | None = None
     try:
         if websocket.client_state is WebSocketState.CONNECTING:
             await websocket.receive()
         incoming = asyncio.create_task(_receive(websocket))
-        sending = asyncio.create_task(_send_records(websocket, records, encode))
+        sending = asyncio.create_task(_send_records(websocket, stream, records, encode))
         await asyncio.wait({incoming, sending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (sending, incoming):
@@ -80,12 +85,15 @@ async def stream_to_websocket(
         for closable in (stream, records):
             if (close := getattr(closable, "aclose", None)) is not None:
                 await close()
-    outcome = WebSocketOutcome(complete=False) if sending.cancelled() else sending.result()
-    if incoming.cancelled():
-        return outcome
-    message = incoming.result()
-    if message["type"] == "websocket.disconnect":
+    message = None if incoming.cancelled() else incoming.result()
+    if message is not None and message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code") or 1005, message.get("reason"))
+    # Sent here, where nothing cancels it, so that an answer never ends with two of these messages, or without one.
+    outcome, last = (_INTERRUPTED, _INTERRUPTED_MESSAGE) if sending.cancelled() else sending.result()
+    if last is not None:
+        await websocket.send_text(last)
+    if message is None:
+        return outcome
     text = message.get("text")
     return WebSocketOutcome(
         complete=outcome.complete, problem=outcome.problem, message=text if text is not None else message.get("bytes")
@@ -97,26 +105,33 @@ async def _receive(websocket: WebSocket) -> Message:
 
 
 async def _send_records(
-    websocket: WebSocket, records: AsyncIterator[Any], encode: Callable[[Any], object] | None
-) -> WebSocketOutcome:
+    websocket: WebSocket,
+    stream: AsyncIterable[Any],
+    records: AsyncIterator[Any],
+    encode: Callable[[Any], object] | None,
+) -> tuple[WebSocketOutcome, str | None]:
+    """Send the records; return how that ended, and the message that is to say so."""
+    usage = Usage()
     try:
         record = await anext(records, _END)
         if websocket.application_state is WebSocketState.CONNECTING:
             await websocket.accept()
         while record is not _END:
             await _send(websocket, record, encode)
+            usage.note(record)
             record = await anext(records, _END)
-        await websocket.send_text('{"done":true}')
+        if encode is None and (counts := usage.missing(stream)) is not None:
+            await websocket.send_text(json_text(counts))
     except WebSocketDisconnect:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
         problem, instance = reported(error)
+        outcome = WebSocketOutcome(complete=False, problem=problem)
         if websocket.application_state is WebSocketState.CONNECTING:
             await refuse(websocket, problem, problem_response(problem, instance))
-        else:
-            await websocket.send_text(json_text({"error": problem.body(instance)}))
-        return WebSocketOutcome(complete=False, problem=problem)
-    return WebSocketOutcome(complete=True)
+            return outcome, None
+        return outcome, json_text({"error": problem.body(instance)})
+    return WebSocketOutcome(complete=True), '{"done":true}'
 
 
 async def _send(websocket: WebSocket, record: object, encode: Callable[[Any], object] | None) -> None:

@@ -7,7 +7,7 @@ error codes and states; an endpoint created here runs the callables that `LocalS
     rules                         what a request may contain, by botocore's service model
     plane, seeding                all operations together, and what programs add directly
     models, endpoint_configs, endpoints, variants, inference_components, hosted_model
-    tags, job_definitions, monitoring, lineage
+    tags, job_definitions, monitoring, processing_jobs, lineage
     listing, records, account     what they share
 """
 

@@ -120,6 +120,9 @@ class InferenceComponents:
         record = self._updatable(request)
         specifications = _specifications(request)
         fields = {name: request[name] for name in ("Specification", "Specifications") if request.get(name)}
+        if "Specification" in fields:
+            specifications = [_merged(_specifications(record.fields)[0], fields["Specification"])]
+            fields["Specification"] = specifications[0]
         model = self._hosted(specifications) if specifications else record.model
         if request.get("RuntimeConfig"):
             _check_has_copies(record)
@@ -173,6 +176,17 @@ class InferenceComponents:
         for record in self.table:
             if record.endpoint.name == endpoint_name:
                 self._remove(record)
+
+    def resume(self, record: ComponentRecord, *, serves: bool) -> None:
+        """Put a restored component in service if it was, and begin the change again that was under way."""
+        record.endpoint.components.add(record.name)
+        if serves and record.endpoint.invocable is not None:
+            model = None if record.copies == 0 else record.model
+            record.endpoint.invocable.components[record.name] = Variant(record.variant_name, model)
+        if record.status in ("Creating", "Updating"):
+            self._account.schedule("InferenceComponent", partial(self._serve, record))
+        elif record.status == "Deleting":
+            self._account.schedule("InferenceComponent", partial(self._remove, record))
 
     # --- states -------------------------------------------------------------------------------------------------------
 
@@ -253,6 +267,16 @@ def _specifications(fields: Fields) -> list[Fields]:
     if single and several:
         raise refused("Exactly one of Specification and Specifications must be given.")
     return [single] if single else several
+
+
+def _merged(current: Fields, given: Fields) -> Fields:
+    """Return a specification with what an update gives, and the rest as it was: what runs, or the resources alone."""
+    kept = dict(current)
+    if given.get("ModelName"):
+        kept.pop("Container", None)
+    elif (given.get("Container") or {}).get("Image"):
+        kept.pop("ModelName", None)
+    return {**kept, **given}
 
 
 def _copies(runtime_config: Fields | None) -> int:

@@ -1,8 +1,8 @@
 """Lineage: contexts, artifacts, actions, and the associations between them.
 
-ListContexts, DescribeContext, ListAssociations and QueryLineage read it; CreateContext, CreateArtifact, CreateAction
-and AddAssociation write it, as do `LocalSageMaker.add_context` and similar methods. AWS also records entities by
-itself, for instance a context for each endpoint; here only the entities exist that were added.
+ListContexts, ListArtifacts, ListActions, DescribeContext, ListAssociations and QueryLineage read it; CreateContext,
+CreateArtifact, CreateAction and AddAssociation write it, as do `LocalSageMaker.add_context` and similar methods. AWS
+also records entities by itself, for instance a context for each endpoint; here only the entities exist that were added.
 """
 
 from __future__ import annotations
@@ -59,17 +59,11 @@ class Lineage:
             for label in ("Context", "Artifact", "Action")
         )
         self.tables: tuple[Table[Record], ...] = (self.contexts, self.artifacts, self.actions)
-        self._associations = account.table(Kind(name="association", label="Association"), Association)
+        self.associations = account.table(Kind(name="association", label="Association"), Association)
         self._artifacts_made = 0
-        self._contexts_listing: Listing[Record] = Listing(
-            operation="ListContexts",
-            result="ContextSummaries",
-            summary=_context_summary,
-            filters={
-                "SourceUri": lambda record, uri: record.fields["Source"]["SourceUri"] == uri,
-                "ContextType": lambda record, kind: record.fields["ContextType"] == kind,
-            },
-        )
+        self._contexts_listing = _entities_listing("Context")
+        self._artifacts_listing = _entities_listing("Artifact")
+        self._actions_listing = _entities_listing("Action", "Status")
         edge_members = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "AssociationType")
         self._associations_listing: Listing[Association] = Listing(
             operation="ListAssociations",
@@ -80,6 +74,8 @@ class Lineage:
         )
         self.operations = {
             "ListContexts": self.list_contexts,
+            "ListArtifacts": self.list_artifacts,
+            "ListActions": self.list_actions,
             "DescribeContext": self.describe_context,
             "ListAssociations": self.list_associations,
             "QueryLineage": self.query,
@@ -104,6 +100,10 @@ class Lineage:
         """CreateAction."""
         return {"ActionArn": self.actions.add(request["ActionName"], request).arn}
 
+    def restored(self) -> None:
+        """Continue the numbers of restored artifacts."""
+        self._artifacts_made = max([int(record.name, 16) for record in self.artifacts], default=0)
+
     def describe_context(self, request: Fields) -> Fields:
         """DescribeContext, by name or ARN."""
         record = self.contexts.get(request["ContextName"].rpartition("/")[2])
@@ -119,6 +119,14 @@ class Lineage:
         """ListContexts."""
         return self._contexts_listing.answer(self.contexts, request)
 
+    def list_artifacts(self, request: Fields) -> Fields:
+        """ListArtifacts."""
+        return self._artifacts_listing.answer(self.artifacts, request)
+
+    def list_actions(self, request: Fields) -> Fields:
+        """ListActions."""
+        return self._actions_listing.answer(self.actions, request)
+
     # --- associations -------------------------------------------------------------------------------------------------
 
     def add_association(self, request: Fields) -> Fields:
@@ -126,7 +134,7 @@ class Lineage:
         source = self._entity(request["SourceArn"])
         destination = self._entity(request["DestinationArn"])
         ends = {"SourceArn": source.arn, "DestinationArn": destination.arn}
-        association = self._associations.add(f"{source.arn} {destination.arn}", {})
+        association = self.associations.add(f"{source.arn} {destination.arn}", {})
         association.fields = {
             **ends,
             "SourceType": source.type,
@@ -139,7 +147,7 @@ class Lineage:
 
     def list_associations(self, request: Fields) -> Fields:
         """ListAssociations."""
-        return self._associations_listing.answer(self._associations, request)
+        return self._associations_listing.answer(self.associations, request)
 
     def query(self, request: Fields) -> Fields:
         """QueryLineage: breadth first from the start, which is not among the vertices; without a start, everything."""
@@ -150,12 +158,12 @@ class Lineage:
             reached, edges = self._walk([start.arn for start in starts], direction, depth)
         else:
             reached = [record.arn for table in self.tables for record in table]
-            edges = list(self._associations)
+            edges = list(self.associations)
         filters = request.get("Filters") or {}
         found = [entity for arn in reached if _matches(entity := self._entity(arn), filters)]
         vertices = [{"Arn": entity.arn, "Type": entity.type, "LineageType": entity.lineage_type} for entity in found]
         page, token = page_of(vertices, request, operation="QueryLineage", size=_PAGE)
-        answer: Fields = {"Vertices": page}
+        answer: Fields = {"Vertices": page, "Edges": []}
         if request.get("IncludeEdges", True):
             arns = {vertex["Arn"] for vertex in vertices} | {start.arn for start in starts}
             answer["Edges"] = [
@@ -182,7 +190,7 @@ class Lineage:
         return [arn for arn in seen if arn not in starts], list(edges.values())
 
     def _neighbours(self, arn: str, direction: str) -> Iterator[tuple[Association, str]]:
-        for edge in self._associations:
+        for edge in self.associations:
             if direction != "Ascendants" and edge.fields["SourceArn"] == arn:
                 yield edge, edge.fields["DestinationArn"]
             if direction != "Descendants" and edge.fields["DestinationArn"] == arn:
@@ -230,15 +238,28 @@ def _member_key(name: str) -> SortKey:
     return lambda record: record.fields[name] or ""
 
 
-def _context_summary(record: Record) -> Fields:
-    return {
-        "ContextName": record.name,
-        "ContextArn": record.arn,
-        "Source": record.fields["Source"],
-        "ContextType": record.fields["ContextType"],
-        "CreationTime": record.created,
-        "LastModifiedTime": record.modified,
-    }
+def _entities_listing(label: str, *further: str) -> Listing[Record]:
+    """Return how contexts, artifacts or actions are listed; `further` names members of a summary besides the usual."""
+    type_member = f"{label}Type"
+
+    def summary(record: Record) -> Fields:
+        return {
+            f"{label}Name": record.fields.get(f"{label}Name"),
+            f"{label}Arn": record.arn,
+            **{name: record.fields.get(name) for name in ("Source", type_member, *further)},
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+        }
+
+    return Listing(
+        operation=f"List{label}s",
+        result=f"{label}Summaries",
+        summary=summary,
+        filters={
+            "SourceUri": lambda record, uri: record.fields["Source"]["SourceUri"] == uri,
+            type_member: lambda record, kind: record.fields[type_member] == kind,
+        },
+    )
 
 
 def _association_summary(record: Association) -> Fields:

@@ -14,6 +14,7 @@ from .account import Account, Failure
 from .endpoints import Endpoints
 from .job_definitions import JobDefinitions, input_endpoint
 from .listing import Listing
+from .processing_jobs import ProcessingJobs
 from .records import Fields, Kind, Record, copied, refused
 
 __all__ = ["Monitoring", "ScheduleRecord"]
@@ -33,10 +34,13 @@ class ScheduleRecord(Record):
 class Monitoring:
     """The monitoring schedules of an account."""
 
-    def __init__(self, account: Account, endpoints: Endpoints, definitions: JobDefinitions) -> None:
+    def __init__(
+        self, account: Account, endpoints: Endpoints, definitions: JobDefinitions, jobs: ProcessingJobs
+    ) -> None:
         self._account = account
         self._endpoints = endpoints
         self._definitions = definitions
+        self._jobs = jobs
         kind = Kind(
             name="monitoring-schedule",
             label="Monitoring Schedule",
@@ -47,7 +51,7 @@ class Monitoring:
         )
         self.table = account.table(kind, ScheduleRecord)
         self.tables = (self.table,)
-        self._executions = account.plain_table(Kind(name="monitoring-execution", label="Monitoring Execution"))
+        self.executions = account.plain_table(Kind(name="monitoring-execution", label="Monitoring Execution"))
         self._listing: Listing[ScheduleRecord] = Listing(
             operation="ListMonitoringSchedules",
             result="MonitoringScheduleSummaries",
@@ -142,7 +146,7 @@ class Monitoring:
         record = self._idle(request)
         self.table.remove(record)
         for execution in record.executions:
-            self._executions.remove(execution)
+            self.executions.remove(execution)
         return {}
 
     def list_page(self, request: Fields) -> Fields:
@@ -151,7 +155,7 @@ class Monitoring:
 
     def list_executions(self, request: Fields) -> Fields:
         """ListMonitoringExecutions."""
-        return self._execution_listing.answer(self._executions, request)
+        return self._execution_listing.answer(self.executions, request)
 
     # --- for tests ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ class Monitoring:
         """Add an execution of a schedule; raises `Refusal` for an unknown schedule."""
         record = self.table.get(schedule_name)
         number = len(record.executions) + 1
-        execution = self._executions.add(f"{record.name}/{number}", {}, status=status)
+        execution = self.executions.add(f"{record.name}/{number}", {}, status=status)
         execution.fields = {
             "MonitoringScheduleName": record.name,
             "ScheduledTime": execution.created if scheduled_time is None else scheduled_time,
@@ -169,6 +173,14 @@ class Monitoring:
             **fields,
         }
         record.executions.append(execution)
+        if "ProcessingJobArn" in fields:
+            of_job = {"MonitoringScheduleArn": record.arn, "FailureReason": fields.get("FailureReason")}
+            self._jobs.add_of_execution(fields["ProcessingJobArn"], status, of_job)
+
+    def resume(self, record: ScheduleRecord) -> None:
+        """Begin the change again that was under way when a restored schedule was saved."""
+        if record.status == "Pending":
+            self._account.schedule("MonitoringSchedule", partial(self._finish, record, "Scheduled", None))
 
     # --- states -------------------------------------------------------------------------------------------------------
 

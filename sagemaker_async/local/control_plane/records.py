@@ -59,6 +59,12 @@ class Record:
     status: str | None = None
     failure_reason: str | None = None
 
+    def saved(self) -> Fields:
+        """Return what all records have as a JSON value, for `Table.put`."""
+        return {name: getattr(self, name) for name in _SAVED}
+
+
+_SAVED = ("name", "created", "modified", "fields", "tags", "status", "failure_reason")
 
 RecordT = TypeVar("RecordT", bound=Record)
 _numbers = count()
@@ -115,21 +121,33 @@ class Table(Generic[RecordT]):
         self._records[name.lower()] = record
         return record
 
+    def put(self, saved: Fields, **further: Any) -> RecordT:
+        """Add a resource as `Record.saved` returned it."""
+        record = self.made(saved, **further)
+        self._records[record.name.lower()] = record
+        return record
+
+    def made(self, saved: Fields, **further: Any) -> RecordT:
+        """Return a resource as `Record.saved` returned it, without adding it."""
+        members = {name: saved[name] for name in _SAVED}
+        arn = self.arn(members["name"])
+        return self._record(kind=self.kind, arn=arn, sequence=next(_numbers), **members, **further)
+
     def get(self, name: str) -> RecordT:
         """Return a resource; raises `Refusal` when none has that name."""
         record = self._records.get(name.lower())
         if record is None:
-            raise self.missing(self.arn(name))
+            raise self.missing(self.arn(name), name)
         return record
 
     def find(self, name: str) -> RecordT | None:
         """Return a resource, or None."""
         return self._records.get(name.lower())
 
-    def missing(self, arn: str) -> Refusal:
+    def missing(self, arn: str, name: str = "") -> Refusal:
         """Return the error for a resource that does not exist."""
         kind = self.kind
-        message = kind.missing.format(label=kind.label, arn=arn)
+        message = kind.missing.format(label=kind.label, arn=arn, name=name)
         return Refusal(400, kind.missing_code, message, common=kind.missing_code == "ValidationException")
 
     def remove(self, record: RecordT) -> None:

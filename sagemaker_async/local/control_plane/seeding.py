@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from sagemaker_async.local.answers import Refusal
-from sagemaker_async.local.as_model import ModelLike, as_model
+from sagemaker_async.local.as_model import ModelLike, as_model, spec_of
 from sagemaker_async.local.models import Model
 from sagemaker_async.local.state import LocalState
 
@@ -45,7 +45,7 @@ class Seeding:
         """
         served = as_model(model)
         self._models.append(served)
-        self._control_plane.add_model(name_or_image, served)
+        self._control_plane.add_model(name_or_image, served, spec_of(model))
 
     # --- time and failure ---------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Seeding:
             status: Pending, Completed, CompletedWithViolations, InProgress, Failed, Stopping or Stopped.
             scheduled_time: when it was scheduled, with a time zone; None: now.
             failure_reason: why it failed.
-            processing_job_arn: the job that ran.
+            processing_job_arn: the job that ran; it is added if there is none, so that it can be described.
 
         Raises:
             ConfigurationError: the schedule does not exist.
@@ -153,9 +153,24 @@ class Seeding:
         self._control_plane.add_execution(
             schedule_name,
             status,
-            None if scheduled_time is None else scheduled_time.timestamp(),
+            None if scheduled_time is None else round(scheduled_time.timestamp(), 3),
             {name: value for name, value in members.items() if value is not None},
         )
+
+    def add_processing_job(
+        self, name: str, *, status: str = "Completed", members: Mapping[str, Any] | None = None
+    ) -> str:
+        """Add a processing job for DescribeProcessingJob, and return its ARN.
+
+        Args:
+            name: its name.
+            status: InProgress, Completed, Failed, Stopping or Stopped.
+            members: members of DescribeProcessingJob's answer, by AWS's names; required ones get default values.
+
+        Raises:
+            ConfigurationError: the name is taken.
+        """
+        return self._control_plane.add_processing_job(name, status, dict(members or {}))
 
     # --- lineage ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,12 @@
+"""The targets, by name."""
+
+from __future__ import annotations
+
+from . import answers, embedded, frames, records, settings
+from .target import Check, Target
+
+__all__ = ["TARGETS", "Check", "Target"]
+
+TARGETS: dict[str, Target] = {
+    target.name: target for module in (frames, records, answers, settings, embedded) for target in module.TARGETS
+}
