@@ -117,7 +117,7 @@ def test_a_model_becomes_one_row_for_each_field(monkeypatch: pytest.MonkeyPatch)
 
 # --- the keywords of the methods -------------------------------------------------------------------------------------
 
-OPTIONS = {"timeout", "on_chunk_sent", "on_chunk_received"}
+OPTIONS = {"timeout", "on_chunk_sent", "on_chunk_received", "stream_body"}
 
 
 @pytest.mark.parametrize("method", OPERATIONS)
