@@ -5,9 +5,11 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
-And four for what else is promised, of the request path and against hostile servers: ``oldest``, with each dependency at
-its lower bound; ``loops``, on uvloop; ``newer``, on the Pythons after 3.11 that are installed; ``prerelease``, on the
-next aiohttp, which may fail and is there to be seen.
+``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
+wants to on the other (``newer-3.12``).
+
+Three more run the tests of the request path and those against hostile servers: ``oldest``, with each dependency at its
+lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
 
 Tests run on all cores. No test depends on another, so how they are spread changes nothing.
 """
@@ -27,8 +29,7 @@ nox.options.error_on_missing_interpreters = False
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
-    session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
+    _run_all(session)
 
 
 @nox.session
@@ -58,9 +59,8 @@ def loops(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"])
 def newer(session: nox.Session) -> None:
-    """Run the tests of the request path on a newer Python."""
-    session.install("-q", "-e", ".", *_REQUEST_PATH_TOOLS)
-    session.run("pytest", *_ON_ALL_CORES, *_REQUEST_PATH, *session.posargs)
+    """Run the test suite on a newer Python."""
+    _run_all(session)
 
 
 @nox.session
@@ -79,6 +79,11 @@ def soak(session: nox.Session) -> None:
     """Call a faulty server for two minutes, match every answer with its request, and watch for leaks."""
     session.install("-q", "-e", ".", "trustme")
     session.run("python", "-m", "tests.hostile.soak", *(session.posargs or ("--seconds", "120")))
+
+
+def _run_all(session: nox.Session) -> None:
+    session.install("-q", "-e", ".[cli,test]")
+    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
 
 
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")

@@ -47,7 +47,7 @@ from .records import (
     TokenSplitter,
 )
 from .records.dialects import Dialect, Token
-from .records.iterator import ByteIterator, SplitterIterator, StreamIterator
+from .records.iterator import NO_EVENT_STREAM, ByteIterator, SplitterIterator, StreamIterator
 
 __all__ = [
     "ByteIterator",
@@ -80,7 +80,11 @@ class LineIterator(SplitterIterator[bytes]):
     """
 
     def __init__(
-        self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER, line_ends: LineEnds = "lf"
+        self,
+        event_stream: AsyncIterable[object] = NO_EVENT_STREAM,
+        *,
+        max_buffer: int = MAX_BUFFER,
+        line_ends: LineEnds = "lf",
     ) -> None:
         super().__init__(event_stream, LineSplitter(max_buffer=max_buffer, line_ends=line_ends))
 
@@ -103,7 +107,11 @@ class TextIterator(SplitterIterator[str]):
     _splitter: TextSplitter
 
     def __init__(
-        self, event_stream: AsyncIterable[object], *, errors: DecodeErrors = "strict", keep_partial: int = KEEP_PARTIAL
+        self,
+        event_stream: AsyncIterable[object] = NO_EVENT_STREAM,
+        *,
+        errors: DecodeErrors = "strict",
+        keep_partial: int = KEEP_PARTIAL,
     ) -> None:
         super().__init__(event_stream, TextSplitter(errors=errors, keep_partial=keep_partial))
 
@@ -131,7 +139,7 @@ class JSONLinesIterator(SplitterIterator[Any]):
         RecordTooLongError: from iteration; a line exceeds `max_buffer`.
     """
 
-    def __init__(self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER) -> None:
+    def __init__(self, event_stream: AsyncIterable[object] = NO_EVENT_STREAM, *, max_buffer: int = MAX_BUFFER) -> None:
         super().__init__(event_stream, JSONLinesSplitter(max_buffer=max_buffer))
 
 
@@ -149,7 +157,7 @@ class JSONIterator(SplitterIterator[Any]):
         RecordTooLongError: from iteration; a value exceeds `max_buffer`.
     """
 
-    def __init__(self, event_stream: AsyncIterable[object], *, max_buffer: int = MAX_BUFFER) -> None:
+    def __init__(self, event_stream: AsyncIterable[object] = NO_EVENT_STREAM, *, max_buffer: int = MAX_BUFFER) -> None:
         super().__init__(event_stream, JSONSplitter(max_buffer=max_buffer))
 
 
@@ -169,7 +177,7 @@ class SSEIterator(SplitterIterator[ServerSentEvent]):
 
     def __init__(
         self,
-        event_stream: AsyncIterable[object],
+        event_stream: AsyncIterable[object] = NO_EVENT_STREAM,
         *,
         deliver_unterminated: bool = False,
         max_buffer: int = MAX_BUFFER,
@@ -208,7 +216,7 @@ class TokenIterator(SplitterIterator[Token]):
 
     def __init__(
         self,
-        event_stream: AsyncIterable[object],
+        event_stream: AsyncIterable[object] = NO_EVENT_STREAM,
         *,
         dialect: str | Dialect | None = None,
         allow_incomplete: bool = False,

@@ -169,6 +169,7 @@ def _add_endpoints(commands: _Commands[argparse.ArgumentParser]) -> None:
         actions, "list", "list endpoints", "Print one line per endpoint: its name, status and last change."
     )
     listing.add_argument("--name-contains", metavar="TEXT", help="only endpoints with this text in their name")
+    listing.add_argument("--json", action="store_true", help="print SageMaker's summaries as a JSON array instead")
     listing.add_argument("--status", metavar="STATUS", help="only endpoints with this status, e.g. InService")
     describing = _command(
         actions, "describe", "describe an endpoint", "Print SageMaker's description of an endpoint as JSON."
@@ -203,7 +204,8 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         "(http://127.0.0.1:8000/invocations), or one of the built-in models text and echo.\n\n"
         "examples:\n"
         "  sagemaker-async serve\n"
-        "  sagemaker-async serve --port 0 --endpoint my-model=./model --endpoint other=app:predict",
+        "  sagemaker-async serve --port 0 --endpoint my-model=./model --endpoint other=app:predict\n"
+        "  sagemaker-async serve --model my-model=./model --state sagemaker.json   # endpoints that clients create",
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any free one (%(default)s)")
@@ -214,6 +216,17 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="NAME=SPEC",
         action="append",
         help="an endpoint and its model; can be repeated (default: text=text and echo=echo)",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        metavar="NAME=SPEC",
+        action="append",
+        default=[],
+        help="what runs a model that clients create, by the model's name or its container's image; can be repeated",
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", help="keep what clients create in this file, so that it is there after a restart"
     )
     parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
     parser.add_argument(

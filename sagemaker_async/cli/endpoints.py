@@ -40,7 +40,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 async def _list(session: Session, arguments: argparse.Namespace) -> None:
-    """Print a line per endpoint: name, status, and when it was last changed."""
+    """Print a line per endpoint: name, status, and when it was last changed; or the summaries as JSON."""
     endpoints = session.hosting.iter_endpoints(
         name_contains=arguments.name_contains,
         status_equals=arguments.status,
@@ -48,6 +48,10 @@ async def _list(session: Session, arguments: argparse.Namespace) -> None:
         sort_order="Ascending",
         timeout=arguments.timeout,
     )
+    if arguments.json:
+        summaries = [_json(endpoint) async for endpoint in endpoints]
+        print(json.dumps(summaries, indent=2))
+        return
     rows = [
         (endpoint.endpoint_name, endpoint.endpoint_status, f"{endpoint.last_modified_time:%Y-%m-%d %H:%M:%S} UTC")
         async for endpoint in endpoints
@@ -63,7 +67,12 @@ async def _list(session: Session, arguments: argparse.Namespace) -> None:
 async def _describe(session: Session, arguments: argparse.Namespace) -> None:
     """Print the description under AWS's names as JSON."""
     description = await session.hosting.describe_endpoint(endpoint_name=arguments.endpoint, timeout=arguments.timeout)
-    print(json.dumps(description.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=2))
+    print(json.dumps(_json(description), indent=2))
+
+
+def _json(shape: Any) -> Any:
+    """Return an answer, or a part of one, under AWS's names."""
+    return shape.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 async def _wait(session: Session, arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The models of ``serve --endpoint NAME=SPEC``: `endpoint_model` turns the option into a name and a model."""
+"""The models of ``serve``'s options: `named_model` turns ``--endpoint NAME=SPEC`` into a name and a model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local.as_model import ModelLike, as_model
 from sagemaker_async.local.text_model import TextModel
 
-__all__ = ["endpoint_model"]
+__all__ = ["named_model"]
 
 _log = logging.getLogger(__name__)
 
 
-def endpoint_model(given: str, token_delay: float) -> tuple[str, ModelLike]:
+def named_model(given: str, token_delay: float, *, option: str = "--endpoint") -> tuple[str, ModelLike]:
     """Return the name and the model of ``NAME=SPEC``; `token_delay` (seconds) applies to the built-in text model.
 
     SPEC is, in the order in which it is tried, ``text`` or ``echo``, a URL, an existing path, or ``module:callable``;
@@ -29,19 +29,19 @@ def endpoint_model(given: str, token_delay: float) -> tuple[str, ModelLike]:
     """
     name, separator, spec = given.partition("=")
     if not separator or not name or not spec:
-        raise ConfigurationError(f"--endpoint takes NAME=SPEC, such as my-model=./model, got {given!r}")
+        raise ConfigurationError(f"{option} takes NAME=SPEC, such as my-model=./model, got {given!r}")
     if spec == "text":
         return name, TextModel(token_delay)
     if spec == "echo":
         return name, _echo
     try:
-        return name, as_model(_found(spec))
+        return name, as_model(_found(spec, option))
     except ConfigurationError:
         raise
     except Exception as error:
-        _log.info("the model of --endpoint %s cannot be loaded", given, exc_info=error)
+        _log.info("the model of %s %s cannot be loaded", option, given, exc_info=error)
         raise ConfigurationError(
-            f"--endpoint {given}: the model cannot be loaded: {type(error).__name__}: {error} (-v shows the traceback)"
+            f"{option} {given}: the model cannot be loaded: {type(error).__name__}: {error} (-v shows the traceback)"
         ) from error
 
 
@@ -49,7 +49,7 @@ def _echo(body: bytes) -> bytes:
     return body
 
 
-def _found(spec: str) -> Any:
+def _found(spec: str, option: str) -> Any:
     """Return what a spec refers to, whether or not it can be a model."""
     if spec.startswith(("http://", "https://")):
         return spec
@@ -58,7 +58,7 @@ def _found(spec: str) -> Any:
     module_name, separator, attributes = spec.partition(":")
     if not separator or not attributes or os.sep in module_name:
         raise ConfigurationError(
-            f"--endpoint ...={spec}: the model must be text, echo, a URL, an existing file or directory, or "
+            f"{option} ...={spec}: the model must be text, echo, a URL, an existing file or directory, or "
             "module:callable"
         )
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds str

@@ -17,7 +17,7 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.local.admission import is_loopback
 
-from .models import endpoint_model
+from .models import named_model
 
 __all__ = ["run"]
 
@@ -48,10 +48,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
         allowed_hosts=arguments.allowed_hosts,
         port=arguments.port,
         region=arguments.region,
+        state=arguments.state,
     )
+    for given in arguments.models:
+        local.add_model(*named_model(given, arguments.token_delay, option="--model"))
     given_endpoints = arguments.endpoints or _DEFAULT_ENDPOINTS
     for given in given_endpoints:
-        name, model = endpoint_model(given, arguments.token_delay)
+        name, model = named_model(given, arguments.token_delay)
         local.add_endpoint(name, model)
     try:
         await local.start()
@@ -71,7 +74,7 @@ def _instructions(local: LocalSageMaker, form: str) -> str:
     """Return commands for another terminal that call the first endpoint; `form` is an option of ``stream``."""
     credentials, options = local.credentials, local.boto3_options
     variables = {
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": local.url,
+        "AWS_ENDPOINT_URL": local.url,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_DEFAULT_REGION": options["region_name"],

@@ -34,6 +34,7 @@ _REMEDIES = {
     "date": "pass its isoformat()",
     "Decimal": "pass a float or a str",
     "complex": "pass its real and imaginary parts",
+    "coroutine": "await the call that it comes from, and pass its result",
     "DataFrame": "pass frame.to_dict(orient=...) in the layout that the model expects",
 }
 

@@ -6,16 +6,18 @@ event loop. The shapes of an operation are imported by its first call, in a thre
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from sagemaker_async import _lazy
-from sagemaker_async.aws.client import CallOptions, ServiceClient
+from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import ConfigurationError, RequestValidationError
+from sagemaker_async.errors import ConfigurationError, RequestValidationError, ValidationError
 
 from .answers import answer_or_raise
+from .created import CreatedConfigs
 from .generated import shapes
 from .generated.methods import HostingMethods
 from .operations import OPERATIONS, aws_operation_name, items_of, modelled, unmodelled, with_token
@@ -46,6 +48,12 @@ class SageMakerClient(HostingMethods, ServiceClient):
     Each method that lists one page has a sibling that iterates over all of them: `list_endpoints`, `iter_endpoints`.
     Operations without a method go through `call`.
 
+    A value of an enumeration that this version does not know is sent, with a warning in the log that names the nearest
+    known one; see `sagemaker_async.hosting.enumerations`, also for the two in which it is refused.
+
+    SageMaker may not find an endpoint configuration for some seconds after its creation. Calls on one that this client
+    created are repeated then; see `sagemaker_async.hosting.created`.
+
     All raise `RequestValidationError` before anything is sent when fields break AWS's rules, and `CallError` with its
     many kinds when the call fails; see `sagemaker_async.errors`.
 
@@ -53,7 +61,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
     """
 
     timing: Timing = SYSTEM_TIMING
-    """Where waiting takes time and chance from."""
+    """Where waiting, for a state or before a call is repeated here, takes time and chance from."""
 
     async def invoke(self, name: str, fields: Mapping[str, Any], timeout: float | Timeouts | None = None) -> Any:
         """Call a modelled operation by AWS's name; the methods are this with types."""
@@ -63,7 +71,38 @@ class SageMakerClient(HostingMethods, ServiceClient):
         prepared = self.prepare(operation, fields, CallOptions(timeout))
         if self._channel.validate_params and (problems := broken_rules(name, prepared.head.fields)):
             raise RequestValidationError(name, problems)
-        return await self.perform(prepared)
+        return await self._performed(name, prepared)
+
+    async def _performed(self, name: str, prepared: PreparedCall) -> Any:
+        """Perform a call, again and again while it is refused for a configuration that was created a moment ago."""
+        fields, created, monotonic = prepared.head.fields, self._created_configs, self.timing.monotonic
+        started, total = monotonic(), self._total(prepared.options.timeout)
+        repetition = 0
+        while True:
+            refused: Exception | None = None
+            try:
+                response = await self.perform(prepared)
+                error = response.error
+            except ValidationError as raised:
+                error = refused = raised
+            if error is None:
+                created.note(name, fields, monotonic())
+                return response
+            delay = created.delay(name, fields, error, repetition, monotonic())
+            if delay is None or (total is not None and monotonic() + delay - started >= total):
+                if refused is not None:
+                    raise refused
+                return response
+            repetition += 1
+            await self.timing.sleep(delay)
+
+    def _total(self, timeout: float | Timeouts | None) -> float | None:
+        timeouts = self._channel.timeouts if timeout is None else timeout
+        return timeouts.total if isinstance(timeouts, Timeouts) else timeouts
+
+    @functools.cached_property
+    def _created_configs(self) -> CreatedConfigs:
+        return CreatedConfigs()
 
     async def call(
         self,

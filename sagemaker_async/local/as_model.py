@@ -24,9 +24,18 @@ from .container import Container
 from .inference_script import InferenceScript
 from .models import CallableModel, Model
 
-__all__ = ["ModelLike", "as_model"]
+__all__ = ["ModelLike", "as_model", "spec_of"]
 
 ModelLike: TypeAlias = Model | Callable[..., Any] | ModuleType | str | os.PathLike[str]
+
+
+def spec_of(model: ModelLike) -> str | None:
+    """Return the URL or the absolute path that a model is given by; None for what cannot be written down."""
+    if isinstance(model, Container):
+        return model.url
+    if isinstance(model, str) and model.startswith(("http://", "https://")):
+        return model
+    return os.path.abspath(model) if isinstance(model, str | os.PathLike) else None  # noqa: PTH100
 
 
 def as_model(model: ModelLike) -> Model:

@@ -8,6 +8,8 @@ requests to the services, and `sagemaker_async.local.runtime` and `sagemaker_asy
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
@@ -20,7 +22,7 @@ from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
 from .answers import Refusal
-from .as_model import ModelLike, as_model
+from .as_model import ModelLike, as_model, spec_of
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
 from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
@@ -29,9 +31,12 @@ from .models import Model
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
+from .state_file import StateFile
 from .transitions import Transitions, TransitionTimes
 
 __all__ = ["EmbeddedSageMaker", "LocalSageMaker", "ThreadedLocalSageMaker"]
+
+_log = logging.getLogger("sagemaker_async.local")
 
 _MODEL_THREADS = 32
 
@@ -54,9 +59,14 @@ class EmbeddedSageMaker(Seeding):
             are complete at the next call.
         stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
+        state: a file in which the control plane is kept over a restart. It is read at once, and written after each
+            change that a client makes and on closing. Models that are Python callables cannot be kept: their endpoints
+            come back and answer with a ModelError (424) until `add_model` or `add_endpoint` is called again. Models
+            given by a URL or a path come back by themselves. See `sagemaker_async.local.control_plane.saving`.
 
     Raises:
-        ConfigurationError: the region, the port, an allowed host or a time is invalid.
+        ConfigurationError: the region, the port, an allowed host or a time is invalid; or the state file is malformed,
+            of another region or account, or written by a newer version.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class EmbeddedSageMaker(Seeding):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        state: str | os.PathLike[str] | None = None,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
@@ -94,10 +105,14 @@ class EmbeddedSageMaker(Seeding):
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
             RuntimeService(self._state),
-            ControlPlaneService(self._state, self._control_plane),
+            ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
         ]
         self._server = LoopbackServer(self._state, services, Admission(host, allowed_hosts))
+
+        self._state_file = StateFile(state) if state is not None else None
+        if self._state_file is not None:
+            self._restore(self._state_file)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._url or 'not running'}: {', '.join(self.endpoints) or 'no endpoints'}>"
@@ -195,7 +210,7 @@ class EmbeddedSageMaker(Seeding):
             async_output=async_output or f"{bucket}/async-endpoint-outputs",
             async_failure=async_failure or f"{bucket}/async-endpoint-failures",
         )
-        endpoint = self._control_plane.add_endpoint(name, served, deployment)
+        endpoint = self._control_plane.add_endpoint(name, served, deployment, spec_of(model))
         self._models.append(served)
         return endpoint
 
@@ -228,6 +243,31 @@ class EmbeddedSageMaker(Seeding):
         """The latest 1,000 accepted async invocations, oldest first."""
         return list(self._state.async_invocations.values())
 
+    # --- over a restart -----------------------------------------------------------------------------------------------
+
+    def _restore(self, file: StateFile) -> None:
+        saved = file.read()
+        if saved is None:
+            return
+        try:
+            specs = self._control_plane.restore(saved)
+        except (Refusal, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise file.malformed(f"it lacks something ({type(error).__name__}: {error})") from error
+        for name, spec in specs.items():
+            try:
+                self.add_model(name, spec)
+            except Exception as error:  # noqa: BLE001 - a script may raise anything
+                _log.warning("the model %r of the state file cannot be loaded from %s: %s", name, spec, error)
+
+    async def _save(self) -> None:
+        """Write the state file, if there is one; what goes wrong is logged."""
+        if self._state_file is not None:
+            write = self._executor.submit(self._state_file.write, self._control_plane.saved)
+            try:
+                await asyncio.wrap_future(write)
+            except OSError as error:
+                _log.error("the state file %s cannot be written: %s", self._state_file.path, error)
+
     # --- running ------------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
@@ -243,6 +283,7 @@ class EmbeddedSageMaker(Seeding):
         self._url = None
         self._closed = True
         await self._server.close()
+        await self._save()
         models, self._models = self._models, []
         for model in models:
             await model.close()
@@ -287,6 +328,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        state: str | os.PathLike[str] | None = None,
     ) -> ThreadedLocalSageMaker:
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
@@ -299,6 +341,7 @@ class LocalSageMaker(EmbeddedSageMaker):
             sleep=sleep,
             transition_times=transition_times,
             stepped_clock=stepped_clock,
+            state=state,
         )
 
 

@@ -96,7 +96,7 @@ def component_changes(
     *,
     model_name: str | None = None,
     image_uri: str | None = None,
-    model_data: str | None = None,
+    model_data: str | Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     model_data_download_timeout: int | None = None,
     container_startup_health_check_timeout: int | None = None,
@@ -105,11 +105,12 @@ def component_changes(
     """Return the members of ``UpdateInferenceComponent`` beside the name, for `Predictor.update_predictor`.
 
     Raises:
-        ConfigurationError: both a model and a container are given, or nothing at all.
+        ConfigurationError: both a model and a container are given, or nothing at all; or `model_data` is a mapping that
+            is not one archive.
     """
     if resources is not None and not isinstance(resources, ResourceRequirements):
         raise ConfigurationError(f"resources must be a ResourceRequirements, got {type(resources).__name__}")
-    container = _not_empty({"Image": image_uri, "Environment": env, "ArtifactUrl": model_data})
+    container = _not_empty({"Image": image_uri, "Environment": env, "ArtifactUrl": _artifact_url(model_data)})
     if model_name and container:
         raise ConfigurationError(
             "a component runs a model or a container: give either model_name, or image_uri, model_data and env"
@@ -133,6 +134,24 @@ def component_changes(
     if not changes:
         raise ConfigurationError("there is nothing to update: give a model, a container, timeouts or resources")
     return changes
+
+
+def _artifact_url(model_data: str | Mapping[str, Any] | None) -> Any:
+    """Return the URL of model artifacts, of those given as the structure ``ModelDataSource`` as well."""
+    if not isinstance(model_data, Mapping) or not model_data:
+        return model_data
+    source = model_data.get("S3DataSource")
+    if not isinstance(source, Mapping) or not isinstance(source.get("S3Uri"), str):
+        raise ConfigurationError(
+            "model_data must be the S3 URL of an archive, or a mapping {'S3DataSource': {'S3Uri': ...}}, got a mapping "
+            f"with {', '.join(map(str, model_data))}"
+        )
+    if source.get("CompressionType", "Gzip") != "Gzip" or source.get("S3DataType", "S3Object") != "S3Object":
+        raise ConfigurationError(
+            "the container of an inference component takes one gzip archive (S3DataType S3Object, CompressionType "
+            "Gzip), not uncompressed files: create a model with this model_data, and give its model_name"
+        )
+    return source["S3Uri"]
 
 
 def given(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_async import _lazy
 from sagemaker_async.errors import ConfigurationError
@@ -135,7 +135,7 @@ class HostedComponents:
         self,
         model_name: str | None = None,
         image_uri: str | None = None,
-        model_data: str | None = None,
+        model_data: str | Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
         model_data_download_timeout: int | None = None,
         container_startup_health_check_timeout: int | None = None,
@@ -154,7 +154,7 @@ class HostedComponents:
         Args:
             model_name: the model to run; or
             image_uri: the container to run, with
-            model_data: the S3 URL of its model artifacts, and
+            model_data: the S3 URL of its model artifacts, or ``{"S3DataSource": {"S3Uri": ...}}``, and
             env: its environment.
             model_data_download_timeout: seconds for the download of the model.
             container_startup_health_check_timeout: seconds for the container to answer its first ping.

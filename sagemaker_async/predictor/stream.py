@@ -32,6 +32,7 @@ from sagemaker_async.errors import (
     StreamConsumedError,
     StreamError,
     UsageError,
+    WrongEventLoopError,
 )
 from sagemaker_async.iterators import (
     BufferOptions,
@@ -288,7 +289,7 @@ class PredictionStream(Generic[T]):
             self._ended = True
             self._release_connection()
             raise
-        except ConcurrentReadError:  # another task is opening the stream, which is unharmed
+        except (ConcurrentReadError, WrongEventLoopError):  # the stream is unharmed, for who has it
             raise
         except BaseException:
             self._close()
@@ -376,6 +377,12 @@ def check_iterator(make_iterator: object) -> None:
             not callable(make_iterator)
             or inspect.isgeneratorfunction(make_iterator)
             or inspect.iscoroutinefunction(make_iterator)
+        )
+    if isinstance(make_iterator, AsyncIterable) and not callable(make_iterator):
+        name = type(make_iterator).__name__
+        raise ConfigurationError(
+            f"iterator is an instance, made over another stream: pass what makes one, iterator={name}, with options "
+            f"functools.partial({name}, ...); predict_stream makes its own over its event stream"
         )
     if wrong:
         raise ConfigurationError(

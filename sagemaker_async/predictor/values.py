@@ -19,7 +19,13 @@ __all__ = ["DataCaptureConfig", "ResourceRequirements", "name_from_base", "produ
 MAX_NAME_LENGTH = 63
 """The most characters that SageMaker allows in the names of endpoints and their configurations."""
 
-_CAPTURE_MODES = {"REQUEST": "Input", "RESPONSE": "Output", "INPUT": "Input", "OUTPUT": "Output"}
+_CAPTURE_MODES = {
+    "REQUEST": "Input",
+    "RESPONSE": "Output",
+    "INPUT": "Input",
+    "OUTPUT": "Output",
+    "INPUTANDOUTPUT": "InputAndOutput",
+}
 
 
 def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.datetime | None = None) -> str:
@@ -129,7 +135,7 @@ class DataCaptureConfig:
     kms_key_id: str | None = None
     """The key to encrypt with; None: the bucket's own."""
     capture_options: Sequence[str] | None = None
-    """Any of REQUEST (Input) and RESPONSE (Output); None: both."""
+    """Any of REQUEST (Input) and RESPONSE (Output), or InputAndOutput; None: both."""
     csv_content_types: Sequence[str] | None = None
     """What is kept as CSV; None: ``text/csv``. Anything in neither list is kept as base64."""
     json_content_types: Sequence[str] | None = None
@@ -148,6 +154,12 @@ class DataCaptureConfig:
             texts = getattr(self, name)
             if texts is not None and not _are_texts(texts):
                 raise _wrong(name, "a list of str", texts)
+        for option in self.capture_options or ():
+            if option.upper() not in _CAPTURE_MODES:
+                near = get_close_matches(option.upper(), _CAPTURE_MODES, n=1)
+                remedy = f"; did you mean {_CAPTURE_MODES[near[0]]!r}?" if near else ""
+                rule = "a list of REQUEST (or Input), RESPONSE (or Output) and InputAndOutput"
+                raise ConfigurationError(f"DataCaptureConfig.capture_options must be {rule}, got {option!r}{remedy}")
 
     def request_fields(self, default_bucket: str) -> dict[str, Any]:
         """Return the structure of this name that ``CreateEndpointConfig`` takes, under AWS's names.
@@ -160,7 +172,7 @@ class DataCaptureConfig:
             "InitialSamplingPercentage": self.sampling_percentage,
             "DestinationS3Uri": self.destination_s3_uri or f"s3://{default_bucket}/model-monitor/data-capture",
             "CaptureOptions": [
-                {"CaptureMode": _CAPTURE_MODES.get(option.upper(), option)}
+                {"CaptureMode": _CAPTURE_MODES[option.upper()]}
                 for option in self.capture_options or ("REQUEST", "RESPONSE")
             ],
         }

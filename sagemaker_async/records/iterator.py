@@ -8,9 +8,9 @@ for. `sagemaker_async.iterators` states what consumers may rely on.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from sagemaker_async.errors import CallError, ConfigurationError, StreamClosedError, StreamError
 from sagemaker_async.runtime.events import PayloadPart, UnknownEvent
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["ByteIterator", "SplitterIterator", "StreamIterator"]
 
 T = TypeVar("T")
+
+
+NO_EVENT_STREAM: Any = None
+"""The event stream of ``LineIterator()``, which no iterator takes: Python's own message would not say what to do."""
 
 
 class _PartSource(Protocol):
@@ -88,7 +92,7 @@ class StreamIterator(ABC, Generic[T]):
                     return [self.rest] if self.rest else []
     """
 
-    def __init__(self, event_stream: AsyncIterable[object]) -> None:
+    def __init__(self, event_stream: AsyncIterable[object] = NO_EVENT_STREAM) -> None:
         self._event_stream: object = event_stream
         if hasattr(event_stream, "next_parts"):  # isinstance of a protocol takes 12 us of each stream's first event
             self._source = cast("_PartSource", event_stream)
@@ -99,7 +103,8 @@ class StreamIterator(ABC, Generic[T]):
                 self._event_stream = events
         else:
             raise ConfigurationError(
-                f"event_stream must be an async iterable of response stream events, not {type(event_stream).__name__}"
+                "event_stream must be an async iterable of response stream events, not "
+                f"{type(event_stream).__name__}{_remedy(type(self).__name__, event_stream)}"
             )
         # A list, because an empty deque keeps room for 64 records in every open stream.
         self._ready: list[T] = []
@@ -239,6 +244,17 @@ class StreamIterator(ABC, Generic[T]):
         for part in parts:
             self._bytes_received += len(part)
             self._ready.extend(self.split(part))
+
+
+def _remedy(name: str, event_stream: object) -> str:
+    if event_stream is None:
+        return (
+            f"; predict_stream makes the iterator itself: pass the class, iterator={name}, and options with "
+            f"functools.partial({name}, ...)"
+        )
+    if isinstance(event_stream, Awaitable):
+        return "; the call was not awaited: await it, and pass the `body` of its response"
+    return "; pass its `body`" if isinstance(getattr(event_stream, "body", None), AsyncIterable) else ""
 
 
 class ByteIterator(StreamIterator[bytes]):

@@ -1,16 +1,20 @@
 """`BodyStream`: the body of one answer as it comes, for `invoke_endpoint(stream_body=True)`.
 
 It owns the connection, and lets go of it at the end, on any failure, when a read is cancelled, by `aclose`, and when
-its last reference goes. A body that breaks off raises; it never just stops. Single use, one consumer.
+its last reference goes. A body that breaks off raises; it never just stops. Single use, one consumer, on the event loop
+that has opened it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.errors import CallError, ConcurrentReadError, StreamClosedError
+
+from .stream import check_event_loop
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
@@ -40,6 +44,7 @@ class BodyStream:
         failure: CallError | None = None,
     ) -> None:
         self._response = response
+        self._loop = asyncio.get_running_loop()
         self._where = where
         self._watcher = watcher
         self._on_chunk_received = on_chunk_received
@@ -82,6 +87,7 @@ class BodyStream:
             ConnectionLostError, ChunkTimeoutError: the body broke off.
             StreamClosedError: it was closed before its end.
             ConcurrentReadError: another task is reading it.
+            WrongEventLoopError: another event loop has opened it, where it can still be read.
         """
         if self._closed:
             raise StreamClosedError("this body was closed before it was read to its end")
@@ -92,6 +98,7 @@ class BodyStream:
             return b""
         if self._reading:
             raise ConcurrentReadError("two tasks read from one body; give each its own, or share a queue")
+        check_event_loop(self._loop)
         self._reading = True
         try:
             chunk = await self._response.read_chunk()

@@ -7,7 +7,7 @@ import dataclasses
 import warnings
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Unpack, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
@@ -431,6 +431,14 @@ class ResponseStreamCall(Coroutine[Any, Any, "shapes.InvokeEndpointWithResponseS
         response, self._response = self._response, None
         if response is not None:
             await response.aclose()
+
+    if not TYPE_CHECKING:  # type checkers know better what there is
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"this call has no {name!r} before it was sent: await it or enter it with 'async with', and use its "
+                "response"
+            )
 
     def __del__(self) -> None:
         if self._coroutine is None:

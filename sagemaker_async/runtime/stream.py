@@ -11,11 +11,13 @@ class; the connection has been closed then. A StopAsyncIteration of theirs would
 the cause of a RuntimeError, as PEP 479 has it for generators.
 
 The connection is let go of at the end, on any failure, when a read is cancelled, by `aclose`, and when the last
-reference to the stream goes, from whichever thread that happens. Single use, one consumer.
+reference to the stream goes, from whichever thread that happens. Single use, one consumer, on the event loop that has
+opened it: a read on another one raises `WrongEventLoopError`, and the stream can still be read where it belongs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +35,7 @@ from sagemaker_async.errors import (
     StreamConsumedError,
     StreamError,
     StreamStalledError,
+    WrongEventLoopError,
 )
 
 from .events import PayloadPart, StreamEvent, event_of, is_payload_part
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
     from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "check_event_loop"]
 
 _PAYLOAD_PART = encode_headers(
     {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
@@ -117,6 +120,7 @@ class EventStream:
         "_failure",
         "_iterated",
         "_kept",
+        "_loop",
         "_on_chunk_received",
         "_only_parts",
         "_part_headers",
@@ -139,6 +143,7 @@ class EventStream:
         on_chunk_received: ChunkListener | None = None,
     ) -> None:
         self._response = response
+        self._loop = asyncio.get_running_loop()
         self._watcher = watcher
         self._on_chunk_received = on_chunk_received
         self._chunk_bytes = 0
@@ -308,6 +313,7 @@ class EventStream:
         """Return what reads once; `_received` or `_noted` must follow."""
         if self._reading:
             raise ConcurrentReadError("two tasks read from one response stream; give each its own, or share a queue")
+        check_event_loop(self._loop)
         assert self._response is not None
         self._reading = True
         return self._response.read_chunk()
@@ -406,6 +412,15 @@ class EventStream:
         """
         if self._watcher is not None:
             self._watcher.counted(tokens)
+
+
+def check_event_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise `WrongEventLoopError` when a stream that `loop` has opened is read on another one."""
+    if loop is not asyncio.get_running_loop():
+        raise WrongEventLoopError(
+            "this stream belongs to the event loop that opened it, and is read on another one; read it there "
+            "(asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
+        )
 
 
 def _closed_early() -> StreamClosedError:

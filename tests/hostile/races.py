@@ -130,8 +130,13 @@ _POISONS: tuple[Script, ...] = (
 )
 
 
-async def poisoned(count: int, *, tls: bool = False) -> Figures:
-    """Make calls until so many poisoned connections were used up; each follows on one that was poisoned before it."""
+async def poisoned(count: int, *, tls: bool = False, apart: bool = False) -> Figures:
+    """Make calls until so many poisoned connections were used up; each follows on one that was poisoned before it.
+
+    `apart` has calls wait until what is unasked is there. Otherwise the two may meet, and to tell them apart takes a
+    loop that writes when it is told to. uvloop writes at the end of its turn; what comes in between is taken, over TLS,
+    for an answer to what had not been sent yet (4 to 11 of 10,000).
+    """
     figures = Figures("poisoned connections" + " over TLS" * tls)
     contexts = certificates()
     async with (
@@ -144,7 +149,7 @@ async def poisoned(count: int, *, tls: bool = False) -> Figures:
                 if len(server.peers) >= count:
                     break
                 await figures.call(session, b"%d of %d" % (number, worker))
-                await turns(number % (3 * _MAX_TURNS))
+                await turns(2 * _MAX_TURNS if apart else number % (3 * _MAX_TURNS))
 
         await asyncio.gather(*map(calls, range(4)))
         figures.double_runs = sum(number - 1 for number in server.runs.values())

@@ -25,6 +25,7 @@ from sagemaker_async.errors import (
     WrongEventLoopError,
 )
 from sagemaker_async.local import LocalSageMaker, NotAnEventStream
+from sagemaker_async.runtime.events import PayloadPart
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -277,6 +278,50 @@ async def test_a_session_of_another_event_loop(invoke: Call, local: LocalSageMak
 
 async def awaited(invoke: Call) -> None:
     await invoke()
+
+
+@pytest.mark.parametrize("read", [anext, lambda stream: stream.next_parts()], ids=["events", "parts"])
+async def test_a_response_stream_that_is_moved_to_another_event_loop(
+    local: LocalSageMaker, session: Session, read: Any
+) -> None:
+    local.add_endpoint("echo", lambda body: body)
+    call = session.runtime.invoke_endpoint_with_response_stream(endpoint_name="echo", body=b"abc")
+    async with call as response:
+        await elsewhere(lambda: read(response.body))
+        assert not response.body.closed
+        assert b"".join([event.bytes async for event in response.body if isinstance(event, PayloadPart)]) == b"abc"
+    assert session.connections_in_use == 0
+
+
+async def test_a_streamed_body_that_is_moved_to_another_event_loop(local: LocalSageMaker, session: Session) -> None:
+    local.add_endpoint("echo", lambda body: body)
+    response = await session.runtime.invoke_endpoint(endpoint_name="echo", body=b"abc", stream_body=True)
+    async with response.body as body:
+        await elsewhere(lambda: body.read())
+        assert await body.read() == b"abc"
+    assert session.connections_in_use == 0
+
+
+@pytest.mark.parametrize("how", ["bytes", "lines", "text"])
+async def test_a_prediction_stream_that_is_moved_to_another_event_loop(
+    local: LocalSageMaker, session: Session, how: str
+) -> None:
+    local.add_endpoint("echo", lambda body: body)
+    async with Predictor("echo", session).predict_stream(b"abc") as opened:
+        stream: Any = opened if how == "bytes" else getattr(opened, how)()
+        await elsewhere(lambda: anext(stream))
+        assert await stream.collect() == ["abc" if how == "text" else b"abc"]
+    assert session.connections_in_use == 0
+
+
+async def elsewhere(read: Callable[[], Awaitable[Any]]) -> None:
+    """Check that `read` is refused on another event loop."""
+
+    async def reading() -> None:
+        with pytest.raises(WrongEventLoopError, match="belongs to the event loop that opened it"):
+            await read()
+
+    await asyncio.to_thread(lambda: asyncio.run(reading()))
 
 
 @pytest.mark.parametrize("data", [object(), 7, {"a": 1}, None])

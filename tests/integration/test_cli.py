@@ -395,6 +395,65 @@ def test_serve_prints_what_to_paste_and_stops_on_a_signal(
         assert (process.returncode, rest, errors) == (0, b"", b"")
 
 
+def printed_by(process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    printed = ""
+    while "/invocations" not in printed:
+        line = process.stdout.readline().decode()
+        assert line
+        printed += line
+    return printed
+
+
+@POSIX
+def test_serve_runs_what_clients_create_and_keeps_it_over_a_restart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import boto3
+
+    (tmp_path / "inference.py").write_text("def predict_fn(data, model): return {'got': data}\n")
+    serve = ("serve", "--port", "0", "--state", str(tmp_path / "state.json"))
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+    def settings(printed: str) -> None:
+        found = dict(re.findall(r"export (\w+)=(\S+)", printed))
+        assert "AWS_ENDPOINT_URL" in found
+        for name, value in found.items():
+            monkeypatch.setenv(name, value)
+
+    with started(*serve, "--model", f"mine={tmp_path}") as process:
+        settings(printed_by(process))
+        client = boto3.client("sagemaker")  # the one variable leads it to the control plane as well
+        role = "arn:aws:iam::123456789012:role/hosting"
+        for name in ("mine", "other"):
+            variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+            client.create_model(ModelName=name, PrimaryContainer={"Image": "img"}, ExecutionRoleArn=role)
+            client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+            client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        client.close()
+        assert main(["invoke", "mine", '{"a": 1}']) == 0
+        assert json.loads(capsys.readouterr().out) == {"got": {"a": 1}}
+        assert main(["invoke", "other", "{}"]) == 1
+        assert "sagemaker-async serve --model other=SPEC" in capsys.readouterr().err
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    with started(*serve, "--model", f"mine={tmp_path}", "--model", "other=echo") as process:
+        settings(printed_by(process))
+        assert main(["endpoints", "list", "--json"]) == 0
+        listed = {each["EndpointName"]: each for each in json.loads(capsys.readouterr().out)}
+        assert sorted(listed) == ["echo", "mine", "other", "text"]
+        assert listed["mine"]["EndpointStatus"] == "InService"
+        assert main(["invoke", "mine", '{"a": 2}']) == 0
+        assert json.loads(capsys.readouterr().out) == {"got": {"a": 2}}
+        assert main(["invoke", "other", "echoed"]) == 0
+        assert capsys.readouterr().out == "echoed"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
 def test_serve_refuses_addresses_that_others_reach_unless_told(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", host]) == 2
@@ -409,11 +468,23 @@ def test_serve_says_that_the_port_is_taken(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    "argv", [["--port", "70000"], ["--endpoint", "a b=echo"], ["--region", "nowhere!"]], ids=" ".join
+    "argv",
+    [
+        ["--port", "70000"],
+        ["--endpoint", "a b=echo"],
+        ["--region", "nowhere!"],
+        ["--model", "m"],
+        ["--model", "m=nowhere"],
+        ["--state", "/nowhere/state.json"],
+    ],
+    ids=" ".join,
 )
 def test_serve_names_the_option_that_is_wrong(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", "0", *argv]) == 2
-    assert capsys.readouterr().err.startswith("sagemaker-async: ")
+    errors = capsys.readouterr().err
+    assert errors.startswith("sagemaker-async: ")
+    if argv[0] == "--model":
+        assert "--model" in errors
 
 
 # --- demo ------------------------------------------------------------------------------------------------------------

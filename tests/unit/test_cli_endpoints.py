@@ -61,6 +61,19 @@ class TestListing:
         assert len({line.index("InService") for line in lines}) == 1
         assert all(line.endswith(" UTC") for line in lines)
 
+    def test_json_is_an_array_of_awss_summaries(
+        self, local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["endpoints", "list", "--json"]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert [each["EndpointName"] for each in listed] == sorted(local.endpoints)
+        assert {tuple(each) for each in listed} == {
+            ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+        }
+        assert main(["endpoints", "list", "--json", "--name-contains", "nothing"]) == 0
+        answer = capsys.readouterr()
+        assert (json.loads(answer.out), answer.err) == ([], "")
+
     @pytest.mark.parametrize(
         ("options", "names"),
         [(["--name-contains", "my"], ["my-endpoint"]), (["--status", "Failed"], [])],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_async.cli.models import endpoint_model
+from sagemaker_async.cli.models import named_model
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import Container, InvocationRequest, TextModel
 from sagemaker_async.local.inference_script import InferenceScript
@@ -22,19 +22,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_text_is_the_built_in_model() -> None:
-    name, model = endpoint_model("my-llm=text", 0.0)
+    name, model = named_model("my-llm=text", 0.0)
     assert name == "my-llm"
     assert isinstance(model, TextModel)
 
 
 def test_echo_answers_what_it_is_sent() -> None:
-    _, model = endpoint_model("e=echo", 0.0)
+    _, model = named_model("e=echo", 0.0)
     assert callable(model)
     assert model(b"\x00") == b"\x00"
 
 
 def test_a_url_is_a_container() -> None:
-    _, model = endpoint_model("e=http://127.0.0.1:9/invocations?a=b", 0.0)
+    _, model = named_model("e=http://127.0.0.1:9/invocations?a=b", 0.0)
     assert isinstance(model, Container)
     assert model.url == "http://127.0.0.1:9/invocations?a=b"
 
@@ -42,14 +42,14 @@ def test_a_url_is_a_container() -> None:
 @pytest.mark.parametrize("spec", ["{}", "{}/inference.py"])
 def test_a_directory_or_file_is_an_inference_script(tmp_path: Path, spec: str) -> None:
     (tmp_path / "inference.py").write_text("def predict_fn(data, model): return data\n")
-    assert isinstance(endpoint_model(f"e={spec.format(tmp_path)}", 0.0)[1], InferenceScript)
+    assert isinstance(named_model(f"e={spec.format(tmp_path)}", 0.0)[1], InferenceScript)
 
 
 async def test_module_and_callable_are_found_in_the_current_directory(here: Path) -> None:
     (here / "cli_spec_app.py").write_text(
         "class models:\n    @staticmethod\n    def predict(body): return body + b'!'\n"
     )
-    _, model = endpoint_model("e=cli_spec_app:models.predict", 0.0)
+    _, model = named_model("e=cli_spec_app:models.predict", 0.0)
     assert isinstance(model, Model)
     with ThreadPoolExecutor(1) as executor:
         output = await model.invoke(
@@ -61,13 +61,13 @@ async def test_module_and_callable_are_found_in_the_current_directory(here: Path
 @pytest.mark.parametrize("given", ["", "name", "name=", "=text"])
 def test_name_and_model_are_both_needed(given: str) -> None:
     with pytest.raises(ConfigurationError, match="NAME=SPEC"):
-        endpoint_model(given, 0.0)
+        named_model(given, 0.0)
 
 
 @pytest.mark.parametrize("spec", ["missing", "./missing", "./missing:predict", "module:"])
 def test_a_model_that_is_nowhere_is_an_error_that_says_what_was_looked_for(here: Path, spec: str) -> None:
     with pytest.raises(ConfigurationError, match=r"must be text, echo, a URL, an existing file or directory"):
-        endpoint_model(f"e={spec}", 0.0)
+        named_model(f"e={spec}", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_what_a_model_raises_while_it_is_loaded_is_in_the_message(here: Path, sp
     (here / "cli_spec_broken.py").write_text("1 / 0\n")
     (here / "broken.py").write_text("def\n")
     with pytest.raises(ConfigurationError, match=rf"e={spec}: the model cannot be loaded: {reason}"):
-        endpoint_model(f"e={spec}", 0.0)
+        named_model(f"e={spec}", 0.0)
 
 
 @pytest.mark.parametrize("spec", ["sys:maxsize", "./empty"])
 def test_what_can_be_no_model_is_refused(here: Path, spec: str) -> None:
     (here / "empty").mkdir()
     with pytest.raises(ConfigurationError, match=r"a model must be|no inference script"):
-        endpoint_model(f"e={spec}", 0.0)
+        named_model(f"e={spec}", 0.0)
 
 
 def test_an_impossible_delay_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="delay"):
-        endpoint_model("e=text", -1.0)
+        named_model("e=text", -1.0)

@@ -295,6 +295,63 @@ async def test_an_environment_may_be_as_large_as_sagemaker_takes_it(
     assert len(stub.requests) == 1
 
 
+# --- enumerations ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_value_is_sent_with_a_warning_that_names_the_nearest(
+    hosting: SageMakerClient, stub: StubTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.add(DONE, DONE)
+    await hosting.create_model(model_name="m", primary_container={"Image": "i", "Mode": "multimodel"})
+    assert sent(stub)["PrimaryContainer"]["Mode"] == "multimodel"
+    await hosting.list_endpoints(sort_order="Zigzag")
+    assert sent(stub) == {"SortOrder": "Zigzag"}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "ContainerMode: this version does not know the value 'multimodel'; did you mean 'MultiModel'? It is sent as is",
+        "OrderKey: this version does not know the value 'Zigzag'. It is sent as is",
+    ]
+
+
+async def test_known_values_draw_no_warning(
+    hosting: SageMakerClient, stub: StubTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.add(DONE)
+    execution = {"Mode": "Direct"}
+    containers = [{"Image": "i", "Mode": "SingleModel"}]
+    await hosting.create_model(model_name="m", containers=containers, inference_execution_config=execution)
+    assert caplog.records == []
+
+
+async def test_an_unknown_value_of_a_closed_enumeration_is_refused(
+    hosting: SageMakerClient, stub: StubTransport
+) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        await hosting.create_model(
+            model_name="m", containers=[{"Image": "i"}], inference_execution_config={"Mode": "DIRECT"}
+        )
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.aws_name) == ("inference_execution_config.mode", "InferenceExecutionConfig.Mode")
+    assert problem.rule == "must be one of Direct, Serial, got 'DIRECT'; did you mean 'Direct'?"
+    capture = {
+        "InitialSamplingPercentage": 1,
+        "DestinationS3Uri": "s3://b/k",
+        "CaptureOptions": [{"CaptureMode": "Imput{x}"}],
+    }
+    with pytest.raises(RequestValidationError, match=r"CaptureMode.* got 'Imput\{x\}'; did you mean 'Input'"):
+        await hosting.create_endpoint_config(
+            endpoint_config_name="c",
+            production_variants=[production_variant("m", "ml.m5.large")],
+            data_capture_config=capture,
+        )
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("value", [b"Direct", 1, ["Direct"]])
+async def test_a_value_that_is_not_a_text_is_refused(hosting: SageMakerClient, value: Any) -> None:
+    with pytest.raises(RequestValidationError, match=r"sort_order.*must be a str"):
+        await hosting.list_endpoints(sort_order=value)
+
+
 # --- operations without shapes ---------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import gc
 import json
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -312,6 +313,25 @@ class TestArguments:
     def test_what_is_no_async_iterable_is_refused(self, iterator: Callable[[object], object], stream: object) -> None:
         with pytest.raises(ConfigurationError, match="event_stream must be an async iterable"):
             iterator(stream)
+
+    @pytest.mark.parametrize("iterator", BUILT_IN)
+    def test_an_iterator_without_a_stream_says_how_it_is_passed(self, iterator: Any) -> None:
+        advice = rf"pass the class, iterator={iterator.__name__}, and options with functools.partial"
+        with pytest.raises(ConfigurationError, match=advice):
+            iterator()
+
+    async def test_a_call_in_the_place_of_a_stream_is_to_be_awaited(self) -> None:
+        async def call() -> None: ...
+
+        calling = call()
+        with pytest.raises(ConfigurationError, match="the call was not awaited: await it, and pass the `body`"):
+            LineIterator(calling)  # type: ignore[arg-type]
+        calling.close()
+
+    def test_a_response_in_the_place_of_a_stream_has_one(self) -> None:
+        response = SimpleNamespace(body=Events(b"a"))
+        with pytest.raises(ConfigurationError, match="not SimpleNamespace; pass its `body`"):
+            LineIterator(response)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("event", ["text", 5, None, {"PayloadPart": {"Bytes": b"a"}}])
     async def test_events_of_another_kind_are_refused(self, event: object) -> None:

@@ -687,6 +687,14 @@ class TestIterators:
             predictor.predict_stream(LINES, iterator=iterator)
         assert endpoint.requests == 0
 
+    async def test_an_instance_in_the_place_of_an_iterator_class_is_explained(
+        self, predictor: Predictor[bytes]
+    ) -> None:
+        with pytest.raises(
+            ConfigurationError, match=r"an instance, made over another stream: .* iterator=LineIterator"
+        ):
+            predictor.predict_stream(LINES, iterator=LineIterator(upper(None)))  # type: ignore[call-overload]
+
     async def test_functions_that_make_no_async_iterator_are_refused_at_the_call(
         self, predictor: Predictor[bytes]
     ) -> None:

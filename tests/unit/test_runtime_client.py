@@ -376,6 +376,12 @@ class TestStreamCall:
         self.call(client).close()
         assert not stub.requests
 
+    async def test_what_the_response_has_is_asked_of_it_after_await(self, client: SageMakerRuntimeClient) -> None:
+        call = self.call(client)
+        with pytest.raises(AttributeError, match="this call has no 'body' before it was sent: await it"):
+            call.body  # noqa: B018
+        call.close()
+
     async def test_dropped_un_started_it_warns(self, client: SageMakerRuntimeClient, stub: StubTransport) -> None:
         call = self.call(client)
         with pytest.warns(RuntimeWarning, match="never awaited"):

@@ -306,6 +306,15 @@ def test_pydantic_refuses_what_it_cannot_write(data: Any) -> None:
         PydanticSerializer().serialize(data)
 
 
+async def test_the_answer_of_a_call_that_was_not_awaited_is_refused_with_that_remedy() -> None:
+    async def call() -> None: ...
+
+    calling = call()
+    with pytest.raises(SerializationError, match="coroutine objects cannot be written as JSON; await the call"):
+        JSONSerializer().serialize({"inputs": calling})
+    calling.close()
+
+
 # --- CSV -------------------------------------------------------------------------------------------------------------
 
 

@@ -158,6 +158,8 @@ class TestDataCaptureConfig:
             ({"sampling_percentage": 0.2}, "sampling_percentage"),
             ({"sampling_percentage": True}, "sampling_percentage"),
             ({"destination_s3_uri": "bucket/key"}, "destination_s3_uri must be an S3 URL"),
+            ({"capture_options": ["Imput"]}, r"Output\) and InputAndOutput, got 'Imput'; did you mean 'Input'\?$"),
+            ({"capture_options": ["everything"]}, "got 'everything'$"),
             ({"capture_options": "REQUEST"}, "capture_options must be a list of str"),
             ({"csv_content_types": [1]}, "csv_content_types must be a list of str"),
         ],
@@ -257,6 +259,27 @@ class TestArgumentsOfUpdates:
     def test_a_component_runs_a_model_or_a_container(self) -> None:
         with pytest.raises(ConfigurationError, match="a model or a container"):
             component_changes(model_name="m", image_uri="image")
+
+    @pytest.mark.parametrize(
+        "source", [{}, {"S3DataType": "S3Object", "CompressionType": "Gzip"}, {"CompressionType": "Gzip"}]
+    )
+    def test_model_data_may_be_a_model_data_source(self, source: dict[str, str]) -> None:
+        uri = "s3://b/model.tar.gz"
+        changes = component_changes(image_uri="i", model_data={"S3DataSource": {"S3Uri": uri, **source}})
+        assert changes == component_changes(image_uri="i", model_data=uri)
+
+    @pytest.mark.parametrize(
+        ("model_data", "message"),
+        [
+            ({"S3DataSource": {"S3Uri": "s3://b/k/", "CompressionType": "None"}}, "takes one gzip archive"),
+            ({"S3DataSource": {"S3Uri": "s3://b/k/", "S3DataType": "S3Prefix"}}, "takes one gzip archive"),
+            ({"S3Uri": "s3://b/k"}, "model_data must be the S3 URL of an archive, .* got a mapping with S3Uri"),
+            ({"S3DataSource": "s3://b/k"}, "model_data must be"),
+        ],
+    )
+    def test_model_data_that_a_component_cannot_take(self, model_data: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            component_changes(image_uri="i", model_data=model_data)
 
     def test_nothing_to_update_is_an_error(self) -> None:
         with pytest.raises(ConfigurationError, match="nothing to update"):

@@ -137,8 +137,8 @@ def _names(model: HostingModel, service: ServiceModel, paginators: Mapping[str, 
     return (
         head(
             "The names that SageMaker has: of its operations, of lists that come in pages, of enumerations' values.",
-            "The values are for editors. None is enforced, on requests or on responses: SageMaker may know more than\n"
-            "this version. At run time each enumeration is just `str`.",
+            "The values here are for editors. At run time each enumeration is just `str`; `hosting.enumerations` says\n"
+            "what becomes of unknown values in requests.",
             notice,
         )
         + "from typing import TYPE_CHECKING, Literal, TypeAlias\n\n"

@@ -108,6 +108,11 @@ class HostingModel:
         return sorted((shape for shape in every.values() if _is_enum(shape)), key=lambda shape: shape.name)
 
     @property
+    def request_enums(self) -> list[Shape]:
+        """The texts with known values that requests hold, by name."""
+        return [shape for shape in self.enums if shape.name in self.requests]
+
+    @property
     def scalars(self) -> list[Shape]:
         """The values with constraints that requests hold, by name."""
         return sorted(
@@ -132,7 +137,9 @@ class HostingModel:
                 whole = f"{'list' if shape.type_name == 'list' else 'dict'}[{inside}]"
                 limits = ", ".join(f"{name}={value}" for name, value in bounds(shape).items())
                 return f"Annotated[{whole}, Field({limits})]" if element and limits else whole
-        if _is_enum(shape) or _is_constrained(shape):
+        if _is_enum(shape):
+            return f"{shape.name}Input"
+        if _is_constrained(shape):
             return shape.name
         return _STRICT[self.plain_type(shape)]
 

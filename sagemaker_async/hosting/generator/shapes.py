@@ -13,7 +13,7 @@ from botocore.model import Shape
 
 from sagemaker_async.aws.protocols.structures import OUTPUT
 
-from .layout import Name, arguments, head, imports, packed, text_of_words, words
+from .layout import Name, arguments, head, imports, packed, quoted, text_of_words, words
 from .model import HostingModel, bounds, python_name
 
 __all__ = ["shape_modules"]
@@ -31,6 +31,7 @@ _FOREIGN = {
         "Timestamp",
     ),
     "sagemaker_async.aws.shapes.models": ("RequestShape", "ResponseShape"),
+    "sagemaker_async.hosting.enumerations": ("OneOf",),
 }
 """What shapes are made of, by where it is from."""
 
@@ -52,11 +53,16 @@ def shape_modules(model: HostingModel, notice: str) -> dict[str, str]:
 
 def _bodies(model: HostingModel) -> dict[str, dict[str, str]]:
     """Return the definitions of all names, by module, each after those that it needs."""
-    bodies: dict[str, dict[str, str]] = {"scalars": {}, "shared_read": {}, "shared_write": {}}
+    bodies: dict[str, dict[str, str]] = {"scalars": {}, "enumerations": {}, "shared_read": {}, "shared_write": {}}
     for row in model.rows:
         bodies.setdefault(model.modules[row.name], {})
     finite = "Annotated[float, Field(strict=True, allow_inf_nan=False)]"
     bodies["scalars"]["FiniteFloat"] = f"FiniteFloat = {finite}\n"
+    for shape in model.request_enums:
+        values = [quoted(value) for value in (shape.name, *shape.metadata["enum"])]
+        name = model.request_type(shape)
+        body = packed(f"{name} = Annotated[{shape.name}, OneOf(", values, ")]")
+        bodies["enumerations"][name] = body
     for shape in model.scalars:
         bodies[model.home(shape, request=True)][shape.name] = _scalar(model, shape)
     for shape in model.structures(model.requests):
@@ -98,6 +104,8 @@ def _details(module: str, model: HostingModel) -> str:
 
 def _subject(module: str) -> str:
     family, _, kind = module.rpartition("_")
+    if module == "enumerations":
+        return "The texts in requests for which SageMaker has a list of values, with those that botocore knows"
     if not kind or not family:
         return "The values that the requests of several families may hold, with SageMaker's limits"
     if family == "shared":

@@ -51,6 +51,8 @@ class Account:
     state: LocalState
     callables: dict[str, Model] = field(default_factory=dict)
     """The callables to run, by the model's name or its container's image."""
+    specs: dict[str, str] = field(default_factory=dict)
+    """The URLs and paths that callables were made from, by the same keys, where they were."""
     failures: defaultdict[str, deque[Failure]] = field(default_factory=lambda: defaultdict(deque))
     """How the next calls of an operation fail, by operation."""
     refusals: defaultdict[str, deque[Refusal]] = field(default_factory=lambda: defaultdict(deque))

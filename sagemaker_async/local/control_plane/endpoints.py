@@ -23,14 +23,14 @@ from .models import Models
 from .records import Fields, Kind, Record, copied, refused
 from .variants import VariantState, deployment_of, variants_of
 
-__all__ = ["EndpointRecord", "Endpoints"]
+__all__ = ["EndpointRecord", "Endpoints", "Release"]
 
 _BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 _COPIED_FROM_CONFIG = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
 
 
 @dataclass(slots=True)
-class _Release:
+class Release:
     """A configuration that runs or is about to run."""
 
     config: Record
@@ -44,9 +44,9 @@ class _Release:
 class EndpointRecord(Record):
     """One endpoint."""
 
-    pending: _Release | None = None
+    pending: Release | None = None
     """What it is being created with or changed to."""
-    running: _Release | None = None
+    running: Release | None = None
     """None before it is in service for the first time."""
     invocable: Endpoint | None = None
     """The endpoint of the data plane; None before it is in service for the first time."""
@@ -191,20 +191,32 @@ class Endpoints:
         if record is not None and record.name == name:
             self.table.remove(record)
 
+    def resume(self, record: EndpointRecord) -> None:
+        """Begin the change of state again that was under way when a restored endpoint was saved."""
+        changes = {
+            "Creating": self._deploy,
+            "Updating": self._deploy,
+            "RollingBack": self._rolled_back,
+            "Deleting": self.table.remove,
+        }
+        change = changes.get(record.status or "")
+        if change is not None:
+            self._later(record, partial(change, record))
+
     # --- states -------------------------------------------------------------------------------------------------------
 
-    def _release(self, config_name: str) -> _Release:
+    def _release(self, config_name: str) -> Release:
         config = self._configs.table.get(config_name)
         now = self._account.now()
         shadows = config.fields.get("ShadowProductionVariants") or ()
-        return _Release(
+        return Release(
             config,
             variants_of(config.fields["ProductionVariants"], self._models, now),
             variants_of(shadows, self._models, now),
             now,
         )
 
-    def _updatable(self, record: EndpointRecord) -> _Release:
+    def _updatable(self, record: EndpointRecord) -> Release:
         self._check_idle(record)
         if record.status == "Failed" or record.running is None:
             raise refused(f'Cannot update endpoint "{record.arn}" in status Failed; it can only be deleted.')
@@ -273,7 +285,7 @@ class Endpoints:
         record.modified = self._account.now()
 
 
-def _retain(release: _Release, running: _Release, excluded: set[str]) -> None:
+def _retain(release: Release, running: Release, excluded: set[str]) -> None:
     """Keep the weights and instance counts of remaining variants, except for the excluded kinds of properties."""
     before = {variant.variant.name: variant for variant in running.variants}
     for variant in release.variants:

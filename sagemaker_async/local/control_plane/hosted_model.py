@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sagemaker_async.local.models import InvocationRequest, Model, ModelFailure, ModelOutput, close_parts
 
@@ -52,6 +52,10 @@ class HostedModel:
     def __repr__(self) -> str:
         return f"HostedModel({self._name!r})"
 
+    def saved(self) -> dict[str, Any]:
+        """Return its arguments, except for the callables, as a JSON value."""
+        return {"name": self._name, "containers": [list(each) for each in self._containers], "direct": self._direct}
+
     async def invoke(self, request: InvocationRequest, executor: Executor) -> ModelOutput:
         """Run the callable; see `Model`. If there is none, the failure names what is missing."""
         named = self._callables.get(self._name) if self._name is not None else None
@@ -90,7 +94,8 @@ class HostedModel:
             key = self._name if self._name is not None else container.image
             raise ModelFailure(
                 500,
-                f"no callable was added for {' or '.join(known)}; add one with local.add_model({key!r}, callable)",
+                f"no callable was added for {' or '.join(known)}; add one with local.add_model({key!r}, callable), "
+                f"or sagemaker-async serve --model {key}=SPEC",
                 log_group_only=True,
             )
         return model

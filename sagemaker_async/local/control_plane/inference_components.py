@@ -177,6 +177,17 @@ class InferenceComponents:
             if record.endpoint.name == endpoint_name:
                 self._remove(record)
 
+    def resume(self, record: ComponentRecord, *, serves: bool) -> None:
+        """Put a restored component in service if it was, and begin the change again that was under way."""
+        record.endpoint.components.add(record.name)
+        if serves and record.endpoint.invocable is not None:
+            model = None if record.copies == 0 else record.model
+            record.endpoint.invocable.components[record.name] = Variant(record.variant_name, model)
+        if record.status in ("Creating", "Updating"):
+            self._account.schedule("InferenceComponent", partial(self._serve, record))
+        elif record.status == "Deleting":
+            self._account.schedule("InferenceComponent", partial(self._remove, record))
+
     # --- states -------------------------------------------------------------------------------------------------------
 
     def _variant_name(self, request: Fields, endpoint: EndpointRecord, base: str | None) -> str:

@@ -59,7 +59,7 @@ class Lineage:
             for label in ("Context", "Artifact", "Action")
         )
         self.tables: tuple[Table[Record], ...] = (self.contexts, self.artifacts, self.actions)
-        self._associations = account.table(Kind(name="association", label="Association"), Association)
+        self.associations = account.table(Kind(name="association", label="Association"), Association)
         self._artifacts_made = 0
         self._contexts_listing = _entities_listing("Context")
         self._artifacts_listing = _entities_listing("Artifact")
@@ -100,6 +100,10 @@ class Lineage:
         """CreateAction."""
         return {"ActionArn": self.actions.add(request["ActionName"], request).arn}
 
+    def restored(self) -> None:
+        """Continue the numbers of restored artifacts."""
+        self._artifacts_made = max([int(record.name, 16) for record in self.artifacts], default=0)
+
     def describe_context(self, request: Fields) -> Fields:
         """DescribeContext, by name or ARN."""
         record = self.contexts.get(request["ContextName"].rpartition("/")[2])
@@ -130,7 +134,7 @@ class Lineage:
         source = self._entity(request["SourceArn"])
         destination = self._entity(request["DestinationArn"])
         ends = {"SourceArn": source.arn, "DestinationArn": destination.arn}
-        association = self._associations.add(f"{source.arn} {destination.arn}", {})
+        association = self.associations.add(f"{source.arn} {destination.arn}", {})
         association.fields = {
             **ends,
             "SourceType": source.type,
@@ -143,7 +147,7 @@ class Lineage:
 
     def list_associations(self, request: Fields) -> Fields:
         """ListAssociations."""
-        return self._associations_listing.answer(self._associations, request)
+        return self._associations_listing.answer(self.associations, request)
 
     def query(self, request: Fields) -> Fields:
         """QueryLineage: breadth first from the start, which is not among the vertices; without a start, everything."""
@@ -154,7 +158,7 @@ class Lineage:
             reached, edges = self._walk([start.arn for start in starts], direction, depth)
         else:
             reached = [record.arn for table in self.tables for record in table]
-            edges = list(self._associations)
+            edges = list(self.associations)
         filters = request.get("Filters") or {}
         found = [entity for arn in reached if _matches(entity := self._entity(arn), filters)]
         vertices = [{"Arn": entity.arn, "Type": entity.type, "LineageType": entity.lineage_type} for entity in found]
@@ -186,7 +190,7 @@ class Lineage:
         return [arn for arn in seen if arn not in starts], list(edges.values())
 
     def _neighbours(self, arn: str, direction: str) -> Iterator[tuple[Association, str]]:
-        for edge in self._associations:
+        for edge in self.associations:
             if direction != "Ascendants" and edge.fields["SourceArn"] == arn:
                 yield edge, edge.fields["DestinationArn"]
             if direction != "Descendants" and edge.fields["DestinationArn"] == arn:

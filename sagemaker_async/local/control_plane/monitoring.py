@@ -51,7 +51,7 @@ class Monitoring:
         )
         self.table = account.table(kind, ScheduleRecord)
         self.tables = (self.table,)
-        self._executions = account.plain_table(Kind(name="monitoring-execution", label="Monitoring Execution"))
+        self.executions = account.plain_table(Kind(name="monitoring-execution", label="Monitoring Execution"))
         self._listing: Listing[ScheduleRecord] = Listing(
             operation="ListMonitoringSchedules",
             result="MonitoringScheduleSummaries",
@@ -146,7 +146,7 @@ class Monitoring:
         record = self._idle(request)
         self.table.remove(record)
         for execution in record.executions:
-            self._executions.remove(execution)
+            self.executions.remove(execution)
         return {}
 
     def list_page(self, request: Fields) -> Fields:
@@ -155,7 +155,7 @@ class Monitoring:
 
     def list_executions(self, request: Fields) -> Fields:
         """ListMonitoringExecutions."""
-        return self._execution_listing.answer(self._executions, request)
+        return self._execution_listing.answer(self.executions, request)
 
     # --- for tests ----------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Monitoring:
         """Add an execution of a schedule; raises `Refusal` for an unknown schedule."""
         record = self.table.get(schedule_name)
         number = len(record.executions) + 1
-        execution = self._executions.add(f"{record.name}/{number}", {}, status=status)
+        execution = self.executions.add(f"{record.name}/{number}", {}, status=status)
         execution.fields = {
             "MonitoringScheduleName": record.name,
             "ScheduledTime": execution.created if scheduled_time is None else scheduled_time,
@@ -176,6 +176,11 @@ class Monitoring:
         if "ProcessingJobArn" in fields:
             of_job = {"MonitoringScheduleArn": record.arn, "FailureReason": fields.get("FailureReason")}
             self._jobs.add_of_execution(fields["ProcessingJobArn"], status, of_job)
+
+    def resume(self, record: ScheduleRecord) -> None:
+        """Begin the change again that was under way when a restored schedule was saved."""
+        if record.status == "Pending":
+            self._account.schedule("MonitoringSchedule", partial(self._finish, record, "Scheduled", None))
 
     # --- states -------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ on the event loop and calls from a test's thread do not interfere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import count
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from .models import Models
 from .monitoring import Monitoring
 from .processing_jobs import ProcessingJobs
 from .records import Fields, Record, copied
+from .saving import Resources
 from .tags import Tags
 
 __all__ = ["ControlPlane"]
@@ -57,7 +59,8 @@ class _Generated(NamedTuple):
 
     model: Record
     config: Record
-    runs: Model
+    runs: Model | None
+    """None until the program that added it does so again, after a restart."""
 
 
 class ControlPlane:
@@ -84,8 +87,21 @@ class ControlPlane:
             self._jobs,
             self._lineage,
         )
+        self._resources = Resources(
+            account=account,
+            models=self._models,
+            configs=self._configs,
+            endpoints=self._endpoints,
+            components=self._components,
+            definitions=self._definitions,
+            monitoring=self._monitoring,
+            jobs=self._jobs,
+            lineage=self._lineage,
+        )
         families: Sequence[Family] = (*kept, Tags(kept))
         self._generated: dict[str, _Generated] = {}
+        self._restored: set[str] = set()
+        """The restored endpoints that the program had added, and not its clients."""
         self._operations: Mapping[str, Operation] = {
             name: operation for family in families for name, operation in family.operations.items()
         }
@@ -106,19 +122,28 @@ class ControlPlane:
 
     # --- models and endpoints -----------------------------------------------------------------------------------------
 
-    def add_model(self, name_or_image: str, model: Model) -> None:
-        """Make a callable serve the model of this name, or the containers with this image."""
+    def add_model(self, name_or_image: str, model: Model, spec: str | None = None) -> None:
+        """Make a callable serve the model of this name, or the containers with this image; `spec` can be saved."""
         with self._lock:
             self._account.callables[name_or_image] = model
+            self._account.specs.pop(name_or_image, None)
+            if spec is not None:
+                self._account.specs[name_or_image] = spec
 
-    def add_endpoint(self, name: str, model: Model, deployment: Deployment) -> Endpoint:
+    def add_endpoint(self, name: str, model: Model, deployment: Deployment, spec: str | None = None) -> Endpoint:
         """Put an endpoint in service, together with a model and an endpoint configuration.
+
+        One that was restored, and has not been added since, is replaced, and keeps its age and its tags.
 
         Raises:
             ConfigurationError: the name is taken.
         """
         with self._lock:
             self._account.state.transitions.settle()
+            before = self._endpoints.table.find(name)
+            if name in self._restored:
+                self._restored.discard(name)
+                self._endpoints.forget(name)
             if name in self._endpoints.table:
                 raise ConfigurationError(f"endpoint {name!r} already exists; call remove_endpoint({name!r}) first")
             self._remove_generated(name)
@@ -127,7 +152,8 @@ class ControlPlane:
             region, account_id = self._account.state.region, self._account.state.account_id
             image = f"{account_id}.dkr.ecr.{region}.amazonaws.com/{name.lower()}"
             record = self._models.table.add(own, {"PrimaryContainer": {"Image": image}})
-            self._account.callables.setdefault(own, model)
+            if self._account.callables.setdefault(own, model) is model and spec is not None:
+                self._account.specs[own] = spec
             variants = [
                 {
                     "VariantName": variant.name,
@@ -139,7 +165,11 @@ class ControlPlane:
             ]
             config = self._configs.table.add(own, {"ProductionVariants": variants})
             self._generated[name] = _Generated(record, config, model)
-            return self._endpoints.put_in_service(name, config, deployment)
+            endpoint = self._endpoints.put_in_service(name, config, deployment)
+            if before is not None:
+                record = self._endpoints.table.get(name)
+                record.created, record.tags = before.created, before.tags
+            return endpoint
 
     def remove_endpoint(self, name: str) -> None:
         """Remove an endpoint at once, with its inference components, and the model and configuration made for it."""
@@ -147,6 +177,7 @@ class ControlPlane:
             self._components.forget_those_of(name)
             self._endpoints.forget(name)
             self._remove_generated(name)
+            self._restored.discard(name)
 
     def _remove_generated(self, name: str) -> None:
         generated = self._generated.pop(name, None)
@@ -154,7 +185,46 @@ class ControlPlane:
             self._models.table.remove(generated.model)
             self._configs.table.remove(generated.config)
             if self._account.callables.get(generated.model.name) is generated.runs:
-                del self._account.callables[generated.model.name]
+                self._account.callables.pop(generated.model.name, None)
+                self._account.specs.pop(generated.model.name, None)
+
+    # --- over a restart -----------------------------------------------------------------------------------------------
+
+    def saved(self) -> Fields:
+        """Return the whole control plane as a JSON value; see `saving`."""
+        state = self._account.state
+        with self._lock:
+            added = {name: each.model.name for name, each in self._generated.items()}
+            content: Fields = {
+                "region": state.region,
+                "account_id": state.account_id,
+                "models": dict(self._account.specs),
+                "added_endpoints": added,
+                **self._resources.saved(),
+            }
+            return deepcopy(content)
+
+    def restore(self, saved: Fields) -> Mapping[str, str]:
+        """Restore what `saved` returned, and return the URLs and paths of models, by model name or image.
+
+        Raises:
+            ConfigurationError: it is of another region or account.
+            Refusal, LookupError, TypeError, ValueError, AttributeError: it is malformed.
+        """
+        state = self._account.state
+        if (saved["region"], saved["account_id"]) != (state.region, state.account_id):
+            raise ConfigurationError(
+                f"the state is that of account {saved['account_id']} in region {saved['region']}, and this embedded "
+                f"SageMaker is account {state.account_id} in {state.region}: name another file, or the same region"
+            )
+        with self._lock:
+            self._resources.restore(saved)
+            for name, own in saved["added_endpoints"].items():
+                model, config = self._models.table.find(own), self._configs.table.find(own)
+                if model is not None and config is not None:
+                    self._generated[name] = _Generated(model, config, None)
+                    self._restored.update([name] if name in self._endpoints.table else [])
+        return {str(name): str(spec) for name, spec in saved["models"].items()}
 
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 

@@ -59,6 +59,12 @@ class Record:
     status: str | None = None
     failure_reason: str | None = None
 
+    def saved(self) -> Fields:
+        """Return what all records have as a JSON value, for `Table.put`."""
+        return {name: getattr(self, name) for name in _SAVED}
+
+
+_SAVED = ("name", "created", "modified", "fields", "tags", "status", "failure_reason")
 
 RecordT = TypeVar("RecordT", bound=Record)
 _numbers = count()
@@ -114,6 +120,18 @@ class Table(Generic[RecordT]):
         )
         self._records[name.lower()] = record
         return record
+
+    def put(self, saved: Fields, **further: Any) -> RecordT:
+        """Add a resource as `Record.saved` returned it."""
+        record = self.made(saved, **further)
+        self._records[record.name.lower()] = record
+        return record
+
+    def made(self, saved: Fields, **further: Any) -> RecordT:
+        """Return a resource as `Record.saved` returned it, without adding it."""
+        members = {name: saved[name] for name in _SAVED}
+        arn = self.arn(members["name"])
+        return self._record(kind=self.kind, arn=arn, sequence=next(_numbers), **members, **further)
 
     def get(self, name: str) -> RecordT:
         """Return a resource; raises `Refusal` when none has that name."""

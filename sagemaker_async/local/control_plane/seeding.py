@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from sagemaker_async.local.answers import Refusal
-from sagemaker_async.local.as_model import ModelLike, as_model
+from sagemaker_async.local.as_model import ModelLike, as_model, spec_of
 from sagemaker_async.local.models import Model
 from sagemaker_async.local.state import LocalState
 
@@ -45,7 +45,7 @@ class Seeding:
         """
         served = as_model(model)
         self._models.append(served)
-        self._control_plane.add_model(name_or_image, served)
+        self._control_plane.add_model(name_or_image, served, spec_of(model))
 
     # --- time and failure ---------------------------------------------------------------------------------------------
 

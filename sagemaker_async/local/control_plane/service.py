@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -28,16 +29,24 @@ __all__ = ["ControlPlaneService"]
 _BODY_LIMIT: Final = 1_048_576
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 _TARGET_PREFIX: Final = "SageMaker."
+_READING: Final = ("Describe", "List", "Query")
 _SIGNATURE_STATUS: Final = 403
 
 
 class ControlPlaneService:
-    """The control plane of the embedded SageMaker."""
+    """The control plane of the embedded SageMaker.
+
+    Args:
+        state: what all services share.
+        plane: what performs the operations.
+        save: called after each operation that may have changed something, before it is answered.
+    """
 
     signing_name: Final = "sagemaker"
 
-    def __init__(self, state: LocalState, plane: ControlPlane) -> None:
+    def __init__(self, state: LocalState, plane: ControlPlane, save: Callable[[], Awaitable[None]]) -> None:
         self._state = state
+        self._save = save
         self._plane = plane
         self._rules: Future[ServiceRules] | None = None
 
@@ -53,7 +62,10 @@ class ControlPlaneService:
         rules = await self._loaded_rules()
         if operation not in self._plane.operations or not rules.knows(operation):
             raise Refusal(400, "UnknownOperationException", f"The embedded SageMaker does not support {operation}.")
-        return self._plane.perform(operation, rules.check(operation, members))
+        answer = self._plane.perform(operation, rules.check(operation, members))
+        if not operation.startswith(_READING):
+            await self._save()
+        return answer
 
     async def _loaded_rules(self) -> ServiceRules:
         """Return the rules, read once and off the event loop."""

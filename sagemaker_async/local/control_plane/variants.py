@@ -100,20 +100,22 @@ def variants_of(given: Sequence[Fields], models: Models, now: float) -> list[Var
     return variants
 
 
-def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str) -> Deployment:
+def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str, **given: Any) -> Deployment:
     """Return the deployment for a configuration.
 
     Args:
         config: the endpoint configuration.
         variants: its production variants.
         bucket: where async results go unless the configuration says where: ``s3://name``.
+        given: fields of the deployment, which win over what the configuration says.
     """
     output = config.fields.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
     serverless = any(state.serverless for state in variants)
-    return Deployment(
-        variants=tuple([state.variant._replace(weight=state.weight) for state in variants]),
-        async_output=output.get("S3OutputPath") or f"{bucket}/async-endpoint-outputs",
-        async_failure=output.get("S3FailurePath") or f"{bucket}/async-endpoint-failures",
-        body_limit=SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT,
-        serverless=serverless,
-    )
+    settings: Fields = {
+        "async_output": output.get("S3OutputPath") or f"{bucket}/async-endpoint-outputs",
+        "async_failure": output.get("S3FailurePath") or f"{bucket}/async-endpoint-failures",
+        "body_limit": SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT,
+        "serverless": serverless,
+    }
+    running = tuple([state.variant._replace(weight=state.weight) for state in variants])
+    return Deployment(variants=running, **settings | given)

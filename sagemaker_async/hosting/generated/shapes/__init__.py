@@ -57,6 +57,21 @@ _NAMES = {
     UpdateEndpointResponse UpdateEndpointWeightsAndCapacitiesRequest UpdateEndpointWeightsAndCapacitiesResponse
     VariantProperty
 """,
+    "enumerations": """
+    AssociationEdgeTypeInput AsyncNotificationTopicTypesInput AvailabilityZoneBalanceEnforcementModeInput
+    CapacityReservationPreferenceInput CapacitySizeTypeInput CaptureModeInput ClarifyFeatureTypeInput
+    ClarifyTextGranularityInput ClarifyTextLanguageInput ContainerModeInput DirectionInput EndpointConfigSortKeyInput
+    EndpointSortKeyInput EndpointStatusInput ExecutionStatusInput InferenceComponentCapacitySizeTypeInput
+    InferenceComponentPlacementStrategyInput InferenceComponentSortKeyInput InferenceComponentStatusInput
+    InferenceExecutionModeInput LineageTypeInput ManagedInstanceScalingScaleInStrategyInput
+    ManagedInstanceScalingStatusInput ModelCacheSettingInput ModelCompressionTypeInput ModelSortKeyInput
+    MonitoringExecutionSortKeyInput MonitoringScheduleSortKeyInput MonitoringTypeInput OrderKeyInput
+    ProcessingInstanceTypeInput ProcessingS3DataDistributionTypeInput ProcessingS3InputModeInput
+    ProcessingS3UploadModeInput ProductionVariantAcceleratorTypeInput ProductionVariantInferenceAmiVersionInput
+    ProductionVariantInstanceTypeInput RepositoryAccessModeInput RoutingStrategyInput S3ModelDataTypeInput
+    ScheduleStatusInput SortAssociationsByInput SortContextsByInput SortOrderInput TrafficRoutingConfigTypeInput
+    VariantPropertyTypeInput
+""",
     "fields": """
     AddTagsFields CreateEndpointConfigFields CreateEndpointFields CreateInferenceComponentFields CreateModelFields
     CreateMonitoringScheduleFields DeleteEndpointConfigFields DeleteEndpointFields DeleteInferenceComponentFields
@@ -173,6 +188,7 @@ if TYPE_CHECKING:
     from .endpoint_configs_write import *
     from .endpoints_read import *
     from .endpoints_write import *
+    from .enumerations import *
     from .fields import *
     from .inference_components_read import *
     from .inference_components_write import *

@@ -11,9 +11,10 @@ from sagemaker_async.aws.protocols.structures import ABSENT, RequestTimestamp, R
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 from sagemaker_async.hosting.generated.names import (
-    CapacityReservationPreference, CaptureMode, EndpointConfigSortKey, OrderKey, ProductionVariantAcceleratorType,
-    ProductionVariantInferenceAmiVersion, ProductionVariantInstanceType,
+    CapacityReservationPreference, CaptureMode, ProductionVariantAcceleratorType, ProductionVariantInferenceAmiVersion,
+    ProductionVariantInstanceType,
 )
+from .enumerations import EndpointConfigSortKeyInput, OrderKeyInput
 from .scalars import EndpointConfigName, MaxResults, PaginationToken
 from .shared_read import (
     AcceleratorPartitionLayoutOutput, AsyncInferenceConfigOutput, CrossRegionTrafficConfigOutput, ExplainerConfigOutput,
@@ -109,8 +110,8 @@ class DescribeEndpointConfigResponse(ResponseShape):
     cross_region_traffic_config: CrossRegionTrafficConfigOutput | None = Field(None, alias="CrossRegionTrafficConfig")
 
 class ListEndpointConfigsRequest(RequestShape):
-    sort_by: EndpointConfigSortKey | None = Field(None, alias="SortBy")
-    sort_order: OrderKey | None = Field(None, alias="SortOrder")
+    sort_by: EndpointConfigSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: OrderKeyInput | None = Field(None, alias="SortOrder")
     next_token: PaginationToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     name_contains: EndpointConfigNameContains | None = Field(None, alias="NameContains")

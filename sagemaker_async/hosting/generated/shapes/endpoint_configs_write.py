@@ -10,11 +10,11 @@ from pydantic import Field, StrictBool, StrictInt
 from sagemaker_async.aws.protocols.structures import ABSENT, RequestStructure
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import (
-    AsyncNotificationTopicTypes, CapacityReservationPreference, CaptureMode, ClarifyFeatureType, ClarifyTextGranularity,
-    ClarifyTextLanguage, ManagedInstanceScalingScaleInStrategy, ManagedInstanceScalingStatus,
-    ProductionVariantAcceleratorType, ProductionVariantInferenceAmiVersion, ProductionVariantInstanceType,
-    RoutingStrategy,
+from .enumerations import (
+    AsyncNotificationTopicTypesInput, CapacityReservationPreferenceInput, CaptureModeInput, ClarifyFeatureTypeInput,
+    ClarifyTextGranularityInput, ClarifyTextLanguageInput, ManagedInstanceScalingScaleInStrategyInput,
+    ManagedInstanceScalingStatusInput, ProductionVariantAcceleratorTypeInput, ProductionVariantInferenceAmiVersionInput,
+    ProductionVariantInstanceTypeInput, RoutingStrategyInput,
 )
 from .scalars import (
     AcceleratorPartitionType, DestinationS3Uri, EndpointConfigName, KmsKeyId, ModelName,
@@ -83,7 +83,7 @@ SnsTopicArn = Annotated[str, Field(
 VariantInstanceProvisionTimeoutInSeconds = Annotated[int, Field(ge=300, le=3600, strict=True)]
 
 class InstancePool(RequestStructure):
-    instance_type: ProductionVariantInstanceType = Field(alias="InstanceType")
+    instance_type: ProductionVariantInstanceTypeInput = Field(alias="InstanceType")
     model_name_override: ModelName | None = Field(None, alias="ModelNameOverride")
     priority: InstancePoolPriority = Field(alias="Priority")
 
@@ -97,12 +97,12 @@ class ProductionVariantServerlessConfig(RequestStructure):
     provisioned_concurrency: ServerlessProvisionedConcurrency | None = Field(None, alias="ProvisionedConcurrency")
 
 class ProductionVariantManagedInstanceScalingScaleInPolicy(RequestStructure):
-    strategy: ManagedInstanceScalingScaleInStrategy = Field(alias="Strategy")
+    strategy: ManagedInstanceScalingScaleInStrategyInput = Field(alias="Strategy")
     maximum_step_size: ManagedInstanceScalingMaximumStepSize | None = Field(None, alias="MaximumStepSize")
     cooldown_in_minutes: ManagedInstanceScalingCooldownInMinutes | None = Field(None, alias="CooldownInMinutes")
 
 class ProductionVariantManagedInstanceScaling(RequestStructure):
-    status: ManagedInstanceScalingStatus | None = Field(None, alias="Status")
+    status: ManagedInstanceScalingStatusInput | None = Field(None, alias="Status")
     min_instance_count: ManagedInstanceScalingMinInstanceCount | None = Field(None, alias="MinInstanceCount")
     max_instance_count: ManagedInstanceScalingMaxInstanceCount | None = Field(None, alias="MaxInstanceCount")
     scale_in_policy: ProductionVariantManagedInstanceScalingScaleInPolicy | None = Field(None, alias="ScaleInPolicy")
@@ -112,11 +112,11 @@ class PrefixAwareRoutingConfig(RequestStructure):
     concurrency_threshold: PrefixAwareRoutingConcurrencyThreshold | None = Field(None, alias="ConcurrencyThreshold")
 
 class ProductionVariantRoutingConfig(RequestStructure):
-    routing_strategy: RoutingStrategy = Field(alias="RoutingStrategy")
+    routing_strategy: RoutingStrategyInput = Field(alias="RoutingStrategy")
     prefix_aware_routing_config: PrefixAwareRoutingConfig | None = Field(None, alias="PrefixAwareRoutingConfig")
 
 class ProductionVariantCapacityReservationConfig(RequestStructure):
-    capacity_reservation_preference: CapacityReservationPreference | None = Field(
+    capacity_reservation_preference: CapacityReservationPreferenceInput | None = Field(
         None, alias="CapacityReservationPreference",
     )
     ml_reservation_arn: MlReservationArn | None = Field(None, alias="MlReservationArn")
@@ -130,13 +130,13 @@ class ProductionVariant(RequestStructure):
     variant_name: VariantName = Field(alias="VariantName")
     model_name: ModelName | None = Field(None, alias="ModelName")
     initial_instance_count: InitialTaskCount | None = Field(None, alias="InitialInstanceCount")
-    instance_type: ProductionVariantInstanceType | None = Field(None, alias="InstanceType")
+    instance_type: ProductionVariantInstanceTypeInput | None = Field(None, alias="InstanceType")
     instance_pools: list[InstancePool] | None = Field(None, alias="InstancePools", min_length=1, max_length=5)
     variant_instance_provision_timeout_in_seconds: VariantInstanceProvisionTimeoutInSeconds | None = Field(
         None, alias="VariantInstanceProvisionTimeoutInSeconds",
     )
     initial_variant_weight: VariantWeight | None = Field(None, alias="InitialVariantWeight")
-    accelerator_type: ProductionVariantAcceleratorType | None = Field(None, alias="AcceleratorType")
+    accelerator_type: ProductionVariantAcceleratorTypeInput | None = Field(None, alias="AcceleratorType")
     core_dump_config: ProductionVariantCoreDumpConfig | None = Field(None, alias="CoreDumpConfig")
     serverless_config: ProductionVariantServerlessConfig | None = Field(None, alias="ServerlessConfig")
     volume_size_in_gb: ProductionVariantVolumeSizeInGB | None = Field(None, alias="VolumeSizeInGB")
@@ -151,7 +151,7 @@ class ProductionVariant(RequestStructure):
         None, alias="ManagedInstanceScaling",
     )
     routing_config: ProductionVariantRoutingConfig | None = Field(None, alias="RoutingConfig")
-    inference_ami_version: ProductionVariantInferenceAmiVersion | None = Field(None, alias="InferenceAmiVersion")
+    inference_ami_version: ProductionVariantInferenceAmiVersionInput | None = Field(None, alias="InferenceAmiVersion")
     capacity_reservation_config: ProductionVariantCapacityReservationConfig | None = Field(
         None, alias="CapacityReservationConfig",
     )
@@ -160,7 +160,7 @@ class ProductionVariant(RequestStructure):
     )
 
 class CaptureOption(RequestStructure):
-    capture_mode: CaptureMode = Field(alias="CaptureMode")
+    capture_mode: CaptureModeInput = Field(alias="CaptureMode")
 
 class CaptureContentTypeHeader(RequestStructure):
     csv_content_types: list[CsvContentType] | None = Field(None, alias="CsvContentTypes", min_length=1, max_length=10)
@@ -184,7 +184,7 @@ class AsyncInferenceClientConfig(RequestStructure):
 class AsyncInferenceNotificationConfig(RequestStructure):
     success_topic: SnsTopicArn | None = Field(None, alias="SuccessTopic")
     error_topic: SnsTopicArn | None = Field(None, alias="ErrorTopic")
-    include_inference_response_in: list[AsyncNotificationTopicTypes] | None = Field(
+    include_inference_response_in: list[AsyncNotificationTopicTypesInput] | None = Field(
         None, alias="IncludeInferenceResponseIn", max_length=2,
     )
 
@@ -209,7 +209,9 @@ class ClarifyInferenceConfig(RequestStructure):
     label_attribute: ClarifyLabelAttribute | None = Field(None, alias="LabelAttribute")
     label_headers: list[ClarifyHeader] | None = Field(None, alias="LabelHeaders", min_length=1, max_length=16)
     feature_headers: list[ClarifyHeader] | None = Field(None, alias="FeatureHeaders", min_length=1, max_length=256)
-    feature_types: list[ClarifyFeatureType] | None = Field(None, alias="FeatureTypes", min_length=1, max_length=256)
+    feature_types: list[ClarifyFeatureTypeInput] | None = Field(
+        None, alias="FeatureTypes", min_length=1, max_length=256,
+    )
 
 class ClarifyShapBaselineConfig(RequestStructure):
     mime_type: ClarifyMimeType | None = Field(None, alias="MimeType")
@@ -217,8 +219,8 @@ class ClarifyShapBaselineConfig(RequestStructure):
     shap_baseline_uri: Url | None = Field(None, alias="ShapBaselineUri")
 
 class ClarifyTextConfig(RequestStructure):
-    language: ClarifyTextLanguage = Field(alias="Language")
-    granularity: ClarifyTextGranularity = Field(alias="Granularity")
+    language: ClarifyTextLanguageInput = Field(alias="Language")
+    granularity: ClarifyTextGranularityInput = Field(alias="Granularity")
 
 class ClarifyShapConfig(RequestStructure):
     shap_baseline_config: ClarifyShapBaselineConfig = Field(alias="ShapBaselineConfig")

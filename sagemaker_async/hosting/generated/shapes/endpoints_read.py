@@ -11,9 +11,10 @@ from sagemaker_async.aws.protocols.structures import ABSENT, RequestTimestamp, R
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 from sagemaker_async.hosting.generated.names import (
-    CapacityReservationPreference, CapacitySizeType, CaptureStatus, EndpointSortKey, EndpointStatus, OrderKey,
-    ProductionVariantAcceleratorType, ProductionVariantInstanceType, TrafficRoutingConfigType, VariantStatus,
+    CapacityReservationPreference, CapacitySizeType, CaptureStatus, EndpointStatus, ProductionVariantAcceleratorType,
+    ProductionVariantInstanceType, TrafficRoutingConfigType, VariantStatus,
 )
+from .enumerations import EndpointSortKeyInput, EndpointStatusInput, OrderKeyInput
 from .scalars import EndpointName, MaxResults, PaginationToken
 from .shared_read import (
     AcceleratorPartitionLayoutOutput, AsyncInferenceConfigOutput, AutoRollbackConfigOutput,
@@ -170,8 +171,8 @@ class DescribeEndpointResponse(ResponseShape):
     cross_region_traffic_config: CrossRegionTrafficConfigOutput | None = Field(None, alias="CrossRegionTrafficConfig")
 
 class ListEndpointsRequest(RequestShape):
-    sort_by: EndpointSortKey | None = Field(None, alias="SortBy")
-    sort_order: OrderKey | None = Field(None, alias="SortOrder")
+    sort_by: EndpointSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: OrderKeyInput | None = Field(None, alias="SortOrder")
     next_token: PaginationToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     name_contains: EndpointNameContains | None = Field(None, alias="NameContains")
@@ -179,7 +180,7 @@ class ListEndpointsRequest(RequestShape):
     creation_time_after: RequestTimestamp | None = Field(None, alias="CreationTimeAfter")
     last_modified_time_before: RequestTimestamp | None = Field(None, alias="LastModifiedTimeBefore")
     last_modified_time_after: RequestTimestamp | None = Field(None, alias="LastModifiedTimeAfter")
-    status_equals: EndpointStatus | None = Field(None, alias="StatusEquals")
+    status_equals: EndpointStatusInput | None = Field(None, alias="StatusEquals")
 
 class ListEndpointsResponse(ResponseShape):
     endpoints: list[EndpointSummary] = Field(ABSENT, alias="Endpoints")

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool
 from sagemaker_async.aws.protocols.structures import ABSENT, RequestStructure
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import CapacitySizeType, TrafficRoutingConfigType, VariantPropertyType
+from .enumerations import CapacitySizeTypeInput, TrafficRoutingConfigTypeInput, VariantPropertyTypeInput
 from .scalars import (
     CapacitySizeValue, EndpointConfigName, EndpointName, MaximumExecutionTimeoutInSeconds, ServerlessMaxConcurrency,
     ServerlessProvisionedConcurrency, VariantName, VariantWeight, WaitIntervalInSeconds,
@@ -21,11 +21,11 @@ TaskCount = Annotated[int, Field(ge=0, strict=True)]
 TerminationWaitInSeconds = Annotated[int, Field(ge=0, le=3600, strict=True)]
 
 class CapacitySize(RequestStructure):
-    type: CapacitySizeType = Field(alias="Type")
+    type: CapacitySizeTypeInput = Field(alias="Type")
     value: CapacitySizeValue = Field(alias="Value")
 
 class TrafficRoutingConfig(RequestStructure):
-    type: TrafficRoutingConfigType = Field(alias="Type")
+    type: TrafficRoutingConfigTypeInput = Field(alias="Type")
     wait_interval_in_seconds: WaitIntervalInSeconds = Field(alias="WaitIntervalInSeconds")
     canary_size: CapacitySize | None = Field(None, alias="CanarySize")
     linear_step_size: CapacitySize | None = Field(None, alias="LinearStepSize")
@@ -51,7 +51,7 @@ class DeploymentConfig(RequestStructure):
     auto_rollback_configuration: AutoRollbackConfig | None = Field(None, alias="AutoRollbackConfiguration")
 
 class VariantProperty(RequestStructure):
-    variant_property_type: VariantPropertyType = Field(alias="VariantPropertyType")
+    variant_property_type: VariantPropertyTypeInput = Field(alias="VariantPropertyType")
 
 class ProductionVariantServerlessUpdateConfig(RequestStructure):
     max_concurrency: ServerlessMaxConcurrency | None = Field(None, alias="MaxConcurrency")

@@ -12,8 +12,9 @@ from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 from sagemaker_async.hosting.generated.names import (
     AvailabilityZoneBalanceEnforcementMode, InferenceComponentCapacitySizeType, InferenceComponentPlacementStrategy,
-    InferenceComponentSortKey, InferenceComponentStatus, OrderKey, ProductionVariantInstanceType,
+    InferenceComponentStatus, ProductionVariantInstanceType,
 )
+from .enumerations import InferenceComponentSortKeyInput, InferenceComponentStatusInput, OrderKeyInput
 from .scalars import EndpointName, MaxResults, PaginationToken, VariantName
 from .shared_read import AutoRollbackConfigOutput, ContainerMetricsConfigOutput, DeployedImage
 
@@ -120,8 +121,8 @@ class DescribeInferenceComponentResponse(ResponseShape):
     last_deployment_config: InferenceComponentDeploymentConfigOutput | None = Field(None, alias="LastDeploymentConfig")
 
 class ListInferenceComponentsRequest(RequestShape):
-    sort_by: InferenceComponentSortKey | None = Field(None, alias="SortBy")
-    sort_order: OrderKey | None = Field(None, alias="SortOrder")
+    sort_by: InferenceComponentSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: OrderKeyInput | None = Field(None, alias="SortOrder")
     next_token: PaginationToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     name_contains: InferenceComponentNameContains | None = Field(None, alias="NameContains")
@@ -129,7 +130,7 @@ class ListInferenceComponentsRequest(RequestShape):
     creation_time_after: RequestTimestamp | None = Field(None, alias="CreationTimeAfter")
     last_modified_time_before: RequestTimestamp | None = Field(None, alias="LastModifiedTimeBefore")
     last_modified_time_after: RequestTimestamp | None = Field(None, alias="LastModifiedTimeAfter")
-    status_equals: InferenceComponentStatus | None = Field(None, alias="StatusEquals")
+    status_equals: InferenceComponentStatusInput | None = Field(None, alias="StatusEquals")
     endpoint_name_equals: EndpointName | None = Field(None, alias="EndpointNameEquals")
     variant_name_equals: VariantName | None = Field(None, alias="VariantNameEquals")
 

@@ -10,9 +10,9 @@ from pydantic import Field, StrictBool
 from sagemaker_async.aws.protocols.structures import ABSENT, RequestStructure
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import (
-    AvailabilityZoneBalanceEnforcementMode, InferenceComponentCapacitySizeType, InferenceComponentPlacementStrategy,
-    ProductionVariantInstanceType,
+from .enumerations import (
+    AvailabilityZoneBalanceEnforcementModeInput, InferenceComponentCapacitySizeTypeInput,
+    InferenceComponentPlacementStrategyInput, ProductionVariantInstanceTypeInput,
 )
 from .inference_components_read import InferenceComponentName
 from .scalars import (
@@ -55,17 +55,17 @@ class InferenceComponentDataCacheConfig(RequestStructure):
     enable_caching: StrictBool = Field(alias="EnableCaching")
 
 class InferenceComponentAvailabilityZoneBalance(RequestStructure):
-    enforcement_mode: AvailabilityZoneBalanceEnforcementMode = Field(alias="EnforcementMode")
+    enforcement_mode: AvailabilityZoneBalanceEnforcementModeInput = Field(alias="EnforcementMode")
     max_imbalance: AvailabilityZoneBalanceMaxImbalance | None = Field(None, alias="MaxImbalance")
 
 class InferenceComponentSchedulingConfig(RequestStructure):
-    placement_strategy: InferenceComponentPlacementStrategy = Field(alias="PlacementStrategy")
+    placement_strategy: InferenceComponentPlacementStrategyInput = Field(alias="PlacementStrategy")
     availability_zone_balance: InferenceComponentAvailabilityZoneBalance | None = Field(
         None, alias="AvailabilityZoneBalance",
     )
 
 class InferenceComponentSpecification(RequestStructure):
-    instance_type: ProductionVariantInstanceType | None = Field(None, alias="InstanceType")
+    instance_type: ProductionVariantInstanceTypeInput | None = Field(None, alias="InstanceType")
     model_name: ModelName | None = Field(None, alias="ModelName")
     container: InferenceComponentContainerSpecification | None = Field(None, alias="Container")
     startup_parameters: InferenceComponentStartupParameters | None = Field(None, alias="StartupParameters")
@@ -80,7 +80,7 @@ class InferenceComponentRuntimeConfig(RequestStructure):
     copy_count: InferenceComponentCopyCount = Field(alias="CopyCount")
 
 class InferenceComponentCapacitySize(RequestStructure):
-    type: InferenceComponentCapacitySizeType = Field(alias="Type")
+    type: InferenceComponentCapacitySizeTypeInput = Field(alias="Type")
     value: CapacitySizeValue = Field(alias="Value")
 
 class InferenceComponentRollingUpdatePolicy(RequestStructure):

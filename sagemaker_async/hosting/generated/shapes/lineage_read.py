@@ -12,8 +12,10 @@ from sagemaker_async.aws.protocols.structures import (
 )
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import (
-    AssociationEdgeType, Direction, LineageType, SortAssociationsBy, SortContextsBy, SortOrder,
+from sagemaker_async.hosting.generated.names import AssociationEdgeType, LineageType
+from .enumerations import (
+    AssociationEdgeTypeInput, DirectionInput, LineageTypeInput, SortAssociationsByInput, SortContextsByInput,
+    SortOrderInput,
 )
 from .scalars import MaxResults, NextToken
 
@@ -38,7 +40,7 @@ String8192 = Annotated[str, Field(max_length=8192, strict=True)]
 
 class QueryFilters(RequestStructure):
     types: list[String40] | None = Field(None, alias="Types", max_length=5)
-    lineage_types: list[LineageType] | None = Field(None, alias="LineageTypes", max_length=4)
+    lineage_types: list[LineageTypeInput] | None = Field(None, alias="LineageTypes", max_length=4)
     created_before: RequestTimestamp | None = Field(None, alias="CreatedBefore")
     created_after: RequestTimestamp | None = Field(None, alias="CreatedAfter")
     modified_before: RequestTimestamp | None = Field(None, alias="ModifiedBefore")
@@ -95,8 +97,8 @@ class ListContextsRequest(RequestShape):
     context_type: String256 | None = Field(None, alias="ContextType")
     created_after: RequestTimestamp | None = Field(None, alias="CreatedAfter")
     created_before: RequestTimestamp | None = Field(None, alias="CreatedBefore")
-    sort_by: SortContextsBy | None = Field(None, alias="SortBy")
-    sort_order: SortOrder | None = Field(None, alias="SortOrder")
+    sort_by: SortContextsByInput | None = Field(None, alias="SortBy")
+    sort_order: SortOrderInput | None = Field(None, alias="SortOrder")
     next_token: NextToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
 
@@ -125,11 +127,11 @@ class ListAssociationsRequest(RequestShape):
     destination_arn: AssociationEntityArn | None = Field(None, alias="DestinationArn")
     source_type: String256 | None = Field(None, alias="SourceType")
     destination_type: String256 | None = Field(None, alias="DestinationType")
-    association_type: AssociationEdgeType | None = Field(None, alias="AssociationType")
+    association_type: AssociationEdgeTypeInput | None = Field(None, alias="AssociationType")
     created_after: RequestTimestamp | None = Field(None, alias="CreatedAfter")
     created_before: RequestTimestamp | None = Field(None, alias="CreatedBefore")
-    sort_by: SortAssociationsBy | None = Field(None, alias="SortBy")
-    sort_order: SortOrder | None = Field(None, alias="SortOrder")
+    sort_by: SortAssociationsByInput | None = Field(None, alias="SortBy")
+    sort_order: SortOrderInput | None = Field(None, alias="SortOrder")
     next_token: NextToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
 
@@ -139,7 +141,7 @@ class ListAssociationsResponse(ResponseShape):
 
 class QueryLineageRequest(RequestShape):
     start_arns: list[AssociationEntityArn] | None = Field(None, alias="StartArns", max_length=1)
-    direction: Direction | None = Field(None, alias="Direction")
+    direction: DirectionInput | None = Field(None, alias="Direction")
     include_edges: StrictBool | None = Field(None, alias="IncludeEdges")
     filters: QueryFilters | None = Field(None, alias="Filters")
     max_depth: QueryLineageMaxDepth | None = Field(None, alias="MaxDepth")

@@ -11,9 +11,10 @@ from sagemaker_async.aws.protocols.structures import ABSENT, RequestTimestamp, R
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 from sagemaker_async.hosting.generated.names import (
-    ContainerMode, InferenceExecutionMode, ModelCacheSetting, ModelCompressionType, ModelSortKey, OrderKey,
-    ProductionVariantInstanceType, RecommendationStatus, RepositoryAccessMode, S3ModelDataType,
+    ContainerMode, InferenceExecutionMode, ModelCacheSetting, ModelCompressionType, ProductionVariantInstanceType,
+    RecommendationStatus, RepositoryAccessMode, S3ModelDataType,
 )
+from .enumerations import ModelSortKeyInput, OrderKeyInput
 from .scalars import MaxResults, ModelName, PaginationToken
 from .shared_read import ContainerMetricsConfigOutput, VpcConfigOutput
 
@@ -103,8 +104,8 @@ class DescribeModelResponse(ResponseShape):
     deployment_recommendation: DeploymentRecommendation | None = Field(None, alias="DeploymentRecommendation")
 
 class ListModelsRequest(RequestShape):
-    sort_by: ModelSortKey | None = Field(None, alias="SortBy")
-    sort_order: OrderKey | None = Field(None, alias="SortOrder")
+    sort_by: ModelSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: OrderKeyInput | None = Field(None, alias="SortOrder")
     next_token: PaginationToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     name_contains: ModelNameContains | None = Field(None, alias="NameContains")

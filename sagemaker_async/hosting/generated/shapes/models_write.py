@@ -10,9 +10,9 @@ from pydantic import Field, StrictBool, StrictStr
 from sagemaker_async.aws.protocols.structures import ABSENT, RequestStructure
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import (
-    ContainerMode, InferenceExecutionMode, ModelCacheSetting, ModelCompressionType, RepositoryAccessMode,
-    S3ModelDataType,
+from .enumerations import (
+    ContainerModeInput, InferenceExecutionModeInput, ModelCacheSettingInput, ModelCompressionTypeInput,
+    RepositoryAccessModeInput, S3ModelDataTypeInput,
 )
 from .scalars import ContainerImage, EnvironmentKey, EnvironmentValue, ModelName, RoleArn, Url
 from .shared_write import ContainerMetricsConfig, Tag, VpcConfig
@@ -45,7 +45,7 @@ class RepositoryAuthConfig(RequestStructure):
     )
 
 class ImageConfig(RequestStructure):
-    repository_access_mode: RepositoryAccessMode = Field(alias="RepositoryAccessMode")
+    repository_access_mode: RepositoryAccessModeInput = Field(alias="RepositoryAccessMode")
     repository_auth_config: RepositoryAuthConfig | None = Field(None, alias="RepositoryAuthConfig")
 
 class ModelAccessConfig(RequestStructure):
@@ -56,8 +56,8 @@ class InferenceHubAccessConfig(RequestStructure):
 
 class S3ModelDataSource(RequestStructure):
     s3_uri: S3ModelUri = Field(alias="S3Uri")
-    s3_data_type: S3ModelDataType = Field(alias="S3DataType")
-    compression_type: ModelCompressionType = Field(alias="CompressionType")
+    s3_data_type: S3ModelDataTypeInput = Field(alias="S3DataType")
+    compression_type: ModelCompressionTypeInput = Field(alias="CompressionType")
     model_access_config: ModelAccessConfig | None = Field(None, alias="ModelAccessConfig")
     hub_access_config: InferenceHubAccessConfig | None = Field(None, alias="HubAccessConfig")
     manifest_s3_uri: S3ModelUri | None = Field(None, alias="ManifestS3Uri")
@@ -72,13 +72,13 @@ class AdditionalModelDataSource(RequestStructure):
     s3_data_source: S3ModelDataSource = Field(alias="S3DataSource")
 
 class MultiModelConfig(RequestStructure):
-    model_cache_setting: ModelCacheSetting | None = Field(None, alias="ModelCacheSetting")
+    model_cache_setting: ModelCacheSettingInput | None = Field(None, alias="ModelCacheSetting")
 
 class ContainerDefinition(RequestStructure):
     container_hostname: ContainerHostname | None = Field(None, alias="ContainerHostname")
     image: ContainerImage | None = Field(None, alias="Image")
     image_config: ImageConfig | None = Field(None, alias="ImageConfig")
-    mode: ContainerMode | None = Field(None, alias="Mode")
+    mode: ContainerModeInput | None = Field(None, alias="Mode")
     model_data_url: Url | None = Field(None, alias="ModelDataUrl")
     model_data_source: ModelDataSource | None = Field(None, alias="ModelDataSource")
     additional_model_data_sources: list[AdditionalModelDataSource] | None = Field(
@@ -91,7 +91,7 @@ class ContainerDefinition(RequestStructure):
     container_metrics_config: ContainerMetricsConfig | None = Field(None, alias="ContainerMetricsConfig")
 
 class InferenceExecutionConfig(RequestStructure):
-    mode: InferenceExecutionMode = Field(alias="Mode")
+    mode: InferenceExecutionModeInput = Field(alias="Mode")
 
 class CreateModelRequest(RequestShape):
     model_name: ModelName = Field(alias="ModelName")

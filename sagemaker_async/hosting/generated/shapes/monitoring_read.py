@@ -11,9 +11,12 @@ from sagemaker_async.aws.protocols.structures import ABSENT, RequestTimestamp, R
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
 from sagemaker_async.hosting.generated.names import (
-    ExecutionStatus, MonitoringExecutionSortKey, MonitoringProblemType, MonitoringScheduleSortKey, MonitoringType,
-    ProcessingInstanceType, ProcessingS3DataDistributionType, ProcessingS3InputMode, ProcessingS3UploadMode,
-    ScheduleStatus, SortOrder,
+    ExecutionStatus, MonitoringProblemType, MonitoringType, ProcessingInstanceType, ProcessingS3DataDistributionType,
+    ProcessingS3InputMode, ProcessingS3UploadMode, ScheduleStatus,
+)
+from .enumerations import (
+    ExecutionStatusInput, MonitoringExecutionSortKeyInput, MonitoringScheduleSortKeyInput, MonitoringTypeInput,
+    ScheduleStatusInput, SortOrderInput,
 )
 from .scalars import EndpointName, MaxResults, NextToken
 from .shared_read import VpcConfigOutput
@@ -251,8 +254,8 @@ class DescribeMonitoringScheduleResponse(ResponseShape):
 
 class ListMonitoringSchedulesRequest(RequestShape):
     endpoint_name: EndpointName | None = Field(None, alias="EndpointName")
-    sort_by: MonitoringScheduleSortKey | None = Field(None, alias="SortBy")
-    sort_order: SortOrder | None = Field(None, alias="SortOrder")
+    sort_by: MonitoringScheduleSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: SortOrderInput | None = Field(None, alias="SortOrder")
     next_token: NextToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     name_contains: NameContains | None = Field(None, alias="NameContains")
@@ -260,11 +263,11 @@ class ListMonitoringSchedulesRequest(RequestShape):
     creation_time_after: RequestTimestamp | None = Field(None, alias="CreationTimeAfter")
     last_modified_time_before: RequestTimestamp | None = Field(None, alias="LastModifiedTimeBefore")
     last_modified_time_after: RequestTimestamp | None = Field(None, alias="LastModifiedTimeAfter")
-    status_equals: ScheduleStatus | None = Field(None, alias="StatusEquals")
+    status_equals: ScheduleStatusInput | None = Field(None, alias="StatusEquals")
     monitoring_job_definition_name: MonitoringJobDefinitionName | None = Field(
         None, alias="MonitoringJobDefinitionName",
     )
-    monitoring_type_equals: MonitoringType | None = Field(None, alias="MonitoringTypeEquals")
+    monitoring_type_equals: MonitoringTypeInput | None = Field(None, alias="MonitoringTypeEquals")
 
 class ListMonitoringSchedulesResponse(ResponseShape):
     monitoring_schedule_summaries: list[MonitoringScheduleSummary] = Field(ABSENT, alias="MonitoringScheduleSummaries")
@@ -273,8 +276,8 @@ class ListMonitoringSchedulesResponse(ResponseShape):
 class ListMonitoringExecutionsRequest(RequestShape):
     monitoring_schedule_name: MonitoringScheduleName | None = Field(None, alias="MonitoringScheduleName")
     endpoint_name: EndpointName | None = Field(None, alias="EndpointName")
-    sort_by: MonitoringExecutionSortKey | None = Field(None, alias="SortBy")
-    sort_order: SortOrder | None = Field(None, alias="SortOrder")
+    sort_by: MonitoringExecutionSortKeyInput | None = Field(None, alias="SortBy")
+    sort_order: SortOrderInput | None = Field(None, alias="SortOrder")
     next_token: NextToken | None = Field(None, alias="NextToken")
     max_results: MaxResults | None = Field(None, alias="MaxResults")
     scheduled_time_before: RequestTimestamp | None = Field(None, alias="ScheduledTimeBefore")
@@ -283,11 +286,11 @@ class ListMonitoringExecutionsRequest(RequestShape):
     creation_time_after: RequestTimestamp | None = Field(None, alias="CreationTimeAfter")
     last_modified_time_before: RequestTimestamp | None = Field(None, alias="LastModifiedTimeBefore")
     last_modified_time_after: RequestTimestamp | None = Field(None, alias="LastModifiedTimeAfter")
-    status_equals: ExecutionStatus | None = Field(None, alias="StatusEquals")
+    status_equals: ExecutionStatusInput | None = Field(None, alias="StatusEquals")
     monitoring_job_definition_name: MonitoringJobDefinitionName | None = Field(
         None, alias="MonitoringJobDefinitionName",
     )
-    monitoring_type_equals: MonitoringType | None = Field(None, alias="MonitoringTypeEquals")
+    monitoring_type_equals: MonitoringTypeInput | None = Field(None, alias="MonitoringTypeEquals")
 
 class ListMonitoringExecutionsResponse(ResponseShape):
     monitoring_execution_summaries: list[MonitoringExecutionSummary] = Field(

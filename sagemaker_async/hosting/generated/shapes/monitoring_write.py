@@ -10,9 +10,9 @@ from pydantic import Field, StrictBool, StrictStr
 from sagemaker_async.aws.protocols.structures import ABSENT, RequestStructure
 from sagemaker_async.aws.shapes.models import RequestShape, ResponseShape
 
-from sagemaker_async.hosting.generated.names import (
-    MonitoringType, ProcessingInstanceType, ProcessingS3DataDistributionType, ProcessingS3InputMode,
-    ProcessingS3UploadMode,
+from .enumerations import (
+    MonitoringTypeInput, ProcessingInstanceTypeInput, ProcessingS3DataDistributionTypeInput, ProcessingS3InputModeInput,
+    ProcessingS3UploadModeInput,
 )
 from .monitoring_read import MonitoringJobDefinitionName, MonitoringScheduleName
 from .scalars import DestinationS3Uri, EndpointName, FiniteFloat, KmsKeyId, RoleArn
@@ -68,8 +68,10 @@ class MonitoringBaselineConfig(RequestStructure):
 class EndpointInput(RequestStructure):
     endpoint_name: EndpointName = Field(alias="EndpointName")
     local_path: ProcessingLocalPath = Field(alias="LocalPath")
-    s3_input_mode: ProcessingS3InputMode | None = Field(None, alias="S3InputMode")
-    s3_data_distribution_type: ProcessingS3DataDistributionType | None = Field(None, alias="S3DataDistributionType")
+    s3_input_mode: ProcessingS3InputModeInput | None = Field(None, alias="S3InputMode")
+    s3_data_distribution_type: ProcessingS3DataDistributionTypeInput | None = Field(
+        None, alias="S3DataDistributionType",
+    )
     features_attribute: StrictStr | None = Field(None, alias="FeaturesAttribute")
     inference_attribute: StrictStr | None = Field(None, alias="InferenceAttribute")
     probability_attribute: StrictStr | None = Field(None, alias="ProbabilityAttribute")
@@ -96,8 +98,10 @@ class BatchTransformInput(RequestStructure):
     data_captured_destination_s3_uri: DestinationS3Uri = Field(alias="DataCapturedDestinationS3Uri")
     dataset_format: MonitoringDatasetFormat = Field(alias="DatasetFormat")
     local_path: ProcessingLocalPath = Field(alias="LocalPath")
-    s3_input_mode: ProcessingS3InputMode | None = Field(None, alias="S3InputMode")
-    s3_data_distribution_type: ProcessingS3DataDistributionType | None = Field(None, alias="S3DataDistributionType")
+    s3_input_mode: ProcessingS3InputModeInput | None = Field(None, alias="S3InputMode")
+    s3_data_distribution_type: ProcessingS3DataDistributionTypeInput | None = Field(
+        None, alias="S3DataDistributionType",
+    )
     features_attribute: StrictStr | None = Field(None, alias="FeaturesAttribute")
     inference_attribute: StrictStr | None = Field(None, alias="InferenceAttribute")
     probability_attribute: StrictStr | None = Field(None, alias="ProbabilityAttribute")
@@ -113,7 +117,7 @@ class MonitoringInput(RequestStructure):
 class MonitoringS3Output(RequestStructure):
     s3_uri: MonitoringS3Uri = Field(alias="S3Uri")
     local_path: ProcessingLocalPath = Field(alias="LocalPath")
-    s3_upload_mode: ProcessingS3UploadMode | None = Field(None, alias="S3UploadMode")
+    s3_upload_mode: ProcessingS3UploadModeInput | None = Field(None, alias="S3UploadMode")
 
 class MonitoringOutput(RequestStructure):
     s3_output: MonitoringS3Output = Field(alias="S3Output")
@@ -124,7 +128,7 @@ class MonitoringOutputConfig(RequestStructure):
 
 class MonitoringClusterConfig(RequestStructure):
     instance_count: ProcessingInstanceCount = Field(alias="InstanceCount")
-    instance_type: ProcessingInstanceType = Field(alias="InstanceType")
+    instance_type: ProcessingInstanceTypeInput = Field(alias="InstanceType")
     volume_size_in_gb: ProcessingVolumeSizeInGB = Field(alias="VolumeSizeInGB")
     volume_kms_key_id: KmsKeyId | None = Field(None, alias="VolumeKmsKeyId")
 
@@ -171,7 +175,7 @@ class MonitoringScheduleConfig(RequestStructure):
     monitoring_job_definition_name: MonitoringJobDefinitionName | None = Field(
         None, alias="MonitoringJobDefinitionName",
     )
-    monitoring_type: MonitoringType | None = Field(None, alias="MonitoringType")
+    monitoring_type: MonitoringTypeInput | None = Field(None, alias="MonitoringType")
 
 class CreateMonitoringScheduleRequest(RequestShape):
     monitoring_schedule_name: MonitoringScheduleName = Field(alias="MonitoringScheduleName")
