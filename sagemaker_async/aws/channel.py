@@ -17,6 +17,7 @@ from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
 from .interceptors import InterceptorChain
+from .logs import LOGGERS, Loggers
 from .pipeline import Pipeline
 from .settings import Settings, resolve_settings
 from .settings.user_agent import user_agent
@@ -136,6 +137,7 @@ class Channel:
                 correct_clock_skew=self.config.correct_clock_skew,
                 max_response_bytes=self.config.max_response_bytes,
                 timing=self._timing,
+                loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
             )
         return pipeline
 

@@ -1,5 +1,7 @@
 """What is logged of a call: one line at INFO on ``sagemaker_async.calls``, heads at DEBUG on ``sagemaker_async.wire``.
 
+A session with a logger of its own (`Config.logger`) has ``calls`` and ``wire`` below that instead.
+
 Never logged: bodies, signatures, session tokens, proxy credentials, and the fields AWS marks as sensitive. Nothing is
 formatted unless someone listens.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sagemaker_async.errors import CallError
 
@@ -16,34 +19,59 @@ from .http import HTTPRequest, HTTPResponse
 from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
 
-__all__ = ["log_abandoned", "log_call", "log_request", "log_response"]
+__all__ = ["LOGGERS", "Loggers", "log_abandoned", "log_call", "log_request", "log_response"]
 
-calls = logging.getLogger("sagemaker_async.calls")
-wire = logging.getLogger("sagemaker_async.wire")
+
+class Loggers(NamedTuple):
+    """Where the calls of one session are logged."""
+
+    calls: logging.Logger
+    wire: logging.Logger
+
+    @classmethod
+    def below(cls, logger: logging.Logger) -> Loggers:
+        """Return the loggers ``calls`` and ``wire`` below another."""
+        return cls(logger.getChild("calls"), logger.getChild("wire"))
+
+
+LOGGERS = Loggers(logging.getLogger("sagemaker_async.calls"), logging.getLogger("sagemaker_async.wire"))
+"""Those of sessions that have none of their own."""
 
 MASKED_HEADERS = frozenset({"authorization", "proxy-authorization", "x-amz-security-token", "set-cookie", "cookie"})
 
 
-def log_call(operation: Operation, resource: str | None, outcome: ResponseMetadata | CallError, seconds: float) -> None:
+def log_call(
+    operation: Operation,
+    resource: str | None,
+    outcome: ResponseMetadata | CallError,
+    seconds: float,
+    loggers: Loggers = LOGGERS,
+) -> None:
     """Log the one line of a call that has ended, or of a stream that has begun."""
-    if not calls.isEnabledFor(logging.INFO):
+    if not loggers.calls.isEnabledFor(logging.INFO):
         return
     if isinstance(outcome, CallError):
         result, why = outcome.outcome, outcome.not_repeated
     else:
         result, why = str(outcome.status), None
-    _log(operation, resource, result, seconds, len(outcome.attempts), outcome.request_id, why)
+    _log(loggers.calls, operation, resource, result, seconds, len(outcome.attempts), outcome.request_id, why)
 
 
 def log_abandoned(
-    operation: Operation, resource: str | None, error: BaseException, seconds: float, attempts: int
+    operation: Operation,
+    resource: str | None,
+    error: BaseException,
+    seconds: float,
+    attempts: int,
+    loggers: Loggers = LOGGERS,
 ) -> None:
     """Log the one line of a call that has ended without an outcome, such as a cancelled one."""
-    if calls.isEnabledFor(logging.INFO):
-        _log(operation, resource, type(error).__name__, seconds, attempts, None)
+    if loggers.calls.isEnabledFor(logging.INFO):
+        _log(loggers.calls, operation, resource, type(error).__name__, seconds, attempts, None)
 
 
 def _log(
+    logger: logging.Logger,
     operation: Operation,
     resource: str | None,
     result: str,
@@ -52,7 +80,7 @@ def _log(
     request_id: str | None,
     why_no_more: str | None = None,
 ) -> None:
-    calls.info(
+    logger.info(
         "%s: %s in %.3f s, %d attempt%s, request id %s%s",
         f"{operation.name} on {resource!r}" if resource else operation.name,
         result,
@@ -64,17 +92,19 @@ def _log(
     )
 
 
-def log_request(operation: Operation, request: HTTPRequest) -> None:
+def log_request(operation: Operation, request: HTTPRequest, loggers: Loggers = LOGGERS) -> None:
     """Log the head of a request as it is sent."""
-    if wire.isEnabledFor(logging.DEBUG):
+    if loggers.wire.isEnabledFor(logging.DEBUG):
         head = _head(request.headers, _sensitive_headers(operation))
-        wire.debug("> %s %s%s, %d bytes; %s", request.method, request.origin, request.target, len(request.body), head)
+        loggers.wire.debug(
+            "> %s %s%s, %d bytes; %s", request.method, request.origin, request.target, len(request.body), head
+        )
 
 
-def log_response(operation: Operation, response: HTTPResponse) -> None:
+def log_response(operation: Operation, response: HTTPResponse, loggers: Loggers = LOGGERS) -> None:
     """Log the head of a response."""
-    if wire.isEnabledFor(logging.DEBUG):
-        wire.debug("< %d; %s", response.status, _head(response.headers, _sensitive_headers(operation)))
+    if loggers.wire.isEnabledFor(logging.DEBUG):
+        loggers.wire.debug("< %d; %s", response.status, _head(response.headers, _sensitive_headers(operation)))
 
 
 def _head(headers: Mapping[str, str], sensitive: frozenset[str]) -> str:

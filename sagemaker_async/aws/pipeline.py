@@ -31,7 +31,7 @@ from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
-from .logs import log_abandoned, log_call, log_request, log_response
+from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
 from .protocols import service_error
 from .retries import Outcome, Retry, RetryPolicy
 from .shapes.operation import Operation, Service
@@ -63,6 +63,7 @@ class Pipeline:
         correct_clock_skew: whether to sign by the service's clock once it has refused a signature for its time.
         max_response_bytes: the largest body of an answer that is read.
         timing: clocks, for signatures and durations; how to wait between attempts; chance, for jitter.
+        loggers: where calls and their heads are logged.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class Pipeline:
         correct_clock_skew: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         timing: Timing = SYSTEM_TIMING,
+        loggers: Loggers = LOGGERS,
     ) -> None:
         self.endpoint = endpoint
+        self._loggers = loggers
         self._service = service
         self._transport = transport
         self._credentials = credentials
@@ -115,16 +118,17 @@ class Pipeline:
             else:
                 reply = await self._within(timeouts.total, call, request)
         except CallError as error:
-            log_call(operation, resource, error, self._timing.monotonic() - call.started)
+            log_call(operation, resource, error, self._timing.monotonic() - call.started, self._loggers)
             if call.context is not None:
                 await self._interceptors.after_call(call.outcome(None, error))
             raise
         except BaseException as error:
-            log_abandoned(operation, resource, error, self._timing.monotonic() - call.started, call.number)
+            seconds = self._timing.monotonic() - call.started
+            log_abandoned(operation, resource, error, seconds, call.number, self._loggers)
             if call.context is not None:
                 self._interceptors.abandoned(call.context, error)
             raise
-        log_call(operation, resource, reply.metadata, self._timing.monotonic() - call.started)
+        log_call(operation, resource, reply.metadata, self._timing.monotonic() - call.started, self._loggers)
         if call.context is not None:
             try:
                 await self._interceptors.after_call(call.outcome(reply.response))
@@ -183,7 +187,7 @@ class Pipeline:
                 sign = functools.partial(self._signed, call, outgoing_hash, credentials)
                 on_sent = call.progress.on_sent_of(outgoing.body)
                 response = await self._transport.send(outgoing, call.timeouts, on_sent, sign)
-                log_response(call.operation, response)
+                log_response(call.operation, response, self._loggers)
                 if not 200 <= response.status < 300:
                     error_body = await _error_body(response)
                     error = service_error(call.operation, response.status, response.headers, error_body)
@@ -257,7 +261,7 @@ class Pipeline:
         headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
-        log_request(call.operation, outgoing)
+        log_request(call.operation, outgoing, self._loggers)
         return outgoing
 
     def _own_headers(self, call: Call) -> dict[str, str]:

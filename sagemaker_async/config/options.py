@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -144,6 +145,9 @@ class Config:
     wrong type is refused, because it is mostly a mistake."""
     raise_response_errors: bool = True
     """Raise the errors that the service answers. False returns a response with the error as ``error`` instead."""
+    logger: logging.Logger | None = None
+    """Where this session logs its calls, to tell sessions apart: ``calls`` (a line for each, at INFO) and ``wire``
+    (heads, at DEBUG) below this logger. None: below ``sagemaker_async``."""
     interceptors: Sequence[Interceptor] = ()
     """Objects that see every call and attempt, in this order; see `sagemaker_async.aws.interceptors.Interceptor`."""
     transport: Transport | None = None
@@ -207,6 +211,11 @@ class Config:
             raise ConfigurationError(
                 f"Config.tls must be a TLSConfig, an ssl.SSLContext or None, got {type(self.tls).__name__}; "
                 "for instance tls=TLSConfig(ca_bundle='ca.pem')"
+            )
+        if not isinstance(self.logger, logging.Logger | None):
+            raise ConfigurationError(
+                f"Config.logger must be a logging.Logger or None, got {type(self.logger).__name__}; "
+                "for instance logger=logging.getLogger('my_service.sagemaker')"
             )
         self._check_seams()
         if self.proxy is not None:
@@ -337,6 +346,7 @@ class ConfigFields(TypedDict, total=False):
     strict_params: bool
     convert_params: bool
     raise_response_errors: bool
+    logger: logging.Logger | None
     interceptors: Sequence[Interceptor]
     transport: Transport | None
     max_connections: int

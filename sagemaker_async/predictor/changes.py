@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.hosting.generated import shapes
 
 from .values import ResourceRequirements, production_variant
 
-__all__ = ["component_changes", "given", "new_variant", "only_model", "tag_list"]
+__all__ = ["component_changes", "given", "new_variant", "only_model", "tag_list", "with_memory"]
 
 
 def tag_list(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -134,6 +135,26 @@ def component_changes(
     if not changes:
         raise ConfigurationError("there is nothing to update: give a model, a container, timeouts or resources")
     return changes
+
+
+def with_memory(
+    members: Mapping[str, Any], present: shapes.InferenceComponentSpecificationSummary | None
+) -> dict[str, Any]:
+    """Return the members with the component's present memory where they require other resources and leave it out.
+
+    SageMaker refuses requirements without it.
+
+    Args:
+        members: what `component_changes` returned.
+        present: the component as it is.
+    """
+    specification = members.get("Specification", {})
+    required = specification.get("ComputeResourceRequirements")
+    now = present.compute_resource_requirements if present is not None else None
+    if required is None or "MinMemoryRequiredInMb" in required or now is None:
+        return dict(members)
+    required = {**required, "MinMemoryRequiredInMb": now.min_memory_required_in_mb}
+    return {**members, "Specification": {**specification, "ComputeResourceRequirements": required}}
 
 
 def _artifact_url(model_data: str | Mapping[str, Any] | None) -> Any:

@@ -158,7 +158,8 @@ class HostedComponents:
             env: its environment.
             model_data_download_timeout: seconds for the download of the model.
             container_startup_health_check_timeout: seconds for the container to answer its first ping.
-            resources: what each copy gets, and how many copies there are; None leaves both as they are.
+            resources: what each copy gets, and how many copies there are; None leaves both as they are. May be given
+                alone. Without ``memory``, which SageMaker requires beside accelerators and CPUs, it stays as it is.
             wait: whether to wait until the component is in service.
             interval: how to wait, as for `update_endpoint`.
             limit: as for `update_endpoint`.
@@ -189,7 +190,8 @@ class HostedComponents:
             container_startup_health_check_timeout=container_startup_health_check_timeout,
             resources=resources,
         )
-        await updates.existing_component(hosting, self.component_name)
+        component = await updates.existing_component(hosting, self.component_name)
+        members = changes.with_memory(members, component.specification)
         resource = {"InferenceComponentName": self.component_name}
         await answers.answer_or_raise(hosting.invoke("UpdateInferenceComponent", resource | members))
         self._model_names = None

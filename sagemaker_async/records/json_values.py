@@ -20,7 +20,7 @@ from .lines import LineSplitter
 __all__ = ["JSONLinesSplitter", "JSONSplitter", "load_json"]
 
 
-def load_json(source: bytes | bytearray | str, record: str, *, ended: bool = False) -> Any:
+def load_json(source: bytes | bytearray | str, record: str, *, ended: bool) -> Any:
     """Return the value that `source` holds.
 
     Args:

@@ -56,7 +56,7 @@ def model_that_counts(local: LocalSageMaker) -> list[bytes]:
 async def test_the_data_plane_refuses_them_in_its_own_form(local: LocalSageMaker, fields: Mapping[str, str]) -> None:
     bodies = model_that_counts(local)
     async with Session(**local.client_options, interceptors=[Sending(fields)]) as session:
-        with pytest.raises(AccessDeniedError, match=r"This server does not (answer|accept the host)") as caught:
+        with pytest.raises(AccessDeniedError, match="This server does not ") as caught:
             await session.runtime.invoke_endpoint(endpoint_name="e", body=b"x")
         with pytest.raises(AccessDeniedError):
             await session.runtime.invoke_endpoint_with_response_stream(endpoint_name="e", body=b"x")
@@ -68,7 +68,7 @@ async def test_the_data_plane_refuses_them_in_its_own_form(local: LocalSageMaker
 @of_other_sites
 async def test_the_control_plane_refuses_them_in_its_own_form(local: LocalSageMaker, fields: Mapping[str, str]) -> None:
     async with Session(**local.client_options, interceptors=[Sending(fields)]) as session:
-        with pytest.raises(AccessDeniedError, match=r"This server does not (answer|accept the host)") as caught:
+        with pytest.raises(AccessDeniedError, match="This server does not ") as caught:
             await session.hosting.list_endpoints()
     assert (caught.value.status, caught.value.code) == (403, "AccessDeniedException")
 
@@ -77,7 +77,7 @@ async def test_the_control_plane_refuses_them_in_its_own_form(local: LocalSageMa
 async def test_sts_refuses_them_in_its_own_form(local: LocalSageMaker, fields: Mapping[str, str]) -> None:
     sts = boto3.client("sts", config=BotoConfig(retries={"total_max_attempts": 1}), **local.boto3_options)
     sts.meta.events.register("before-sign", lambda request, **_: _add(request, fields))
-    with pytest.raises(ClientError, match=r"This server does not (answer|accept the host)") as caught:
+    with pytest.raises(ClientError, match="This server does not ") as caught:
         await asyncio.to_thread(sts.get_caller_identity)
     response: Any = caught.value.response
     assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == (403, "AccessDenied")
@@ -92,7 +92,7 @@ def _add(request: Any, fields: Mapping[str, str]) -> None:
 async def test_what_no_service_knows_is_refused_as_well(local: LocalSageMaker, fields: Mapping[str, str]) -> None:
     status, answer = await _get(local, {"Host": "localhost", **fields})
     assert status == 403
-    assert answer["message"].startswith(("This server does not answer", "This server does not accept the host"))
+    assert answer["message"].startswith("This server does not ")
     assert await _get(local, {"Host": "localhost"}) == (404, {"message": ""})
 
 

@@ -639,7 +639,7 @@ async def test_attributes_that_are_refused(
         lambda: Config(proxy=f"ftp://{PROXY_LOGIN}@proxy:8080"),
         lambda: Config(proxy=f"http://{PROXY_LOGIN}@proxy:port"),
         lambda: Config(proxy=f"http://{PROXY_LOGIN}@"),
-        lambda: Config(proxy=f"{PROXY_LOGIN}@proxy:8080"),
+        lambda: Config(proxy=f"{PROXY_LOGIN}@proxy:port"),
     ],
 )
 async def test_options_that_are_refused(evidence: Evidence, make: Callable[[], object]) -> None:

@@ -208,6 +208,13 @@ async def test_a_component_through_its_life(local: LocalSageMaker, session: Sess
     assert described.runtime_config.desired_copy_count == 2
     assert await predictor.predict(b"hello") == b"hello from image-2"
 
+    await predictor.update_predictor(resources=ResourceRequirements({"num_cpus": 1, "copies": 1}))
+    described = await hosting.describe_inference_component(inference_component_name="a")
+    assert described.specification is not None
+    assert described.specification.compute_resource_requirements is not None
+    assert described.specification.compute_resource_requirements.min_memory_required_in_mb == 2048
+    assert await predictor.predict(b"hello") == b"hello from image-2"
+
     await predictor.update_endpoint(2, "ml.m5.xlarge", min_instance_count=1, max_instance_count=3, wait=False)
     config = (await config_of(session)).model_dump(by_alias=True, exclude_unset=True)
     assert config["ExecutionRoleArn"] == ROLE

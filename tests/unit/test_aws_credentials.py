@@ -194,6 +194,14 @@ async def test_expired_credentials_that_cannot_be_renewed_say_when_they_expired_
     assert caught.value.__cause__ is reason
 
 
+async def test_credentials_with_any_life_left_are_used(clock: Clock) -> None:
+    cache = CredentialCache(ScriptedSource(given("A", 0.5)), timing=Timing(clock=clock))
+    assert (await cache.get()).access_key_id == "A"
+    cache = CredentialCache(ScriptedSource(given("A", 0.0)), timing=Timing(clock=clock))
+    with pytest.raises(CredentialsExpiredError):
+        await cache.get()
+
+
 async def test_a_source_that_gives_expired_credentials_is_named_with_both_times(clock: Clock) -> None:
     cache = CredentialCache(ScriptedSource(given("A", -1)), timing=Timing(clock=clock))
     with pytest.raises(
@@ -388,17 +396,22 @@ async def test_a_source_without_others_gives_the_refused_ones_again(clock: Clock
     assert await cache.refresh(refused) == refused
 
 
-async def test_a_failed_renewal_of_refused_credentials_is_raised(clock: Clock) -> None:
-    cache = CredentialCache(ScriptedSource(given("A"), CredentialsError("STS is down")), timing=Timing(clock=clock))
+@pytest.mark.parametrize("life", [HOUR, None])
+async def test_a_failed_renewal_of_refused_credentials_is_raised_as_it_is(clock: Clock, life: float | None) -> None:
+    source = ScriptedSource(given("A", life), CredentialsError("STS is down"))
+    cache = CredentialCache(source, timing=Timing(clock=clock))
     refused = await cache.get()
-    with pytest.raises(CredentialsError, match="STS is down"):
+    with pytest.raises(CredentialsError, match="STS is down") as caught:
         await cache.refresh(refused)
+    assert type(caught.value) is CredentialsError
 
 
 # --- closing, loops, processes ---------------------------------------------------------------------------------------
 
 
 async def test_closing_cancels_a_background_refresh_and_leaves_no_task(clock: Clock) -> None:
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     source = ScriptedSource(given("A"), given("B"))
     cache = CredentialCache(source, timing=Timing(clock=clock))
     await cache.get()
@@ -410,6 +423,8 @@ async def test_closing_cancels_a_background_refresh_and_leaves_no_task(clock: Cl
     await cache.close()
     assert source.cancelled == 1
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    await settle()
+    assert unhandled == []
 
 
 async def test_closing_fails_the_waiters_and_later_calls(clock: Clock) -> None:

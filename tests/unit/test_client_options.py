@@ -160,8 +160,9 @@ ROWS = (
     ),
     Row(
         "http_wire_trace logger log_level log_formatter",
-        "",  # the standard library's logging
+        "logger",
         (
+            "unit/test_logs.py::test_a_session_may_have_a_logger_of_its_own",
             "unit/test_logs.py::test_a_call_is_one_line_at_info",
             "unit/test_logs.py::test_heads_are_logged_at_debug_and_bodies_are_not",
         ),

@@ -199,6 +199,11 @@ def test_keepalive_has_a_limit() -> None:
         (Config, {"use_dualstack_endpoint": 1}, r"Config\.use_dualstack_endpoint must be True, False or None"),
         (Config, {"ignore_configured_endpoint_urls": 0}, r"Config\.ignore_configured_endpoint_urls must be True"),
         (Config, {"tls": True}, r"Config\.tls must be a TLSConfig, an ssl\.SSLContext or None, got bool"),
+        (
+            Config,
+            {"logger": "mine"},
+            r"Config\.logger must be a logging\.Logger or None, got str; for instance logger=",
+        ),
         (Config, {"proxy": ""}, r"Config\.proxy must be a non-empty str; it must look like http://proxy"),
         (Config, {"proxy": "socks5://proxy"}, r"Config\.proxy has no http or https scheme"),
         (Config, {"proxy": "http://proxy/path"}, r"Config\.proxy contains a path"),

@@ -171,3 +171,18 @@ async def test_nothing_is_formatted_when_nobody_listens(
 
     await invoke(StubResponse())
     log_abandoned(INVOKE_ENDPOINT, "e", ValueError(), 0.1, 1)
+
+
+async def test_a_session_may_have_a_logger_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    mine = logging.getLogger("my_service.sagemaker")
+
+    async with Session(transport=StubTransport(StubResponse(), UNAVAILABLE), logger=mine) as session:
+        await session.runtime.invoke_endpoint(endpoint_name="e", body=b"")
+        with pytest.raises(ServiceUnavailable):
+            await session.runtime.invoke_endpoint(endpoint_name="e", body=b"")
+
+    assert len(lines(caplog, "my_service.sagemaker.calls", logging.INFO)) == 2
+    assert len(lines(caplog, "my_service.sagemaker.wire", logging.DEBUG)) == 4
+    assert not lines(caplog, "sagemaker_async.calls", logging.INFO)
+    assert not lines(caplog, "sagemaker_async.wire", logging.DEBUG)

@@ -705,6 +705,36 @@ class TestUpdatePredictor:
             await with_component.update_predictor(**arguments)
         assert account.sent == []
 
+    @pytest.mark.parametrize(
+        ("requests", "sent"),
+        [
+            ({"memory": 2048}, {"MinMemoryRequiredInMb": 2048}),
+            ({"num_accelerators": 2}, {"NumberOfAcceleratorDevicesRequired": 2, "MinMemoryRequiredInMb": 1024}),
+            ({"num_cpus": 4, "memory": 512}, {"NumberOfCpuCoresRequired": 4, "MinMemoryRequiredInMb": 512}),
+        ],
+    )
+    async def test_resources_may_be_given_alone_and_keep_the_memory_that_they_leave_out(
+        self, account: Account, with_component: Predictor[bytes], requests: Any, sent: Any
+    ) -> None:
+        account.script["DescribeInferenceComponent"] = {
+            "InferenceComponentName": "ic",
+            "InferenceComponentStatus": "InService",
+            "Specification": {"ModelName": "m", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 1024}},
+        }
+        await with_component.update_predictor(resources=ResourceRequirements({**requests, "copies": 3}))
+        assert account.request("UpdateInferenceComponent") == {
+            "InferenceComponentName": "ic",
+            "Specification": {"ComputeResourceRequirements": sent},
+            "RuntimeConfig": {"CopyCount": 3},
+        }
+
+    async def test_memory_that_is_not_known_has_to_be_given(
+        self, account: Account, with_component: Predictor[bytes]
+    ) -> None:
+        with pytest.raises(RequestValidationError, match="MinMemoryRequiredInMb"):
+            await with_component.update_predictor(resources=ResourceRequirements({"num_accelerators": 1}))
+        assert "UpdateInferenceComponent" not in account.operations
+
     async def test_a_component_that_is_not_there(self, account: Account, with_component: Predictor[bytes]) -> None:
         account.script["DescribeInferenceComponent"] = StubResponse.error("ValidationException", "Could not find it.")
         with pytest.raises(ConfigurationError, match="Inference component with name 'ic' does not exist"):
