@@ -247,7 +247,10 @@ def takes_time(cell: Cell) -> bool:
 async def outcome_of(cell: Cell, way: Way) -> Outcome:
     """Play a cell, and return what became of the call."""
     phase, manner, operation, _ = cell
-    limits = Timeouts(connect=LIMIT, first_byte=LIMIT, between_chunks=LIMIT) if takes_time(cell) else Timeouts()
+    connect = (
+        LIMIT if cell.phase in ("connect", "TLS") else 10.0
+    )  # a busy machine connects late, and that is another try
+    limits = Timeouts(connect=connect, first_byte=LIMIT, between_chunks=LIMIT) if takes_time(cell) else Timeouts()
     if phase == "connect" and manner in ("RST", "silence"):
         with unreachable(manner) as origin:
             async with session_for(origin, timeouts=limits) as session:

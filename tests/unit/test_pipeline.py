@@ -597,7 +597,7 @@ async def test_the_total_limit_ends_a_delay(make: Make, clock: Clock, monkeypatc
 
     monkeypatch.setattr(clock, "sleep", forever)
     with pytest.raises(TotalTimeoutError) as caught:
-        await send(make(ScriptedTransport(error(503, "ServiceUnavailable"))), timeouts=Timeouts(total=0.02))
+        await send(make(ScriptedTransport(error(503, "ServiceUnavailable"))), timeouts=Timeouts(total=0.3))
     assert [each.outcome for each in caught.value.attempts] == ["503 ServiceUnavailable"]
 
 
