@@ -319,7 +319,7 @@ def test_ctrl_c_closes_the_stream_and_ends_with_130(local: ThreadedLocalSageMake
         assert process.stdout is not None
         assert process.stdout.read(5) == b" read"
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest, errors) == (130, b"", b"")
     endpoint.wait_until(lambda e: e.abandoned_streams == 1)
 
@@ -337,7 +337,7 @@ def test_a_reader_that_leaves_ends_the_stream_quietly(local: ThreadedLocalSageMa
         assert process.stdout.read(5) == b"more\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=60) == 141
     endpoint.wait_until(lambda e: e.abandoned_streams == 1)
 
 
@@ -391,7 +391,7 @@ def test_serve_prints_what_to_paste_and_stops_on_a_signal(
         finally:
             client.close()
         process.send_signal(stop)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest, errors) == (0, b"", b"")
 
 
@@ -439,7 +439,7 @@ def test_serve_runs_what_clients_create_and_keeps_it_over_a_restart(
         assert main(["invoke", "other", "{}"]) == 1
         assert "sagemaker-async serve --model other=SPEC" in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     with started(*serve, "--model", f"mine={tmp_path}", "--model", "other=echo") as process:
         settings(printed_by(process))
         assert main(["endpoints", "list", "--json"]) == 0
@@ -451,7 +451,7 @@ def test_serve_runs_what_clients_create_and_keeps_it_over_a_restart(
         assert main(["invoke", "other", "echoed"]) == 0
         assert capsys.readouterr().out == "echoed"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
