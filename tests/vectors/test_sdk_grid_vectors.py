@@ -7,6 +7,7 @@ refuse, our error is a documented one. Whoever changes an outcome on purpose lis
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -40,8 +41,9 @@ OURS = {key(case): case["ours"] for row in DIFFERENCES for case in row["cases"]}
 def test_the_outcome_is_the_sdks_or_a_listed_difference(case: dict[str, Any]) -> None:
     found = RUN(deserializers if "body" in case else serializers, given(case))
     expected = OURS.get(key(case), SDKS[key(case)])
-    if sys.version_info >= (3, 13) and "text" in expected:  # whose csv module quotes a lone CR, for the SDK as for us
-        expected = {"text": expected["text"].replace("e\rf", '"e\rf"')}
+    if sys.version_info >= (3, 13) and found != expected and case["class"] == "CSVSerializer" and "text" in expected:
+        # Its csv module quotes a lone CR, for the SDK as for us.
+        expected = {"text": re.sub(r'(?<=[,\n])([^",\n]*\r[^",\n]*)', r'"\1"', expected["text"])}
     if "error" in expected:
         assert found == {"error": "DeserializationError" if "body" in case else "SerializationError"}
     else:
