@@ -58,6 +58,32 @@ async def test_concurrent_first_calls_share_one_pipeline(monkeypatch: pytest.Mon
     await channel.close()
 
 
+async def test_a_first_caller_that_is_cancelled_does_not_make_the_others_begin_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved = 0
+    go_on = asyncio.Event()
+    real = module.resolve_settings
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        nonlocal resolved
+        resolved += 1
+        await go_on.wait()
+        return await real(*args, **options)
+
+    monkeypatch.setattr(module, "resolve_settings", slow)
+    channel = Channel(config())
+    first, second = (asyncio.create_task(channel.pipeline(SAGEMAKER_RUNTIME)) for _ in range(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait((first,))
+    go_on.set()
+    assert await second is await channel.pipeline(SAGEMAKER_RUNTIME)
+    assert (first.cancelled(), resolved) == (True, 1)
+    await channel.close()
+
+
 async def test_it_says_what_calls_are_signed_with() -> None:
     keys = Credentials("A", "s")
     channel = Channel(config(credentials=keys))

@@ -449,8 +449,9 @@ async def test_what_is_no_http_is_a_response_error(
     raw_server: Start, transport: AiohttpTransport, garbage: bytes
 ) -> None:
     server = await raw_server(garbage)
-    with pytest.raises(ResponseError, match="does not speak HTTP"):
+    with pytest.raises(ResponseError, match="does not speak HTTP") as caught:
         await transport.send(request(server.origin), NO_LIMITS)
+    assert caught.value.ambiguous, "the request was sent: it may have been processed"
 
 
 @pytest.mark.parametrize(
@@ -1039,6 +1040,23 @@ async def test_closing_the_transport_ends_every_call_and_every_answer(
     with pytest.raises(SessionClosedError):
         await narrow.send(request(server.origin), NO_LIMITS)
     assert narrow.in_use == 0
+
+
+async def test_cancelling_a_large_upload_leaves_no_exception_that_nobody_looks_at(narrow: AiohttpTransport) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        origin = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        call = asyncio.create_task(narrow.send(request(origin, b"x" * 30_000_000), NO_LIMITS))
+        await until(lambda: any(getattr(each, "writing_paused", False) for each in narrow._connector._acquired))
+        await settle()
+        call.cancel()
+        await asyncio.wait((call,))
+        await until(lambda: narrow.in_use == 0)
+        await settle()
+        gc.collect()
+    assert call.cancelled()
+    assert not complaints
 
 
 async def test_closing_the_transport_does_not_wait_for_a_peer_that_takes_no_body(narrow: AiohttpTransport) -> None:
