@@ -73,9 +73,14 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedLocalSageMaker]:
 @contextlib.contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The command in a process of its own, which is gone at the end whatever happens."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
+    # A shell has what it runs in the background ignore SIGINT, and so would the command.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+    finally:
+        signal.signal(signal.SIGINT, ours)
     try:
         yield process
     finally:
