@@ -81,13 +81,6 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "tests.hostile.soak", *(session.posargs or ("--seconds", "120")))
 
 
-@nox.session
-def fuzz(session: nox.Session) -> None:
-    """Look for inputs that break a target of `tests/fuzz`, guided by coverage: ``nox -s fuzz -- TARGET --seconds 60``."""
-    session.install("-q", "-e", ".[cli,test]", "atheris")
-    session.run("python", "-m", "tests.fuzz", *session.posargs)
-
-
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
     session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
