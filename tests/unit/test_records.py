@@ -103,6 +103,7 @@ class TestLines:
             (b"a\r\r\n\n\r", [b"a", b"", b"", b""]),
             (b"\r\n\r\n", [b"", b""]),
             (b"a\n\rb", [b"a", b"", b"b"]),
+            (b"\na", [b"", b"a"]),
         ],
     )
     def test_any_ends_lines_at_cr_lf_and_both(self, payload: bytes, lines: list[bytes]) -> None:
@@ -189,8 +190,10 @@ class TestText:
         kept = KeptText(5)
         kept.add("abc")
         assert (str(kept), kept.truncated) == ("abc", False)
-        kept.add("def")
-        kept.add("g")
+        kept.add("de")
+        assert (str(kept), kept.truncated) == ("abcde", False)
+        kept.add("fg")
+        kept.add("h")
         assert (str(kept), kept.truncated) == ("abcde", True)
 
     def test_no_text_needs_to_be_kept(self) -> None:
@@ -236,7 +239,7 @@ class TestJSON:
     @pytest.mark.parametrize(
         "fault",
         [
-            b'{"a": }', b"{]", b"}", b"]x", b"nope ", b"truefalse ", b"01 ", b"1,2 ", b'{"a":1,}', b'"\n"', b"\xff ",
+            b'{"a": }', b"{]", b"}", b"]x", b"nope ", b"truefalse ", b"01 ", b"1,2 ", b"? ", b'{"a":1,}', b'"\n"', b"\xff ",
             b'{"a":"\xff"}', b"1" * 5000 + b" ",
         ],
         ids=lambda fault: repr(fault[:12]),

@@ -418,6 +418,30 @@ class TestNames:
         assert set(ALIASES.values()) <= set(DIALECTS)
         assert not set(ALIASES) & set(DIALECTS)
 
+    @pytest.mark.parametrize(
+        ("record", "name"),
+        [
+            ({"object": "chat.completion.chunk", "choices": []}, "openai-chat"),
+            ({"object": "chat.completion", "choices": [{"text": "a"}]}, "openai-chat"),
+            ({"choices": [{"delta": {}}]}, "openai-chat"),
+            ({"choices": [{"message": {}}]}, "openai-chat"),
+            ({"choices": [None, {"index": 1}, {"delta": {}}]}, "openai-chat"),
+            ({"object": "text_completion", "choices": []}, "openai-completions"),
+            ({"choices": [{"text": "a"}]}, "openai-completions"),
+            ({"choices": {"delta": {}}}, "openai-completions"),
+            ({"object": "chat.completion", "choices": None}, "openai-completions"),
+            ({"object": "chat.completion", "token": {"text": "a", "special": False}}, "tgi"),
+            ({"token": {"text": "a", "logprob": 0}}, "tgi"),
+            ({"token": {"text": "a"}, "index": 1}, "tgi"),
+            ({"token": {"text": "a"}}, "lmi"),
+            ({"token": "a", "outputs": ["a"]}, "lmi"),
+            ({"outputs": "a"}, "lmi"),
+            ({"outputs": {}, "generated_text": "a"}, "jumpstart"),
+        ],
+    )
+    def test_a_dialect_is_recognised_by_the_least_that_tells_it(self, record: dict[str, Any], name: str) -> None:
+        assert recognise(record) is DIALECTS[name]
+
     def test_no_dialect_recognises_what_it_does_not_know(self) -> None:
         for record in ({}, {"choices": None}, {"token": 1}, {"outputs": 1}, {"generated_text": 1}, {"x": {}}):
             dialect = recognise(record)

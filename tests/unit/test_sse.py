@@ -77,8 +77,14 @@ def test_invalid_utf8_becomes_replacement_characters() -> None:
         assert events_of([payload[:at], payload[at:]]) == expected
 
 
-def test_an_absurdly_long_retry_is_ignored() -> None:
-    assert events_of([b"retry: " + b"9" * 5000 + b"\ndata: a\n\n"]) == [ServerSentEvent("a")]
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_an_absurdly_long_retry_is_ignored(digits: int) -> None:
+    assert events_of([b"retry: " + b"9" * digits + b"\ndata: a\n\n"]) == [ServerSentEvent("a")]
+    assert events_of([b"retry: " + b"9" * 18 + b"\ndata: a\n\n"]) == [ServerSentEvent("a", retry=10**18 - 1)]
+
+
+def test_a_number_in_another_field_is_no_retry() -> None:
+    assert events_of([b"again: 5\ndata: a\n\n"]) == [ServerSentEvent("a")]
 
 
 def test_an_endless_line_is_refused() -> None:
@@ -98,3 +104,11 @@ def test_an_endless_event_is_refused_after_the_events_before_it() -> None:
 
 def test_the_limit_is_on_one_event_and_not_on_the_stream() -> None:
     assert len(events_of([b"data: 12345\ndata: 6789\n\n" * 50], max_buffer=11)) == 50
+
+
+@pytest.mark.parametrize("before", [b"", b"data: a\n\n"])
+def test_the_data_of_an_event_may_fill_the_limit_and_no_more(before: bytes) -> None:
+    lines = b"data:" + b"data:".join(b"%d\n" % number for number in range(10))  # ten digits and nine line feeds
+    assert events_of([before + lines + b"\n"], max_buffer=19)[-1].data == "0\n1\n2\n3\n4\n5\n6\n7\n8\n9"
+    with pytest.raises(RecordTooLongError, match="event exceeds"):
+        events_of([before + lines + b"\n"], max_buffer=18)
