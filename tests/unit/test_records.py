@@ -239,8 +239,8 @@ class TestJSON:
     @pytest.mark.parametrize(
         "fault",
         [
-            b'{"a": }', b"{]", b"}", b"]x", b"nope ", b"truefalse ", b"01 ", b"1,2 ", b"? ", b'{"a":1,}', b'"\n"', b"\xff ",
-            b'{"a":"\xff"}', b"1" * 5000 + b" ",
+            b'{"a": }', b"{]", b"}", b"]x", b"nope ", b"truefalse ", b"01 ", b"1,2 ", b"? ", b'{"a":1,}', b'"\n"',
+            b"\xff ", b'{"a":"\xff"}', b"1" * 5000 + b" ",
         ],
         ids=lambda fault: repr(fault[:12]),
     )  # fmt: skip
