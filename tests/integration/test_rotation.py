@@ -83,7 +83,7 @@ async def test_calls_across_an_expiration_all_succeed_with_one_refresh(
     local: LocalSageMaker, endpoint: Endpoint
 ) -> None:
     """The client renews ahead of the expiration, which the service enforces to the second."""
-    old, new = temporary(1, from_now(0.5)), temporary(2, from_now(3600))
+    old, new = temporary(1, from_now(3)), temporary(2, from_now(3600))
     assert old.expiration is not None
     local.accept_credentials(old)
     local.accept_credentials(new)
