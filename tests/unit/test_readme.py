@@ -1,4 +1,6 @@
-"""The README does what it says: its examples run, and its commands are those of CI.
+"""The README and the guides do what they say: their examples run, and the README's commands are those of CI.
+
+A guide is a file `GUIDE.md` or `GUIDE-topic.md` beside the code that it describes.
 
 Each Python example runs by itself, with `await` at its top level, against an embedded SageMaker that it finds through
 the environment, as it would find AWS. The endpoints it names are below; each answers in one container's dialect, cut
@@ -28,6 +30,7 @@ from sagemaker_async.local.server import EmbeddedSageMaker
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "sagemaker_async").rglob("GUIDE*.md"))]
 FIXTURES: dict[str, dict[str, Any]] = {
     fixture["name"]: fixture
     for fixture in json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
@@ -92,22 +95,27 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 class Example(NamedTuple):
+    page: Path
     chapter: str
     line: int
-    """Of the README, from 0, at which the code begins."""
+    """Of the page, from 0, at which the code begins."""
     code: str
     module: str | None
     """The module that it is, where the paragraph before it says "a whole `service.py`"; others import it."""
 
 
 def examples(language: str) -> list[Example]:
-    """Return the code blocks of a language, in order."""
+    """Return the code blocks of a language of all pages, in order."""
+    return [example for page in PAGES for example in examples_of(page, language)]
+
+
+def examples_of(page: Path, language: str) -> list[Example]:
     found: list[Example] = []
-    chapter, begin, lines = "", 0, README.splitlines()
+    chapter, begin, lines = "", 0, page.read_text().splitlines()
     for number, line in enumerate(lines):
         if begin and line.startswith("```"):
             module = re.search(r"a whole `(\w+)\.py`", " ".join(lines[max(0, begin - 4) : begin]))
-            found.append(Example(chapter, begin, "\n".join(lines[begin:number]), module and module[1]))
+            found.append(Example(page, chapter, begin, "\n".join(lines[begin:number]), module and module[1]))
             begin = 0
         elif line == f"```{language}":
             begin = number + 1
@@ -128,10 +136,14 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("example", examples("python"), ids=lambda example: f"{example.chapter}, line {example.line}")
+def name_of(example: Example) -> str:
+    return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=name_of)
 def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
-    source = "\n" * example.line + example.code  # so that a traceback shows the README's own line numbers
-    code = compile(source, str(ROOT / "README.md"), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
+    code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
     async def run() -> None:
         ran = eval(code, {"__name__": "readme"})
@@ -183,7 +195,7 @@ def commands() -> list[str]:
     """Return the commands of the chapter "Two commands", without their comments."""
     return [
         line
-        for example in examples("sh")
+        for example in examples_of(ROOT / "README.md", "sh")
         if example.chapter == "Two commands"
         for line in example.code.splitlines()
         if not line.startswith("#")
