@@ -23,10 +23,9 @@ def main() -> None:
     loops = loops_there_are() if options.loops is None else tuple(options.loops.split(","))
     results: list[Result] = []
     begun = time.time()
-    with canned_server() as (url, pid):
-        run = Run(available(), url, pid, options.rounds or (2 if options.quick else 4), options.scale, loops)
-        if options.quick:
-            run = Run(run.commands, url, pid, run.rounds, 0.1, loops)
+    with canned_server() as server:
+        rounds, scale = (options.rounds or 2, 0.1) if options.quick else (options.rounds or 5, options.scale)
+        run = Run(available(), server, rounds, scale, loops)
         for name in options.suites or SUITES:
             print(f"{name}: {SUITES[name]} ...", file=sys.stderr, flush=True)
             results += import_module(f".suites.{name}", __package__).run(run)
@@ -75,7 +74,7 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="which to run; all when none is named")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds, of which the best counts (4)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds, whose medians are compared (5)")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the operations of a round (1.0)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations, two rounds: does it run?")
     parser.add_argument("--loops", help="asyncio, uvloop or both, with a comma (all there are)")
