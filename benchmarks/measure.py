@@ -253,7 +253,12 @@ def output_of(command: list[str], **variables: str) -> str:
     """Return what a command prints; raise with what it wrote to stderr when it fails."""
     _, cores = split_cores()
     process = subprocess.run(
-        [*_pinned(cores), *command], check=False, capture_output=True, text=True, cwd=ROOT, env={**environment(), **variables}
+        [*_pinned(cores), *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**environment(), **variables},
     )
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)[:300]} failed: {process.stderr[-2000:]}")

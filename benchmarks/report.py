@@ -89,7 +89,10 @@ def _row(cells: Sequence[str]) -> str:
 def as_json(results: Iterable[Result], conditions: dict[str, object]) -> str:
     """Return results, the targets and the conditions they were measured under, as JSON."""
     measured = list(results)
-    reached = [{**row.target._asdict(), "name": row.name, "ratio": row.ratio.value, "verdict": row.verdict} for row in standings(measured)]
+    reached = [
+        {**row.target._asdict(), "name": row.name, "ratio": row.ratio.value, "verdict": row.verdict}
+        for row in standings(measured)
+    ]
     content = {"conditions": conditions, "results": [asdict(result) for result in measured], "targets": reached}
     return json.dumps(content, indent=2) + "\n"
 
