@@ -10,9 +10,11 @@ import time
 from importlib import import_module, metadata
 from pathlib import Path
 
+from .guard import regressions, store
 from .measure import HERE, Result, Run, available, canned_server, loops_there_are
 from .report import as_json, charts, tables
 from .suites import SUITES
+from .targets import standings
 
 PACKAGES = ("sagemaker-async", "aiohttp", "pydantic", "botocore", "aiobotocore", "boto3", "uvloop")
 
@@ -35,6 +37,10 @@ def main() -> None:
         options.charts.mkdir(parents=True, exist_ok=True)
         for file, drawn in charts(results).items():
             (options.charts / file).write_text(drawn, encoding="utf-8")
+    if options.store:
+        store(standings(results))
+    if options.check and (worse := regressions(standings(results))):
+        sys.exit("worse than what is stored:\n  " + "\n  ".join(worse))
 
 
 def _write(folder: Path, results: list[Result], conditions: dict[str, object]) -> None:
@@ -80,6 +86,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--loops", help="asyncio, uvloop or both, with a comma (all there are)")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go (benchmarks/results)")
     parser.add_argument("--charts", type=Path, help="write the charts here as well: benchmarks/charts is committed")
+    parser.add_argument("--store", action="store_true", help="store the ratios of the targets, for --check")
+    parser.add_argument("--check", action="store_true", help="fail when a ratio lies above its stored spread")
     options = parser.parse_args()
     if unknown := sorted(set(options.suites) - set(SUITES)):
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")

@@ -21,7 +21,7 @@ _COUNTS = {"modules"}
 _RATES = {"throughput"}
 _SHARES = {"share"}
 _TITLES = {
-    "cpu": "CPU", "user": "user", "system": "system", "throughput": "per second", "p50": "p50", "p90": "p90", "p99": "p99", "head_p50": "p50 of the head",
+    "cpu": "CPU", "throughput": "per second", "p50": "p50", "p90": "p90", "p99": "p99", "head_p50": "p50 of the head",
     "rss": "RSS", "memory": "memory per stream", "wall": "time", "modules": "modules", "first": "CPU of the first",
     "first_wall": "time of the first", "gap": "longest stall", "alone": "alone, over a stub",
 }  # fmt: skip

@@ -32,14 +32,15 @@ class TLSLayer:
 
     def __init__(self, transport: asyncio.BaseTransport, tls: ssl.SSLObject) -> None:
         self._tls = tls
-        self._asyncios: Any = getattr(transport, "_ssl_protocol", None)
-        self._incoming: ssl.MemoryBIO | None = getattr(self._asyncios, "_incoming", None)
+        asyncios: Any = getattr(transport, "_ssl_protocol", None)
+        self._asyncios = asyncios
+        self._incoming: ssl.MemoryBIO | None = getattr(asyncios, "_incoming", None)
         self._much = 0
-        if all(hasattr(self._asyncios, name) for name in ("max_size", "_ssl_buffer", "_ssl_buffer_view")):
-            self._much = self._asyncios.max_size
-            self._asyncios.max_size = LITTLE
-            self._asyncios._ssl_buffer = bytearray(LITTLE)
-            self._asyncios._ssl_buffer_view = memoryview(self._asyncios._ssl_buffer)
+        if all(hasattr(asyncios, name) for name in ("max_size", "_ssl_buffer", "_ssl_buffer_view")):
+            self._much = asyncios.max_size
+            asyncios.max_size = LITTLE
+            asyncios._ssl_buffer = bytearray(LITTLE)
+            asyncios._ssl_buffer_view = memoryview(asyncios._ssl_buffer)
 
     def saw(self, size: int) -> None:
         """Take notice of a read of so many bytes: asyncio makes its buffer as large as it may be before the next."""
