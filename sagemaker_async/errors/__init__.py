@@ -36,6 +36,8 @@
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── BodyChangedError                    a file changed its length while it was uploaded
+        ├── ChecksumMismatchError               what came is not what S3 has
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -44,6 +46,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -53,6 +57,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -150,6 +156,14 @@ from .service import (
     ThrottlingError,
     ValidationError,
 )
+from .storage import (
+    BodyChangedError,
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+)
 from .streams import (
     EventStreamError,
     HeaderError,
@@ -175,8 +189,10 @@ from .streams import (
 __all__ = [
     "AccessDeniedError",
     "Attempt",
+    "BodyChangedError",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -209,9 +225,12 @@ __all__ = [
     "ModelsNotDeletedError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -222,6 +241,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
