@@ -36,8 +36,8 @@
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
-        ├── BodyChangedError                    a file changed its length while it was uploaded
         ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -157,12 +157,12 @@ from .service import (
     ValidationError,
 )
 from .storage import (
-    BodyChangedError,
     ChecksumMismatchError,
     NoSuchBucketError,
     NoSuchKeyError,
     PreconditionFailedError,
     S3AccessDeniedError,
+    UploadSourceError,
 )
 from .streams import (
     EventStreamError,
@@ -189,7 +189,6 @@ from .streams import (
 __all__ = [
     "AccessDeniedError",
     "Attempt",
-    "BodyChangedError",
     "CallError",
     "CapacityError",
     "ChecksumMismatchError",
@@ -265,6 +264,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

@@ -9,6 +9,10 @@ from .service import AccessDeniedError, ResourceNotFound, ServiceError
 class NoSuchKeyError(ResourceNotFound):
     """The bucket has no such object. Without the permission s3:ListBucket, S3 says `S3AccessDeniedError` instead."""
 
+    def _words(self) -> str:
+        # HeadObject has no body to say more in.
+        return super()._words() if self.code else f"HTTP {self.status}: there is no such object, or no such bucket"
+
 
 class NoSuchBucketError(ResourceNotFound):
     """There is no such bucket."""
@@ -33,7 +37,7 @@ class S3AccessDeniedError(AccessDeniedError):
         return _PERMISSIONS.get(self.operation or "")
 
     def _words(self) -> str:
-        words = super()._words()
+        words = super()._words() if self.code else f"HTTP {self.status}: access denied"
         if self.permission is None:
             return words
         words += f"; it needs {self.permission}"
@@ -67,10 +71,10 @@ _KMS_PERMISSIONS = {
 }
 
 
-class BodyChangedError(CallError):
-    """What was uploaded changed its length meanwhile, so that the object would have been neither the old nor the new.
+class UploadSourceError(CallError):
+    """What was uploaded could not be read to its end as it was: a file changed, or an iterable yielded no bytes.
 
-    No object was written, and no object that was there before was changed.
+    No object was written, and an object that was there before is as it was.
     """
 
 

@@ -31,6 +31,8 @@ __all__ = [
     "DeleteObjectResponse",
     "GetObjectRequest",
     "GetObjectResponse",
+    "HeadBucketRequest",
+    "HeadBucketResponse",
     "HeadObjectRequest",
     "HeadObjectResponse",
     "ListObjectsV2Request",
@@ -62,9 +64,7 @@ def _key(key: str) -> str:
 def _user_metadata(metadata: dict[str, str]) -> dict[str, str]:
     for name, value in metadata.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-zA-Z-]+", name):
-            raise _broken(
-                f"has the name {name[:50]!r}; names take letters, digits and hyphens, because they are HTTP's"
-            )
+            raise _broken(f"has the name {name[:50]!r}; names take letters, digits and hyphens, as HTTP's do")
         if not (value.isascii() and value.isprintable()):
             raise _broken(f"has under {name!r} a value that is not printable ASCII, which is all that a header carries")
     size = sum(len(name) + len(value) for name, value in metadata.items())
@@ -76,11 +76,14 @@ def _user_metadata(metadata: dict[str, str]) -> dict[str, str]:
 _MAX_USER_METADATA = 2048
 
 
-def _text(pattern: str, max_length: int) -> Any:
-    return Field(strict=True, max_length=max_length, pattern=rf"\A({pattern})\z")
+def _text(pattern: str, max_length: int, words: str | None = None) -> Any:
+    return Field(strict=True, max_length=max_length, pattern=rf"\A({pattern})\z", description=words)
 
 
-Bucket = Annotated[str, _text(BUCKET_PATTERN, 255)]
+_BUCKET_WORDS = "is a bucket's name: 3 or more lower-case letters, digits, dots and hyphens, such as my-bucket"
+_RANGE_WORDS = "is a range of bytes, such as bytes=0-99, bytes=100- or bytes=-10"
+
+Bucket = Annotated[str, _text(BUCKET_PATTERN, 255, _BUCKET_WORDS)]
 Key = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_key)]
 HeaderText = Annotated[str, _text(r"[!-~][ -~]*", 1024)]
 Account = Annotated[str, _text(r"[0-9]{12}", 12)]
@@ -91,7 +94,9 @@ Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 class _BucketRequest(RequestShape):
     bucket: Bucket = Field(alias="Bucket")
-    expected_bucket_owner: Account | None = Field(default=None, alias="ExpectedBucketOwner")
+    expected_bucket_owner: Account | None = Field(
+        default=None, alias="ExpectedBucketOwner", description="is an account's id of 12 digits"
+    )
 
 
 class _ObjectRequest(_BucketRequest):
@@ -108,14 +113,13 @@ class HeadObjectRequest(_ObjectRequest):
 class GetObjectRequest(HeadObjectRequest):
     """What `GetObject` takes."""
 
-    range: Range | None = Field(default=None, alias="Range")
+    range: Range | None = Field(default=None, alias="Range", description=_RANGE_WORDS)
 
 
 class _NewObjectRequest(_ObjectRequest):
     content_type: HeaderText | None = Field(default=None, alias="ContentType")
     server_side_encryption: Encryption | None = Field(default=None, alias="ServerSideEncryption")
     sse_kms_key_id: HeaderText | None = Field(default=None, alias="SSEKMSKeyId", repr=False)
-    bucket_key_enabled: Literal["true", "false"] | None = Field(default=None, alias="BucketKeyEnabled")
     user_metadata: UserMetadata | None = Field(default=None, alias="Metadata", repr=False)
 
 
@@ -157,6 +161,10 @@ class AbortMultipartUploadRequest(_UploadRequest):
     """What `AbortMultipartUpload` takes."""
 
 
+class HeadBucketRequest(_BucketRequest):
+    """What `HeadBucket` takes."""
+
+
 class DeleteObjectRequest(_ObjectRequest):
     """What `DeleteObject` takes."""
 
@@ -190,7 +198,7 @@ HTTPDate = Annotated[dt.datetime | None, BeforeValidator(_http_date)]
 class HeadObjectResponse(ResponseShape):
     """What S3 says of an object."""
 
-    content_length: int = Field(default=0, alias="ContentLength")
+    content_length: int = Field(alias="ContentLength")
     """The size in bytes."""
     content_type: str | None = Field(default=None, alias="ContentType")
     etag: str | None = Field(default=None, alias="ETag")
@@ -212,16 +220,13 @@ class GetObjectResponse(HeadObjectResponse):
     content_range: str | None = Field(default=None, alias="ContentRange")
 
 
-class _WrittenResponse(ResponseShape):
+class PutObjectResponse(ResponseShape):
+    """What S3 says of an object that was written."""
+
     etag: str | None = Field(default=None, alias="ETag")
     """With its quotes, as `if_match` takes it."""
     checksum_crc32: str | None = Field(default=None, alias="ChecksumCRC32")
     version_id: str | None = Field(default=None, alias="VersionId")
-
-
-class PutObjectResponse(_WrittenResponse):
-    """What S3 says of an object that was written."""
-
     server_side_encryption: str | None = Field(default=None, alias="ServerSideEncryption")
 
 
@@ -237,14 +242,18 @@ class UploadPartResponse(ResponseShape):
     etag: str = Field(alias="ETag")
 
 
-class CompleteMultipartUploadResponse(_WrittenResponse):
+class CompleteMultipartUploadResponse(PutObjectResponse):
     """What `CompleteMultipartUpload` answers."""
-
-    server_side_encryption: str | None = Field(default=None, alias="ServerSideEncryption")
 
 
 class AbortMultipartUploadResponse(ResponseShape):
     """What `AbortMultipartUpload` answers: nothing."""
+
+
+class HeadBucketResponse(ResponseShape):
+    """What `HeadBucket` answers."""
+
+    bucket_region: str | None = Field(default=None, alias="BucketRegion")
 
 
 class DeleteObjectResponse(ResponseShape):
@@ -269,4 +278,5 @@ class ListObjectsV2Response(ResponseShape):
 
     contents: list[ObjectSummary] = Field(default_factory=list, alias="Contents")
     next_continuation_token: str | None = Field(default=None, alias="NextContinuationToken")
-    is_truncated: bool = Field(default=False, alias="IsTruncated")
+    encoding_type: str | None = Field(default=None, alias="EncodingType")
+    """``url`` where the keys are percent-encoded, as was asked for: XML cannot hold all that a key can."""
