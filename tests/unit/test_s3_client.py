@@ -106,7 +106,7 @@ async def test_fields_travel_where_s3_wants_them() -> None:
     assert put.headers["x-amz-server-side-encryption"] == "aws:kms"
     assert put.headers["x-amz-server-side-encryption-aws-kms-key-id"].endswith("key/k")
     assert put.headers["x-amz-expected-bucket-owner"] == "123456789012"
-    assert (put.headers["x-amz-sdk-checksum-algorithm"], put.headers["x-amz-checksum-crc32"]) == ("CRC32", "2PfW6A==")
+    assert (put.headers["x-amz-sdk-checksum-algorithm"], put.headers["x-amz-checksum-crc32"]) == ("CRC32", "/sUwqQ==")
     assert put.headers["X-Amz-Content-Sha256"] != delete.headers["X-Amz-Content-Sha256"]
 
 
@@ -451,9 +451,7 @@ async def test_a_redirect_to_where_the_call_came_from_is_not_followed() -> None:
 
 
 async def test_a_region_that_cannot_be_reached_is_not_remembered() -> None:
-    stub = StubTransport(
-        error(301, "PermanentRedirect", Region="eu-nowhere-1"), ConnectError("no such host"), head()
-    )
+    stub = StubTransport(error(301, "PermanentRedirect", Region="eu-nowhere-1"), ConnectError("no such host"), head())
     async with Session(transport=stub, region="eu-west-1") as session:
         with pytest.raises(ConnectError):
             await session.s3.get_object(**OBJECT)
