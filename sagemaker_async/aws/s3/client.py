@@ -103,7 +103,7 @@ class S3Client(ServiceClient):
             "range": range,
             "if_match": if_match,
             "expected_bucket_owner": expected_bucket_owner,
-            "checksum_mode": await self._checksum_mode() if range is None else None,
+            "checksum_mode": await self._checksum_mode(),
         }
         reply, pipeline = await self._send(GET_OBJECT, fields, None, timeout)
         try:
@@ -112,7 +112,7 @@ class S3Client(ServiceClient):
                 raise ResponseError("a range was asked for, and the whole object came", reply.metadata.status)
 
             async def reopen(rest: str, etag: str) -> Reply:
-                again = {**fields, "range": rest, "if_match": etag, "checksum_mode": None}
+                again = {**fields, "range": rest, "if_match": etag}
                 return (await self._send(GET_OBJECT, again, None, timeout))[0]
 
             config = self._channel.config
