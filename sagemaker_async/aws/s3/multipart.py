@@ -118,13 +118,8 @@ async def _send_all(
     raise failure
 
 
-async def _complete(
-    perform: Perform,
-    upload: Mapping[str, Any],
-    etags: Mapping[int, tuple[str, str | None]],
-    last: Part,
-    checksums: bool,
-) -> PutObjectResponse:
+async def _complete(perform: Perform, upload: Mapping[str, Any], etags: Sent, last: Part, checksums: bool) -> Any:
+    """Complete the upload, and return a `PutObjectResponse`."""
     crc = crc32_text(last.crc_so_far) if checksums else None
     whole = {"checksum_crc32": crc, "checksum_type": "FULL_OBJECT"} if checksums else {}
     fields = {**upload, "object_size": last.size_so_far, **whole}
