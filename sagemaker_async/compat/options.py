@@ -33,8 +33,11 @@ SAME_MEANING = {
 }
 """Options of botocore's, and the fields of `Config` that they are."""
 
-NEEDLESS = frozenset({"region_name", "retries", "proxies", "client_cert", "signature_version", "warm_up_loader_caches"})
-"""Options that are taken where they say something, and else are nothing to warn of."""
+NEEDLESS = frozenset({
+    "region_name", "retries", "proxies", "client_cert", "signature_version", "warm_up_loader_caches",
+    "inject_host_prefix", "disable_request_compression",
+})  # fmt: skip
+"""Options that are taken where they say something, or that make no difference to SageMaker's requests."""
 
 CONNECTOR_ARGS = frozenset({
     "use_dns_cache", "ttl_dns_cache", "keepalive_timeout", "write_timeout", "pool_timeout", "force_close",
@@ -155,7 +158,7 @@ def session_config(
                     timeouts[CONNECTOR_TIMEOUTS[each]] = argument
                 else:
                     unknown[f"connector_args[{each!r}]"] = "connections are made by our own transport"
-        elif name not in NEEDLESS and value != BotocoreConfig.OPTION_DEFAULTS.get(name):
+        elif name not in NEEDLESS and (value or None) != BotocoreConfig.OPTION_DEFAULTS.get(name):
             unknown[name] = "Config of sagemaker_async has nothing like it"
     fields["timeouts"] = Timeouts(**timeouts)
     fields["tls"] = ssl_context or (TLSConfig(**tls) if tls else None)

@@ -38,6 +38,7 @@ __all__ = [
     "UnknownEvent",
     "event_of",
     "is_payload_part",
+    "model_stream_error",
 ]
 
 
@@ -120,7 +121,7 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
         exception_type = _text(headers, ":exception-type")
         members = _members(payload)
         if exception_type == "ModelStreamError":
-            return _model_stream_error(_message(members), members.get("ErrorCode"))
+            return model_stream_error(_message(members), members.get("ErrorCode"))
         if exception_type == "InternalStreamFailure":
             return InternalStreamFailure(_message(members))
         raise UnmodeledStreamError(exception_type, _message(members))
@@ -129,7 +130,8 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
     raise HeaderError(f"an event's :message-type is {kind!r}; it must be event, exception or error")
 
 
-def _model_stream_error(message: str, code: object) -> ModelStreamError:
+def model_stream_error(message: str, code: object) -> ModelStreamError:
+    """Return the exception that a `ModelStreamError` with this message and error code is."""
     match code:
         case "ModelInvocationTimeExceeded":
             return ModelInvocationTimeExceeded(message)
