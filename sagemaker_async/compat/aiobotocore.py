@@ -11,7 +11,10 @@ what has no counterpart is refused or warns by name (`CompatibilityWarning`).
 
 ====================  =================================================================================
 ``options``           from ``create_client``'s arguments and `AioConfig` to the `Config` of a `Session`
-``client``            operations, pages, waiters: their dicts, by botocore's model of the service
+``client``            operations and what they answer, by botocore's model of the service
+``pages``             ``get_paginator``
+``waiting``           ``get_waiter``
+``forms``             datetimes and bytes in the control plane's requests and answers
 ``bodies``            ``response["Body"]``
 ``failures``          from our errors to botocore's
 ``aioboto3``          aioboto3's ``Session().client(...)``
@@ -31,7 +34,7 @@ from sagemaker_async.errors import ConfigurationError, SageMakerAsyncError
 from sagemaker_async.session import Session
 
 from .client import SERVICES, Client, Hooks, description_of
-from .failures import botocore_error
+from .failures import botocore_error, raise_from
 from .options import AioConfig, CompatibilityWarning, merged, session_config
 
 __all__ = ["AioConfig", "AioSession", "Client", "ClientCreatorContext", "CompatibilityWarning", "get_session"]
@@ -54,7 +57,7 @@ class ClientCreatorContext:
             self._client = Client(session, self._service, description, self._given)
         except SageMakerAsyncError as error:
             await session.close()
-            raise botocore_error(error, description.model, "", {}, description.exceptions) from error
+            raise_from(botocore_error(error, description.model, "", {}, description.exceptions), error)
         except BaseException:
             await session.close()
             raise

@@ -11,6 +11,8 @@ from botocore.exceptions import ResponseStreamingError
 from sagemaker_async.errors import SageMakerAsyncError, StreamError
 from sagemaker_async.runtime import stream
 
+from .failures import raise_from
+
 __all__ = ["EventStream", "StreamingBody"]
 
 CHUNK = 1024
@@ -128,9 +130,9 @@ class EventStream(_Closing):
         try:
             event = await anext(self._events)
         except SageMakerAsyncError as error:
-            raise self._translated(error) from error
+            raise_from(self._translated(error), error)
         if isinstance(event, StreamError):
-            raise self._translated(event) from event
+            raise_from(self._translated(event), event)
         name = "PayloadPart" if "PayloadPart" in event else "SDK_UNKNOWN_MEMBER"
         return {name: event[name]}
 

@@ -10,39 +10,31 @@ the form of what goes in and comes out, by botocore's model of the service, and 
 
 from __future__ import annotations
 
-import base64
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self, cast
 
-import jmespath
 from botocore import xform_name
 from botocore.client import ClientMeta
 from botocore.config import Config as BotocoreConfig
 from botocore.errorfactory import ClientExceptionsFactory
-from botocore.exceptions import OperationNotPageableError, PaginationError, WaiterError
+from botocore.exceptions import OperationNotPageableError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from botocore.utils import parse_timestamp, parse_to_aware_datetime
+from botocore.parsers import ResponseParserError
 from botocore.validate import validate_parameters
 
 from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import (
-    CallError,
     ConfigurationError,
-    ResponseError,
     SageMakerAsyncError,
-    ServiceError,
-    UnexpectedStatusException,
-    WaiterTimeoutError,
 )
-from sagemaker_async.hosting import paginators, waiters
 from sagemaker_async.hosting.operations import SAGEMAKER, items_of, with_token
 from sagemaker_async.hosting.unmodelled import UnmodelledResponse
-from sagemaker_async.hosting.waiting import Pace, WaitRules, wait
+from sagemaker_async.hosting.waiters import rules_named
 from sagemaker_async.runtime.operations import (
     INVOKE_ENDPOINT,
     INVOKE_ENDPOINT_ASYNC,
@@ -52,23 +44,16 @@ from sagemaker_async.runtime.operations import (
 from sagemaker_async.session import Session
 
 from .bodies import EventStream, StreamingBody
-from .failures import Exceptions, Model, botocore_error, error_response
+from .failures import Exceptions, Model, botocore_error, raise_from
+from .forms import Forms
+from .pages import Paginator
+from .waiting import Waiter
 
-__all__ = ["SERVICES", "Client", "Description", "PageIterator", "Paginator", "Waiter", "description_of"]
+__all__ = ["SERVICES", "Client", "Description", "Hooks", "description_of"]
 
 SERVICES = {service.name: service for service in (SAGEMAKER, SAGEMAKER_RUNTIME)}
 
 Fields = Mapping[str, Any]
-Leaves = Mapping[str, Callable[[Any], Any]]
-
-SENT: Leaves = {
-    "timestamp": parse_to_aware_datetime,
-    "blob": lambda value: value.encode() if isinstance(value, str) else value,
-}
-"""What becomes of a request's values by the kinds of shapes that JSON has not; the hosting client writes them."""
-
-ANSWERED: Leaves = {"timestamp": parse_timestamp, "blob": base64.b64decode}
-"""The same of an answer's."""
 
 
 class Description(NamedTuple):
@@ -102,6 +87,7 @@ class Client:
         self._session = session
         self._description = description
         self._validate = session.config.validate_params
+        self._forms: dict[str, Forms] = {}
         self.exceptions = description.exceptions
         pipeline = session.channel.open_pipeline(SERVICES[service])
         assert pipeline is not None
@@ -129,7 +115,7 @@ class Client:
             try:
                 return await send(self, operation, fields)
             except SageMakerAsyncError as error:
-                raise self._translated(operation, fields, error) from error
+                raise_from(self._translated(operation, fields, error), error)
 
         method.__name__ = method.__qualname__ = name
         self.__dict__[name] = method  # found before this the next time
@@ -176,17 +162,24 @@ class Client:
         return {"ResponseMetadata": response.metadata.by_aws_names(), **members}
 
     async def _control(self, operation: str, fields: Fields) -> dict[str, Any]:
-        return _as_dict(await self._answered(operation, fields))
+        response, members = await self._answered(operation, fields)
+        return {**members, "ResponseMetadata": response.metadata.by_aws_names()}
 
-    async def _answered(self, operation: str, fields: Fields, timeout: float | None = None) -> UnmodelledResponse:
-        """Return what an operation of the control plane answers, its values as botocore gives them."""
-        model = self._description.model.operation_model(operation)
+    async def _answered(
+        self, operation: str, fields: Fields, timeout: float | None = None
+    ) -> tuple[UnmodelledResponse, dict[str, Any]]:
+        """Return what an operation of the control plane answers, and its members as botocore gives them."""
+        forms = self._forms.get(operation)
+        if forms is None:
+            forms = self._forms[operation] = Forms.of(self._description.model.operation_model(operation))
         fields = with_token(operation, fields)
         if self._validate:
-            validate_parameters(fields, model.input_shape)
-        sent = _converted(model.input_shape, fields, SENT)
-        response = await self._session.hosting.call(operation, sent, timeout=timeout, newer=True)
-        return response.model_copy(update=_converted(model.output_shape, response.members, ANSWERED))
+            validate_parameters(fields, forms.given)
+        response = await self._session.hosting.call(operation, forms.sent(fields), timeout=timeout, newer=True)
+        try:
+            return response, forms.answered(response.members)
+        except (ValueError, OverflowError, OSError) as error:
+            raise ResponseParserError(f"{operation} answered a value that is none of its kind: {error}") from error
 
     # --- pages and waiters -------------------------------------------------------------------------------------------
 
@@ -207,9 +200,17 @@ class Client:
             OperationNotPageableError: it does not answer in pages.
         """
         operation = self.meta.method_to_api_mapping[operation_name]
-        if not self.can_paginate(operation_name):
+        items = items_of(operation)
+        if items is None or not self.can_paginate(operation_name):
             raise OperationNotPageableError(operation_name=operation_name)
-        return Paginator(self, operation)
+        return Paginator(functools.partial(self._page, operation), items)
+
+    async def _page(self, operation: str, fields: Fields) -> UnmodelledResponse:
+        try:
+            response, members = await self._answered(operation, fields)
+        except SageMakerAsyncError as error:
+            raise_from(self._translated(operation, fields, error), error)
+        return response.model_copy(update=members)
 
     @property
     def waiter_names(self) -> list[str]:
@@ -224,7 +225,10 @@ class Client:
         """
         if waiter_name not in self.waiter_names:
             raise ValueError(f"Waiter does not exist: {waiter_name}")
-        return Waiter(self, waiters.rules_named(waiter_name))
+        rules = rules_named(waiter_name)
+        ask = functools.partial(self._answered, rules.operation)
+        translated = functools.partial(self._translated, rules.operation)
+        return Waiter(rules, ask, translated, self.meta.service_model, self._session.hosting.timing)
 
     @property
     def _waiting_client(self) -> Any:
@@ -238,116 +242,6 @@ _RUNTIME: Mapping[str, Callable[[Client, str, Fields], Awaitable[dict[str, Any]]
     INVOKE_ENDPOINT_ASYNC.name: Client._invoke_async,
 }
 """What sends the operations of SageMaker Runtime; `Client._control` sends all others."""
-
-
-class Paginator:
-    """Pages of an operation: ``async for page in paginator.paginate(...)``."""
-
-    def __init__(self, client: Client, operation: str) -> None:
-        self._client = client
-        self._operation = operation
-
-    def paginate(self, **fields: Any) -> PageIterator:
-        """Return the pages; nothing is sent before they are iterated over.
-
-        Args:
-            fields: those of the operation, and botocore's ``PaginationConfig``.
-
-        Raises:
-            ConfigurationError: ``PaginationConfig`` has a key that botocore would ignore, or a wrong value.
-        """
-
-        async def fetch(page_fields: Fields) -> UnmodelledResponse:
-            try:
-                return await self._client._answered(self._operation, page_fields)
-            except SageMakerAsyncError as error:
-                raise self._client._translated(self._operation, page_fields, error) from error
-
-        items = items_of(self._operation)
-        assert items is not None
-        return PageIterator(paginators.Paginator(fetch, items).paginate(**fields))
-
-
-class PageIterator:
-    """The pages of one ``paginate`` call, as dicts; each iteration asks for them anew."""
-
-    def __init__(self, pages: paginators.PageIterator) -> None:
-        self._pages = pages
-
-    @property
-    def resume_token(self) -> str | None:
-        """The ``StartingToken`` with which a list that ``MaxItems`` ended goes on; None when nothing was left out."""
-        return self._pages.resume_token
-
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        try:
-            async for page in self._pages:
-                yield _as_dict(page)
-        except ResponseError as error:
-            raise PaginationError(message=str(error)) from error
-
-    async def search(self, expression: str) -> AsyncIterator[Any]:
-        """Yield what a JMESPath expression finds in each page; the elements of what is a list."""
-        compiled = jmespath.compile(expression)
-        async for page in self:
-            found = compiled.search(page)
-            for each in found if isinstance(found, list) else [found]:
-                yield each
-
-    async def build_full_result(self) -> dict[str, Any]:
-        """Return the items of all pages in one list, and `resume_token` as ``NextToken``."""
-        return await self._pages.build_full_result()
-
-
-class Waiter:
-    """Waits for one thing: ``await client.get_waiter("endpoint_in_service").wait(EndpointName="e")``."""
-
-    def __init__(self, client: Client, rules: WaitRules) -> None:
-        self._client = client
-        self._rules = rules
-        self.name = rules.name
-
-    async def wait(self, **fields: Any) -> dict[str, Any]:
-        """Wait, and return the last answer.
-
-        Args:
-            fields: those of the operation that is polled, and ``WaiterConfig`` with ``Delay`` and ``MaxAttempts``.
-
-        Raises:
-            WaiterError: it has come to another end, could not be asked for, or did not come in time.
-        """
-        last: dict[str, Any] = {}
-        hosting = self._client._session.hosting
-
-        async def poll(rules: WaitRules, resource: Fields, pace: Pace) -> None:
-            nonlocal last
-
-            async def describe(left: float | None) -> UnmodelledResponse:
-                nonlocal last
-                try:
-                    response = await self._client._answered(rules.operation, resource, left)
-                except ServiceError as error:
-                    last = error_response(error, self._client.meta.service_model)
-                    raise
-                last = _as_dict(response)
-                return response
-
-            await wait(rules, next(iter(resource.values()), ""), describe, pace, timing=hosting.timing)
-
-        try:
-            await waiters.Waiter(poll, self._rules).wait(**fields)
-        except UnexpectedStatusException as error:
-            raise self._failed(f"Waiter encountered a terminal failure state: {error}", last) from error
-        except WaiterTimeoutError as error:
-            raise self._failed(f"Max attempts exceeded: {error}", last) from error
-        except ServiceError as error:
-            raise self._failed(f"An error occurred ({error.code}): {error.error_message}", last) from error
-        except CallError as error:
-            raise self._client._translated(self._rules.operation, fields, error) from error
-        return last
-
-    def _failed(self, reason: str, last: dict[str, Any]) -> WaiterError:
-        return WaiterError(name=self.name, reason=reason, last_response=cast("Any", last))
 
 
 class Hooks:
@@ -375,22 +269,3 @@ def _head(operation: Operation, metadata: ResponseMetadata) -> dict[str, Any]:
         if (value := headers.get(header)) is not None:
             response[name] = value
     return response
-
-
-def _as_dict(response: Any) -> dict[str, Any]:
-    return {**response.members, "ResponseMetadata": response.metadata.by_aws_names()}
-
-
-def _converted(shape: Any, value: Any, leaves: Leaves) -> Any:
-    """Return a value of a shape of botocore's, with its leaves of the kinds in `leaves` converted."""
-    if shape is None or value is None:
-        return value
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, Mapping):
-        members = shape.members
-        return {name: _converted(members.get(name), member, leaves) for name, member in value.items()}
-    if kind == "list" and isinstance(value, list | tuple):
-        return [_converted(shape.member, element, leaves) for element in value]
-    if kind == "map" and isinstance(value, Mapping):
-        return {key: _converted(shape.value, member, leaves) for key, member in value.items()}
-    return leaves[kind](value) if kind in leaves else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore import exceptions as botocore
 from botocore.parsers import ResponseParserError
@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 from sagemaker_async import errors as ours
 
-__all__ = ["Exceptions", "Model", "botocore_error", "error_response"]
+__all__ = ["Exceptions", "Model", "botocore_error", "error_response", "raise_from"]
 
 Exceptions = Any
 """What botocore makes for a client's ``exceptions``: a class for each error of the service's model."""
@@ -51,6 +51,13 @@ def botocore_error(
         if isinstance(error, kind):
             return made(error)
     return error
+
+
+def raise_from(failure: Exception, error: Exception) -> NoReturn:
+    """Raise what an error was translated to, with the error as its cause unless it is the same."""
+    if failure is error:
+        raise error
+    raise failure from error
 
 
 def error_response(error: ours.ServiceError, model: Model) -> dict[str, Any]:

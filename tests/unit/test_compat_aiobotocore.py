@@ -438,3 +438,6 @@ class TestPagesAndWaiters:
             assert caught.value.last_response["Error"]["Code"] == code
         with pytest.raises(botocore.ParamValidationError, match="EndpointName"):
             await control.get_waiter("endpoint_in_service").wait(WaiterConfig={"Delay": 0})
+        with pytest.raises(ConfigurationError, match="WaiterConfig takes Delay and MaxAttempts") as refused:
+            await control.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Dealy": 0})
+        assert refused.value.__cause__ is None
