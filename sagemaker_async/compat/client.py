@@ -178,7 +178,7 @@ class Client:
         response = await self._session.hosting.call(operation, forms.sent(fields), timeout=timeout, newer=True)
         try:
             return response, forms.answered(response.members)
-        except (ValueError, OverflowError, OSError) as error:
+        except (ValueError, TypeError, OverflowError, OSError) as error:
             raise ResponseParserError(f"{operation} answered a value that is none of its kind: {error}") from error
 
     # --- pages and waiters -------------------------------------------------------------------------------------------

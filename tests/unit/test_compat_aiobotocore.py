@@ -370,6 +370,20 @@ class TestErrors:
             with pytest.raises(ResponseParserError, match="answers a JSON object"):
                 await client.describe_endpoint(EndpointName="e")
 
+    @pytest.mark.parametrize("moment", ["yesterday", {}, [], 1e300, True, "2026-01-02T03:04:05Z", 7])
+    async def test_a_moment_that_is_none_is_an_error(self, moment: Any) -> None:
+        answer = StubResponse.json({"CreationTime": moment, "ProductionVariants": 7, "Newer": {"a": 1}})
+        async with Session(transport=StubTransport(answer)) as session:
+            await session.channel.pipeline(SAGEMAKER)
+            client = Client(session, "sagemaker", description_of("sagemaker"), None)
+            if moment in (7, True, "2026-01-02T03:04:05Z"):
+                described = await client.describe_endpoint(EndpointName="e")
+                assert isinstance(described["CreationTime"], dt.datetime)
+                assert (described["ProductionVariants"], described["Newer"]) == (7, {"a": 1})
+            else:
+                with pytest.raises(ResponseParserError, match="DescribeEndpoint answered a value"):
+                    await client.describe_endpoint(EndpointName="e")
+
 
 class TestPagesAndWaiters:
     async def test_pages_are_asked_for_as_they_are_wanted(self, local: LocalSageMaker, control: Client) -> None:
