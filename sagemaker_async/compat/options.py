@@ -155,7 +155,8 @@ def session_config(
                 if each == "ssl_context":
                     ssl_context = argument
                 elif each in CONNECTOR_TIMEOUTS:
-                    timeouts[CONNECTOR_TIMEOUTS[each]] = argument
+                    if argument is not None or each != "keepalive_timeout":  # of which None means the default
+                        timeouts[CONNECTOR_TIMEOUTS[each]] = argument
                 else:
                     unknown[f"connector_args[{each!r}]"] = "connections are made by our own transport"
         elif name not in NEEDLESS and (value or None) != BotocoreConfig.OPTION_DEFAULTS.get(name):

@@ -86,7 +86,7 @@ def test_an_option_that_has_a_counterpart_is_understood(
             {"credentials": Credentials("a", "s", "t", account_id="1")},
         ),
         ({"config": AioConfig({"keepalive_timeout": 3})}, {"timeouts": Timeouts(keepalive=3)}),
-        ({"config": AioConfig({"pool_timeout": None})}, {"timeouts": Timeouts(pool=None)}),
+        ({"config": AioConfig({"pool_timeout": None, "keepalive_timeout": None})}, {"timeouts": Timeouts(pool=None)}),
         ({"config": AioConfig(warm_up_loader_caches=True)}, {}),
     ],
 )
@@ -106,7 +106,7 @@ def test_an_ssl_context_of_the_connector_is_taken() -> None:
         ({"config": AioConfig(user_agent_extra="x")}, "user_agent_extra"),
         ({"config": AioConfig(tcp_keepalive=True)}, "tcp_keepalive"),
         ({"config": AioConfig(s3={"addressing_style": "path"})}, "s3"),
-        ({"config": BotocoreConfig(account_id_endpoint_mode="disabled")}, "account_id_endpoint_mode"),
+        ({"config": BotocoreConfig(endpoint_discovery_enabled=True)}, "endpoint_discovery_enabled"),
         ({"config": BotocoreConfig(request_min_compression_size_bytes=1)}, "request_min_compression_size_bytes"),
         ({"config": AioConfig({"force_close": True})}, r"connector_args\['force_close'\]"),
         ({"config": AioConfig({"use_dns_cache": False})}, r"connector_args\['use_dns_cache'\]"),
