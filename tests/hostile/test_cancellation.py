@@ -240,8 +240,8 @@ async def compat_client(world: World) -> None:
 
 async def compat_pages_and_waiter(world: World) -> None:
     async with get_session().create_client("sagemaker", **world.local.boto3_options) as client:
-        pages = client.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 2})
-        assert len([page async for page in pages]) > 1
+        pages = client.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 2, "MaxItems": 3})
+        assert [len(page["Endpoints"]) async for page in pages] == [2, 1]
         await client.get_waiter("endpoint_in_service").wait(EndpointName="echo", WaiterConfig={"Delay": 0})
 
 
