@@ -94,7 +94,9 @@ class TestFixtures:
         for at in range(len(payload)):
             tokens, error, splitter = run([payload[:at]], fixture["dialect"])
             assert fixture["text"].startswith(splitter.result.text)
-            assert "".join(token.text for token in tokens if not (token.special or token.choice)) == splitter.result.text
+            assert (
+                "".join(token.text for token in tokens if not (token.special or token.choice)) == splitter.result.text
+            )
             assert error is None or type(error) is StreamIncomplete
 
 
