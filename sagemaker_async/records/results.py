@@ -30,8 +30,8 @@ _SIZE_OF_LOGPROB = 8
 class ToolCall:
     """A function that the model wants called."""
 
-    id: str | None
-    """What the tool's answer has to refer to, as ``tool_call_id``; None where the container gives none."""
+    id: str
+    """What the tool's answer has to refer to, as ``tool_call_id``; ``call_0``, ... where the container gives none."""
     name: str
     """The function's name."""
     arguments: str = field(repr=False)
@@ -104,7 +104,10 @@ class Choice:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The functions that the model wants called, in their order."""
-        return tuple(ToolCall(call.id, call.name or "", str(call.arguments)) for _, call in sorted(self._calls.items()))
+        return tuple(
+            ToolCall(call.id or f"call_{index}", call.name or "", str(call.arguments))
+            for index, call in sorted(self._calls.items())
+        )
 
     @property
     def logprobs(self) -> tuple[TokenLogprob, ...]:
@@ -121,12 +124,8 @@ class Choice:
             message["refusal"] = refusal
         if calls := self.tool_calls:
             message["tool_calls"] = [
-                {
-                    "id": call.id if call.id is not None else f"call_{number}",
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for number, call in enumerate(calls)
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in calls
             ]
         elif message["content"] is None:
             message["content"] = ""
