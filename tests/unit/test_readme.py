@@ -69,7 +69,7 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
 
 
 def assistant(body: bytes) -> ModelResponse:
-    """A model that speaks OpenAI's schema: it has a tool called if it is given any, then goes on from what that said."""
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
     fields = json.loads(body)
     asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
     call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
