@@ -22,6 +22,8 @@ from .dialects import (
     Delta,
     Dialect,
     Token,
+    TokenLogprob,
+    ToolCallDelta,
     dialect_named,
     in_band_error,
     recognise,
@@ -306,7 +308,7 @@ class TokenSplitter:
             for delta in dialect.deltas(record):
                 deltas.append(delta)
                 well_formed = well_formed and _is_well_formed(delta)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             well_formed = False
         if not (well_formed and (self.count or self._is_read(record, deltas))):
             fitting = recognise(record)
@@ -353,6 +355,8 @@ def _is_well_formed(delta: Delta) -> bool:
         and (not delta.usage or isinstance(delta.usage, dict))
         and isinstance(delta.reasoning, str)
         and isinstance(delta.refusal, str)
+        and (not delta.tool_calls or all(isinstance(piece, ToolCallDelta) for piece in delta.tool_calls))
+        and (not delta.logprobs or all(isinstance(each, TokenLogprob) for each in delta.logprobs))
     )
 
 
