@@ -20,6 +20,7 @@
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
+    ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
@@ -36,6 +37,8 @@
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -44,6 +47,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -53,6 +58,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -123,6 +130,7 @@ from .preparation import (
     SessionClosedError,
     StreamClosedError,
     StreamConsumedError,
+    ToolArgumentsError,
     UnexpectedStatusException,
     UnknownMonitoringTypeError,
     UsageError,
@@ -149,6 +157,14 @@ from .service import (
     SignatureError,
     ThrottlingError,
     ValidationError,
+)
+from .storage import (
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+    UploadSourceError,
 )
 from .streams import (
     EventStreamError,
@@ -177,6 +193,7 @@ __all__ = [
     "Attempt",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -209,9 +226,12 @@ __all__ = [
     "ModelsNotDeletedError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -222,6 +242,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
@@ -238,6 +259,7 @@ __all__ = [
     "StreamStalledError",
     "TLSError",
     "ThrottlingError",
+    "ToolArgumentsError",
     "TotalTimeoutError",
     "TransportError",
     "TransportTimeoutError",
@@ -245,6 +267,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 
 from sagemaker_async import Credentials, Predictor, Session
@@ -71,13 +72,21 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
-def chat(body: bytes) -> ModelResponse:
-    if json.loads(body).get("stream"):
-        return ModelResponse(sliced(FIXTURES["openai chat, server-sent events"]["payload"].encode()), EVENTS)
-    message = {"role": "assistant", "content": "Once upon a time"}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "served", "choices": [choice]}
-    return ModelResponse(json.dumps(answer), JSON)
+def assistant(body: bytes) -> ModelResponse:
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
+    fields = json.loads(body)
+    asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
+    call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    message = {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    if not fields.get("stream"):
+        return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
+    records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
+    if fields.get("stream_options"):
+        records.append({"choices": [], "usage": usage})
+    events = "".join(f"data: {json.dumps(record)}\n\n" for record in records)
+    return ModelResponse(sliced(f"{events}data: [DONE]\n\n".encode()), EVENTS)
 
 
 CONTAINERS = {
@@ -96,7 +105,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
-        local.add_endpoint("my-llm", chat)
+        local.add_endpoint("my-llm", assistant)
         local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
@@ -159,12 +168,23 @@ def runs_here(example: Example) -> bool:
     return all(importlib.util.find_spec(name) for name in needed)
 
 
+@pytest.fixture
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Examples of S3 find a bucket, and may write files."""
+    if "session.s3" in request.getfixturevalue("example").code:
+        url = request.getfixturevalue("moto_url")
+        keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="my-bucket")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        monkeypatch.chdir(tmp_path)
+
+
 def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
 @pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
-def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
+def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None, example: Example) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
