@@ -10,7 +10,7 @@ import asyncio
 import copy
 import os
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
@@ -50,7 +50,9 @@ class Channel:
     """The shared way to AWS; see the module's docstring."""
 
     def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
-        self._timing = timing
+        self.timing = timing
+        self.state: dict[Any, Any] = {}
+        """What those who call through this channel have in common, each under a key of its own."""
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -136,7 +138,7 @@ class Channel:
                 interceptors=opened.interceptors,
                 correct_clock_skew=self.config.correct_clock_skew,
                 max_response_bytes=self.config.max_response_bytes,
-                timing=self._timing,
+                timing=self.timing,
                 loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
             )
         return pipeline
@@ -163,7 +165,7 @@ class Channel:
         settings = await resolve_settings(self.config, environ=self._environ)
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         credentials = credential_source(
-            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self._timing
+            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self.timing
         )
         self.timeouts = settings.timeouts
         self.validate_params = settings.validate_params

@@ -35,6 +35,7 @@
         │       ├── FirstByteTimeoutError
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
+        ├── NoCapacityError (TimeoutError)      no copy of the model became ready in time
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
@@ -94,6 +95,7 @@ from .calls import (
     ConnectTimeoutError,
     DNSError,
     FirstByteTimeoutError,
+    NoCapacityError,
     NotAnEventStreamError,
     PoolFullError,
     PoolTimeoutError,
@@ -207,6 +209,7 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "ModelsNotDeletedError",
+    "NoCapacityError",
     "NoCredentialsError",
     "NoRegionError",
     "NotAnEventStreamError",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, overload
 
 from sagemaker_async.aws.call import Reply
-from sagemaker_async.aws.client import CallOptions, shared_channel
+from sagemaker_async.aws.client import CallOptions, PreparedCall, shared_channel
 from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
@@ -28,6 +28,13 @@ from sagemaker_async.session import Session
 from .management import HostedEndpoint
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
+
+if TYPE_CHECKING:
+    from .capacity import WaitForCapacity
+
+    Capacity: TypeAlias = WaitForCapacity | Literal[False] | None
+else:  # only those who wait import it
+    WaitForCapacity = Capacity = Any
 
 __all__ = ["Predictor"]
 
@@ -48,6 +55,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         component_name: the inference component to call, unless a call names another. None or empty: none.
         content_type: sent instead of the serializer's ``CONTENT_TYPE``.
         accept: asked for instead of the deserializer's ``ACCEPT``.
+        capacity: makes calls wait while the model has no copies, as one scaled to zero; None: they fail at once.
         endpoint: deprecated name of `endpoint_name`.
 
     Raises:
@@ -72,6 +80,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -86,6 +95,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -99,6 +109,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None:
         if endpoint is not None:
@@ -110,12 +121,15 @@ class Predictor(HostedEndpoint, Generic[R]):
         deserializer = cast("Deserializer[R]", BytesDeserializer()) if deserializer is None else deserializer
         _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
+        if capacity is not None:
+            _check_capacity(capacity)
         if sagemaker_session is not None:
             shared_channel(sagemaker_session)
         self._owns_session = sagemaker_session is None
         super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
         self.serializer: Serializer = serializer
         self.deserializer: Deserializer[R] = deserializer
+        self.capacity: WaitForCapacity | None = capacity
         self._content_type = content_type
         self._accept = accept
 
@@ -175,6 +189,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> R:
@@ -194,6 +209,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             prefix_aware_id: routes requests with the same prefix to the same instance.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
+            capacity: how to wait while the model has no copies; None: as the predictor does; False: not at all.
             on_chunk_sent: is told how the body goes out, as for `SageMakerRuntimeClient`.
             on_chunk_received: is told how the answer comes in.
 
@@ -201,6 +217,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             SerializationError: `data` cannot be serialised; nothing was sent.
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
+            NoCapacityError: the model had no copies for too long; only with `capacity`.
             CallError: the call failed in another way.
             DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
@@ -217,7 +234,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
+        return await self._answer(await self._reply(data, fields, options, capacity), fields["EndpointName"])
 
     async def predict_full(
         self,
@@ -234,6 +251,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> Prediction[R]:
@@ -259,7 +277,8 @@ class Predictor(HostedEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
-        reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        reply = await self._reply(data, fields, options, capacity)
         names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
         return Prediction(
             answer=await self._answer(reply, fields["EndpointName"]),
@@ -272,12 +291,23 @@ class Predictor(HostedEndpoint, Generic[R]):
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions) -> Reply:
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
+        client = self.sagemaker_session.runtime
+        send = self._patient(client.send, capacity)
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
-        client = self.sagemaker_session.runtime
-        return await client.send(client.prepare(INVOKE_ENDPOINT, fields, options))
+        return await send(client.prepare(INVOKE_ENDPOINT, fields, options))
+
+    def _patient(
+        self, send: Callable[[PreparedCall], Awaitable[T]], capacity: Capacity
+    ) -> Callable[[PreparedCall], Awaitable[T]]:
+        """Return `send` with the waiting for capacity around it that the call asks for, or else the predictor."""
+        waiting = self.capacity if capacity is None else capacity
+        if waiting is None or waiting is False:
+            return send
+        _check_capacity(waiting)
+        return waiting.around(send, self.sagemaker_session.channel)
 
     async def _answer(self, reply: Reply, endpoint_name: str) -> R:
         metadata = reply.metadata
@@ -305,6 +335,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[bytes]: ...
@@ -324,6 +355,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[T]: ...
@@ -342,6 +374,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[Any]:
@@ -359,6 +392,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             session_id: the stateful session.
             prefix_aware_id: as for `predict`.
             timeout: seconds up to the head of the answer, or limits of its own.
+            capacity: as for `predict`; the wait is part of opening the stream.
             on_chunk_sent: as for `predict`.
             on_chunk_received: as for `predict`; the framing of events counts as well.
 
@@ -390,7 +424,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         client = self.sagemaker_session.runtime
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
-        return PredictionStream(partial(client.open_stream, call), iterator)
+        return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
@@ -418,6 +452,14 @@ class Predictor(HostedEndpoint, Generic[R]):
 
 
 _AWS_NAMES = INVOKE_ENDPOINT.names
+
+
+def _check_capacity(capacity: object) -> None:
+    if not callable(getattr(capacity, "around", None)) or isinstance(capacity, type):
+        raise ConfigurationError(
+            f"capacity must be WaitForCapacity(limit=...), got {capacity!r}; None waits as the predictor does, "
+            "and False in a call does not wait"
+        )
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

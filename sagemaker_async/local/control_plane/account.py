@@ -72,9 +72,9 @@ class Account:
         """Return seconds since the epoch."""
         return self.state.transitions.now()
 
-    def schedule(self, kind: str, change: Callable[[], None]) -> None:
+    def schedule(self, kind: str, change: Callable[[], None], seconds: float | None = None) -> None:
         """Schedule a change of state."""
-        self.state.transitions.schedule(kind, change)
+        self.state.transitions.schedule(kind, change, seconds)
 
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
         """Return an empty table."""

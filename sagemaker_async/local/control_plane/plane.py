@@ -73,6 +73,7 @@ class ControlPlane:
         self._configs = EndpointConfigs(account, self._models)
         self._endpoints = Endpoints(account, self._models, self._configs)
         self._components = InferenceComponents(account, self._models, self._endpoints)
+        state.no_capacity = self._components.no_capacity
         self._definitions = JobDefinitions(account)
         self._jobs = ProcessingJobs(account)
         self._monitoring = Monitoring(account, self._endpoints, self._definitions, self._jobs)
