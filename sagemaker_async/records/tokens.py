@@ -28,8 +28,9 @@ from .dialects import (
     reports_error,
 )
 from .json_values import JSONSplitter, load_json
+from .results import Gathered, TokenResult
 from .sse import ServerSentEvent, SSESplitter
-from .text import KEEP_PARTIAL, KeptText, TextSplitter
+from .text import KEEP_PARTIAL, TextSplitter
 
 __all__ = ["Framing", "TokenSplitter", "framing_of"]
 
@@ -81,13 +82,12 @@ class TokenSplitter:
         allow_incomplete: whether a stream may end without a finish reason in a dialect that has one. A record that the
             end cut is an error in any case.
         max_buffer: the most bytes one record may hold.
-        keep_partial: the most characters of the text that are kept.
+        keep_partial: the most characters of the first choice's text that are kept, and of everything else together.
 
     Attributes:
         count: how many tokens have been made.
         dialect: the dialect in use; None until it is recognised.
-        usage: the last token counts the model sent, under OpenAI's names; None without any.
-        finish_reason: why the model stopped (the first choice); None until it says so.
+        result: what the model has said so far.
 
     Raises:
         ConfigurationError: an argument is wrong, such as an unknown dialect's name.
@@ -108,11 +108,11 @@ class TokenSplitter:
         check_flag(allow_incomplete, "allow_incomplete")
         self.count = 0
         self.dialect: Dialect | None = dialect
-        self.usage: dict[str, Any] | None = None
-        self.finish_reason: str | None = None
         self._allow_incomplete = allow_incomplete
         self._max_buffer = check_limit("max_buffer", max_buffer)
-        self._kept = KeptText(keep_partial)
+        self._gathered = Gathered(keep_partial)
+        self._gathered.dialect = dialect.name if dialect is not None else None
+        self.result = TokenResult(self._gathered)
         self._splitter: Splitter[Any] | None = None
         self._tokens_of: Callable[[TokenSplitter, Any], Iterator[Token]] = TokenSplitter._tokens_of_value
         self._head = b""
@@ -124,16 +124,6 @@ class TokenSplitter:
         """The first record that no dialect knows, of those before the first token."""
         if dialect is not None and dialect.framing == "text":
             self._begin("text")
-
-    @property
-    def text(self) -> str:
-        """The text so far: of the first choice, without special tokens, and at most `keep_partial` characters."""
-        return str(self._kept)
-
-    @property
-    def text_truncated(self) -> bool:
-        """Whether there was more text than `keep_partial` characters."""
-        return self._kept.truncated
 
     @property
     def undelivered(self) -> bytes:
@@ -196,7 +186,8 @@ class TokenSplitter:
         elif framing == "json":
             self._splitter = JSONSplitter(max_buffer=self._max_buffer)
         else:
-            self.dialect = self.dialect or DIALECTS["raw"]
+            self._speak(self.dialect or DIALECTS["raw"])
+            assert self.dialect is not None
             if self.dialect.framing != "text":
                 raise faulty(
                     StreamDecodeError(
@@ -210,13 +201,17 @@ class TokenSplitter:
             self._tokens_of = TokenSplitter._tokens_of_text
         return head
 
+    def _speak(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._gathered.dialect = dialect.name
+
     def _split(self, data: bytes) -> Iterator[Token]:
         assert self._splitter is not None
         for record in self._splitter.feed(data):
             yield from self._tokens_of(self, record)
 
     def _tokens_of_text(self, text: str) -> Iterator[Token]:
-        self._kept.add(text)
+        self._gathered.add(Delta(text), 0)
         yield Token(text, self.count)
         self.count += 1
 
@@ -239,17 +234,16 @@ class TokenSplitter:
                 )
             if reports_error(record):
                 raise in_band_error(record)
+            self._gathered.last_record = record
             for delta in self._deltas_of(record):
                 if delta.usage:
-                    self.usage = delta.usage
+                    self._gathered.usage = delta.usage
                 if delta.finished or delta.finish_reason:
                     self._finished = True
                 choice = delta.choice or position
-                if not choice:
-                    self.finish_reason = delta.finish_reason or self.finish_reason
-                    if not delta.special:
-                        self._kept.add(delta.text)
                 failed = delta.finish_reason == "error"
+                if delta.text or not delta.silent:
+                    self._gathered.add(delta, choice)
                 if delta.text or not (delta.silent or failed):
                     yield Token(
                         delta.text,
@@ -260,15 +254,21 @@ class TokenSplitter:
                         delta.finish_reason or None,
                         record,
                         choice,
+                        delta.reasoning,
+                        delta.tool_calls,
                     )
                     self.count += 1
                 if failed:
                     raise InBandError("the model stopped with the finish reason 'error'")
 
     def _deltas_of(self, record: dict[str, Any]) -> list[Delta]:
-        dialect = self.dialect = self.dialect or recognise(record)
-        if dialect is None:
-            raise _unknown(record)
+        if self.dialect is None:
+            recognised = recognise(record)
+            if recognised is None:
+                raise _unknown(record)
+            self._speak(recognised)
+        dialect = self.dialect
+        assert dialect is not None
         try:
             deltas = list(dialect.deltas(record))
             well_formed = all(map(_is_well_formed, deltas))
@@ -317,6 +317,8 @@ def _is_well_formed(delta: Delta) -> bool:
         and (not delta.choice or isinstance(delta.choice, int))
         and (not delta.finish_reason or isinstance(delta.finish_reason, str))
         and (not delta.usage or isinstance(delta.usage, dict))
+        and isinstance(delta.reasoning, str)
+        and isinstance(delta.refusal, str)
     )
 
 

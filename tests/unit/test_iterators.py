@@ -579,5 +579,6 @@ def test_the_public_names_are_these() -> None:
         "TextIterator",
         "Token",
         "TokenIterator",
+        "TokenResult",
     ]
     assert all(hasattr(iterators, name) for name in iterators.__all__)
