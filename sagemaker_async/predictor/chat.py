@@ -28,7 +28,7 @@ from sagemaker_async.serializers import JSONSerializer
 
 from .stream import PredictionStream
 
-__all__ = ["ChatEndpoint"]
+__all__ = ["AnswerDeserializer", "ChatEndpoint", "problems_of_chat"]
 
 _DIALECT = "openai-chat"
 
@@ -112,11 +112,11 @@ class ChatEndpoint:
         """
         if not isinstance(stream, bool):
             raise ConfigurationError(f"stream must be True or False, got {stream!r}")
-        if problems := [*_problems_of_messages(messages), *_problems_of_tools(tools)]:
-            raise RequestValidationError("chat", [FieldProblem(place, place, rule) for place, rule in problems])
+        if problems := problems_of_chat(messages, tools):
+            raise RequestValidationError("chat", problems)
         body = {"messages": messages, **({} if tools is None else {"tools": tools}), "stream": stream, **fields}
         predictor = cast("_Predicting", copy.copy(self))
-        predictor.serializer, predictor.deserializer = JSONSerializer(), _AnswerDeserializer()
+        predictor.serializer, predictor.deserializer = JSONSerializer(), AnswerDeserializer(_DIALECT)
         predictor.content_type, predictor.accept = None, "*/*" if stream else None
         options: dict[str, Any] = {
             "initial_args": initial_args,
@@ -143,18 +143,23 @@ class _Predicting(Protocol):
     def predict_stream(self, data: Any, **options: Any) -> PredictionStream[bytes]: ...
 
 
-class _AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
-    """Reads a chat completion that came at once, as a stream of one record is read."""
+class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
+    """Reads an answer that came at once, as a stream of one record is read.
+
+    Args:
+        dialect: the dialect it is in; None: it is recognised.
+    """
 
     offload = True
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: str | None) -> None:
         super().__init__("application/json")
+        self._dialect = dialect
 
     def deserialize(self, stream: bytes | BodyStream, content_type: str) -> TokenResult:  # noqa: ARG002
         body = bytes(read_body(stream))
         size = len(body) + 1
-        splitter = TokenSplitter(_DIALECT, allow_incomplete=True, max_buffer=size, keep_partial=size)
+        splitter = TokenSplitter(self._dialect, allow_incomplete=True, max_buffer=size, keep_partial=size)
         try:
             for tokens in (splitter.feed(body), splitter.finish()):
                 for _ in tokens:
@@ -166,6 +171,12 @@ class _AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
 
 _Problems = Iterator[tuple[str, str]]
 """Where something is wrong, and the rule that it breaks."""
+
+
+def problems_of_chat(messages: object, tools: object) -> list[FieldProblem]:
+    """Return what is wrong with the messages and tools of a request, with the places."""
+    problems = [*_problems_of_messages(messages), *_problems_of_tools(tools)]
+    return [FieldProblem(place, place, rule) for place, rule in problems]
 
 
 def _problems_of_messages(messages: object) -> _Problems:
