@@ -19,6 +19,7 @@ from .models import InvocationRequest
 
 __all__ = [
     "ASYNC_BODY_LIMIT",
+    "CHAT_COMPLETIONS",
     "OPERATIONS",
     "PREFIX",
     "AsyncFields",
@@ -102,6 +103,9 @@ OPERATIONS = {
     ),
 }
 """Maps the last segment of a route to its operation."""
+
+CHAT_COMPLETIONS = Operation("ChatCompletions", "Content-Type", "Accept", ())
+"""The OpenAI-compatible route, which passes on its body alone."""
 
 _MEDIA_TYPES = {
     header: _Field("", header, member, 0, 1024, re.compile(_ASCII).fullmatch, _ASCII)

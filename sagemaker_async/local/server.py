@@ -28,6 +28,7 @@ from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocat
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
+from .openai_route import OpenAIService
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
@@ -111,6 +112,7 @@ class EmbeddedSageMaker(Seeding):
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
             RuntimeService(self._state),
+            OpenAIService(self._state),
             ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
         ]

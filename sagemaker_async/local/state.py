@@ -22,6 +22,7 @@ from sagemaker_async.config import Credentials
 from .answers import Refusal
 from .endpoints import AsyncInvocation, Endpoint
 from .faults import Plan
+from .signatures import Verify
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -134,6 +135,11 @@ class Service(Protocol):
     @property
     def signing_name(self) -> str:
         """The service's name in the credential scope."""
+        ...
+
+    @property
+    def verify(self) -> Verify:
+        """What checks who calls, such as `signatures.verify`."""
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:

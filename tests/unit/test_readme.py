@@ -2,6 +2,8 @@
 
 A guide is a file `GUIDE.md` or `GUIDE-topic.md` beside the code that it describes.
 
+Examples that need a library of `ELSEWHERE` run in the environment that has it; all others run in each.
+
 Each Python example runs by itself, with `await` at its top level, against an embedded SageMaker that it finds through
 the environment, as it would find AWS. The endpoints it names are below; each answers in one container's dialect, cut
 into slices of a few bytes, and refuses requests that the container would refuse.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
+import importlib.util
 import inspect
 import json
 import re
@@ -68,6 +71,15 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
+def chat(body: bytes) -> ModelResponse:
+    if json.loads(body).get("stream"):
+        return ModelResponse(sliced(FIXTURES["openai chat, server-sent events"]["payload"].encode()), EVENTS)
+    message = {"role": "assistant", "content": "Once upon a time"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "served", "choices": [choice]}
+    return ModelResponse(json.dumps(answer), JSON)
+
+
 CONTAINERS = {
     "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
     "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
@@ -84,6 +96,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("my-llm", chat)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
@@ -136,11 +149,20 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
+ELSEWHERE = {"openai": r"openai_client\(|from openai |import openai$"}
+"""Libraries that only some environments have, with what shows that an example needs one: it runs where it is there."""
+
+
+def runs_here(example: Example) -> bool:
+    needed = [name for name, sign in ELSEWHERE.items() if re.search(sign, example.code, re.MULTILINE)]
+    return all(importlib.util.find_spec(name) for name in needed)
+
+
 def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
-@pytest.mark.parametrize("example", examples("python"), ids=name_of)
+@pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
 def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
+from sagemaker_async.local.signatures import verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 from .plane import ControlPlane
@@ -43,6 +44,7 @@ class ControlPlaneService:
     """
 
     signing_name: Final = "sagemaker"
+    verify = staticmethod(verify)
 
     def __init__(self, state: LocalState, plane: ControlPlane, save: Callable[[], Awaitable[None]]) -> None:
         self._state = state
