@@ -128,7 +128,7 @@ class OpenAIEncoding:
         else:
             members["text"] = text
         members["logprobs"] = choice.get("logprobs") if choice is not None else None
-        members["finish_reason"] = finish_reason_of(reason) if choice is None else reason
+        members["finish_reason"] = finish_reason_of(reason)
         return f"data: {_dumps({**self._head, 'choices': [members]})}\n\n".encode("utf-8", "replace")
 
     def _besides_text(self, token: Token, choice: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -161,11 +161,14 @@ def completion(result: TokenResult, model: str, kind: Kind) -> dict[str, Any]:
         model: the name of the model that the client asked for.
         kind: which of OpenAI's objects is wanted.
     """
-    record = result.last_record
-    own = "message" if kind == "chat" else "text"
-    if result.dialect in _OPENAI_DIALECTS and all(own in choice for choice in record["choices"]):
-        return {**_head(model, kind == "chat", chunk=False), **record, "model": model}
     choices: list[dict[str, Any]] = []
+    record = result.last_record
+    if result.dialect in _OPENAI_DIALECTS and _is_whole(record, result, kind):
+        choices += [
+            {**choice, "finish_reason": finish_reason_of(choice.get("finish_reason")) or "stop"}
+            for choice in record["choices"]
+        ]
+        return {**_head(model, kind == "chat", chunk=False), **record, "choices": choices, "model": model}
     for index, choice in enumerate(result.to_dict()["choices"] or [{"index": 0, "message": _EMPTY}]):
         message = choice["message"]
         said = {"message": message} if kind == "chat" else {"text": message["content"] or ""}
@@ -173,6 +176,14 @@ def completion(result: TokenResult, model: str, kind: Kind) -> dict[str, Any]:
         choices.append({"index": choice.get("index", index), **said, "logprobs": None, "finish_reason": reason})
     members = {**_head(model, kind == "chat", chunk=False), "choices": choices}
     return members if (usage := usage_of(result.usage)) is None else {**members, "usage": usage}
+
+
+def _is_whole(record: Mapping[str, Any], result: TokenResult, kind: Kind) -> bool:
+    """Return whether a record is the whole answer, in OpenAI's object of this kind, and not the last of several."""
+    choices = record.get("choices") or []
+    if kind == "chat":
+        return bool(choices) and all(isinstance(choice.get("message"), Mapping) for choice in choices)
+    return bool(choices) and [choice.get("text") for choice in choices] == [choice.text for choice in result.choices]
 
 
 _EMPTY: Mapping[str, Any] = {"role": "assistant", "content": ""}

@@ -143,8 +143,8 @@ class _Door:
             tokens = predictor.predict_stream(body).tokens(dialect=model.dialect)
             return await stream_response(tokens, format=form, request=request)
         predictor.deserializer = AnswerDeserializer(model.dialect)
-        result: TokenResult | None = await _unless_left(request, predictor.predict(body))
-        return _left() if result is None else _json(completion(result, name, kind))
+        result: TokenResult = await _unless_left(request, predictor.predict(body))
+        return _json(completion(result, name, kind))
 
     async def _embed(self, request: Request) -> Response:
         fields = await _fields_of(request)
@@ -156,8 +156,6 @@ class _Door:
         predictor = _calling(model.predictor, body)
         predictor.deserializer = JSONDeserializer()
         answer = await _unless_left(request, predictor.predict(body))
-        if answer is None:
-            return _left()
         return _json(_embeddings(answer, name, as_base64=fields.get("encoding_format") == "base64"))
 
     def _described(self, name: str) -> dict[str, Any]:
@@ -174,6 +172,8 @@ async def _answered(answering: Awaitable[Response]) -> Response:
     """Return an answer, or its failure in OpenAI's envelope."""
     try:
         return await answering
+    except _ClientLeftError:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     except Refused as refused:
         return _refusal(400, refused.message, refused.param, refused.code)
     except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the envelope, and the log the facts
@@ -197,8 +197,8 @@ def _json(content: object, status: int = 200, headers: Mapping[str, str] | None 
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
-def _left() -> Response:
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
+class _ClientLeftError(Exception):
+    """The client left before its answer."""
 
 
 async def _fields_of(request: Request) -> dict[str, Any]:
@@ -220,8 +220,12 @@ def _calling(predictor: Predictor[Any], body: object) -> Predictor[Any]:
     return calling
 
 
-async def _unless_left(request: Request, call: Awaitable[T]) -> T | None:
-    """Return what a call returns; None when the client left before, and then the call has been cancelled."""
+async def _unless_left(request: Request, call: Awaitable[T]) -> T:
+    """Return what a call returns.
+
+    Raises:
+        _ClientLeftError: the client left before; the call has been cancelled.
+    """
     calling = asyncio.ensure_future(call)
     gone = asyncio.create_task(disconnected(request.receive))
     try:
@@ -229,7 +233,9 @@ async def _unless_left(request: Request, call: Awaitable[T]) -> T | None:
     finally:
         await ended(gone)
         await ended(calling)
-    return None if calling.cancelled() else calling.result()
+    if calling.cancelled():
+        raise _ClientLeftError
+    return calling.result()
 
 
 def _embeddings(answer: object, model: str, *, as_base64: bool) -> dict[str, Any]:

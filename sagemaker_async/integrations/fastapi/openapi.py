@@ -28,8 +28,8 @@ _STREAMS: dict[Format, str] = {
     "sse": "Server-sent events: one per record, `error` with a problem when the answer breaks off, `done` at the end.",
     "json-lines": 'JSON lines: one per record, `{"error": {...}}` with a problem when the answer breaks off.',
     "text": "The text as it is generated. An answer that breaks off ends without the end of the HTTP body.",
-    "openai": "OpenAI's chunks as server-sent events, `[DONE]` at the end; `error` when the answer breaks off.",
     "raw": "The model's bytes as they arrive. An answer that breaks off ends without the end of the HTTP body.",
+    "openai": "OpenAI's chunks as server-sent events, `[DONE]` at the end; `error` when the answer breaks off.",
 }
 
 
