@@ -43,6 +43,8 @@ TARGETS = (
     Target("stream", _TEN, "cpu", "aiobotocore", 0.18, 0.14),
     Target("stream", _ONE, "cpu", "aiobotocore", 0.26, 0.20),
     Target("stream", "64 KB parts, 1 a chunk, asyncio", "cpu", "aiohttp + crc32", 2.0),
+    Target("tokens", "openai-chat, 1 a chunk", "cpu", "openai-python", 0.10, 0.06),
+    Target("tokens", "openai-chat, 10 a chunk", "cpu", "openai-python", 0.10, 0.06),
     Target("cold_start", "", "wall", "aiohttp + pydantic", 1.20),
     Target("cold_start", "", "rss", "aiohttp + pydantic", 1.25),
     Target("cold_start", "", "wall", "boto3", 1.10),

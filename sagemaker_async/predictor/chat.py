@@ -28,7 +28,7 @@ from sagemaker_async.serializers import JSONSerializer
 
 from .stream import PredictionStream
 
-__all__ = ["AnswerDeserializer", "ChatEndpoint", "problems_of_chat"]
+__all__ = ["AnswerDeserializer", "ChatEndpoint", "chat_request"]
 
 _DIALECT = "openai-chat"
 
@@ -65,6 +65,21 @@ class ChatEndpoint:
         timeout: float | Timeouts | None = None,
         **fields: Any,
     ) -> PredictionStream[Token]: ...
+
+    @overload
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        stream: bool,
+        initial_args: Mapping[str, Any] | None = None,
+        component_name: str | None = None,
+        session_id: str | None = None,
+        prefix_aware_id: str | None = None,
+        timeout: float | Timeouts | None = None,
+        **fields: Any,
+    ) -> Coroutine[Any, Any, TokenResult] | PredictionStream[Token]: ...
 
     def chat(
         self,
@@ -112,9 +127,7 @@ class ChatEndpoint:
         """
         if not isinstance(stream, bool):
             raise ConfigurationError(f"stream must be True or False, got {stream!r}")
-        if problems := problems_of_chat(messages, tools):
-            raise RequestValidationError("chat", problems)
-        body = {"messages": messages, **({} if tools is None else {"tools": tools}), "stream": stream, **fields}
+        body = chat_request(messages, tools, stream=stream, **fields)
         predictor = cast("_Predicting", copy.copy(self))
         predictor.serializer, predictor.deserializer = JSONSerializer(), AnswerDeserializer(_DIALECT)
         predictor.content_type, predictor.accept = None, "*/*" if stream else None
@@ -128,6 +141,17 @@ class ChatEndpoint:
         if stream:
             return predictor.predict_stream(body, **options).tokens(dialect=_DIALECT)
         return predictor.predict(body, **options)
+
+
+def chat_request(messages: object, tools: object = None, *, stream: bool, **fields: Any) -> dict[str, Any]:
+    """Return the body of a request in OpenAI's schema.
+
+    Raises:
+        RequestValidationError: messages or tools are of a wrong shape; all problems are listed.
+    """
+    if problems := [*_problems_of_messages(messages), *_problems_of_tools(tools)]:
+        raise RequestValidationError("chat", [FieldProblem(place, place, rule) for place, rule in problems])
+    return {"messages": messages, **({} if tools is None else {"tools": tools}), "stream": stream, **fields}
 
 
 class _Predicting(Protocol):
@@ -166,17 +190,13 @@ class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
                     pass
         except RecordError as error:
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
+        if splitter.result.last_record is None:
+            raise DeserializationError("the answer is not a chat completion: there is no record in it")
         return splitter.result
 
 
 _Problems = Iterator[tuple[str, str]]
 """Where something is wrong, and the rule that it breaks."""
-
-
-def problems_of_chat(messages: object, tools: object) -> list[FieldProblem]:
-    """Return what is wrong with the messages and tools of a request, with the places."""
-    problems = [*_problems_of_messages(messages), *_problems_of_tools(tools)]
-    return [FieldProblem(place, place, rule) for place, rule in problems]
 
 
 def _problems_of_messages(messages: object) -> _Problems:

@@ -68,7 +68,8 @@ class Token:
         return self.text
 
 
-class Delta(NamedTuple):
+@dataclass(slots=True)
+class Delta:
     """What one record brings for one choice. The fields without a description are those of `Token`."""
 
     text: str = ""

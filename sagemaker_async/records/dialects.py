@@ -80,42 +80,36 @@ def _openai_deltas(record: Record) -> list[Delta]:
     deltas = []
     for position, choice in enumerate(choices):
         # A container that was not asked to stream answers with one record that has `message`; completions have neither.
-        message = choice.get("delta") or choice.get("message")
-        reasoning, refusal, more = "", "", False
-        tool_calls: tuple[ToolCallDelta, ...] = ()
-        if message is None:
-            text = choice.get("text") or ""
-        else:
-            text = message.get("content") or ""
-            for name, value in message.items():
-                if not value or name in {"role", "content"}:
-                    continue
-                more = True
-                if name in {"reasoning_content", "reasoning"}:
-                    reasoning = reasoning or _text(value)  # some containers send the same under both names
-                elif name == "refusal":
-                    refusal = _text(value)
-                elif name in {"tool_calls", "function_call"}:
-                    tool_calls = _tool_calls(value)
+        message = choice.get("delta") or choice.get("message") or {}
+        text = message.get("content") or choice.get("text") or ""
         finish_reason = choice.get("finish_reason")
-        logprobs = _openai_logprobs(choice["logprobs"]) if choice.get("logprobs") else ()
-        deltas.append(
-            Delta(
-                text=text,
-                logprob=logprobs[0].logprob if len(logprobs) == 1 else None,
-                finish_reason=finish_reason,
-                choice=choice.get("index", position),
-                usage=usage,
-                silent=not (text or more or finish_reason),
-                reasoning=reasoning,
-                tool_calls=tool_calls,
-                refusal=refusal,
-                logprobs=logprobs,
-            )
-        )
+        # By position: of what is done for every token, names of arguments would take the most time.
+        delta = Delta(text, None, None, False, finish_reason, choice.get("index", position), usage)
+        if len(message) != 1 or not text:
+            delta.silent = not (_add_members(delta, message) or text or finish_reason)
+        if choice.get("logprobs"):
+            delta.logprobs = _openai_logprobs(choice["logprobs"])
+            delta.logprob = delta.logprobs[0].logprob if len(delta.logprobs) == 1 else None
+        deltas.append(delta)
     if usage and not choices:
         deltas.append(Delta(usage=usage, silent=True))
     return deltas
+
+
+def _add_members(delta: Delta, message: Record) -> bool:
+    """Add what a message holds besides its text; return whether that is anything."""
+    found = False
+    for name, value in message.items():
+        if not value or name in {"role", "content"}:
+            continue
+        found = True
+        if name in {"reasoning_content", "reasoning"}:
+            delta.reasoning = delta.reasoning or _text(value)  # some containers send the same under both names
+        elif name == "refusal":
+            delta.refusal = _text(value)
+        elif name in {"tool_calls", "function_call"}:
+            delta.tool_calls = _tool_calls(value)
+    return found
 
 
 def _text(value: Any) -> str:

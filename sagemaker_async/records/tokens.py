@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from sagemaker_async.config import check_flag
 from sagemaker_async.errors import ConfigurationError, InBandError, StreamDecodeError, StreamIncomplete
 
-from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty
+from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty, records_then_error
 from .dialects import (
     DIALECTS,
     Delta,
@@ -27,9 +27,9 @@ from .dialects import (
     recognise,
     reports_error,
 )
-from .json_values import JSONSplitter, load_json
+from .json_values import JSONSplitter, fastest_loads, load_json
 from .results import Gathered, TokenResult
-from .sse import ServerSentEvent, SSESplitter
+from .sse import EventDataSplitter
 from .text import KEEP_PARTIAL, TextSplitter
 
 __all__ = ["Framing", "TokenSplitter", "framing_of"]
@@ -114,7 +114,8 @@ class TokenSplitter:
         self._gathered.dialect = dialect.name if dialect is not None else None
         self.result = TokenResult(self._gathered)
         self._splitter: Splitter[Any] | None = None
-        self._tokens_of: Callable[[TokenSplitter, Any], Iterator[Token]] = TokenSplitter._tokens_of_value
+        self._read: Callable[[TokenSplitter, Iterable[Any], list[Token]], None] = TokenSplitter._read_values
+        self._loads = fastest_loads()
         self._head = b""
         self._finished = False
         self._ended = False
@@ -130,7 +131,7 @@ class TokenSplitter:
         """The beginning of the record under way."""
         return self._head[:UNDELIVERED_LIMIT] if self._splitter is None else self._splitter.undelivered
 
-    def feed(self, data: bytes, /) -> Iterator[Token]:
+    def feed(self, data: bytes, /) -> Iterable[Token]:
         """Give the tokens that `data` completes.
 
         Raises:
@@ -138,6 +139,29 @@ class TokenSplitter:
             StreamDecodeError: a record is malformed, or of no known dialect, or of another one than the one given.
             RecordTooLongError: a record exceeds `max_buffer`.
         """
+        made: list[Token] = []
+        try:
+            self._feed(data, made)
+        except Exception as error:  # noqa: BLE001 - it is raised, after the tokens before it
+            return records_then_error(made, error)
+        return made
+
+    def finish(self) -> Iterable[Token]:
+        """Give the tokens that the end completes.
+
+        Raises:
+            StreamIncomplete: the end is inside a record, or nothing but comments came; or the model did not say that it
+                had finished, in a dialect where it does, unless `allow_incomplete`.
+            InBandError, StreamDecodeError: as from `feed`.
+        """
+        made: list[Token] = []
+        try:
+            self._finish(made)
+        except Exception as error:  # noqa: BLE001 - it is raised, after the tokens before it
+            return records_then_error(made, error)
+        return made
+
+    def _feed(self, data: bytes, made: list[Token]) -> None:
         if self._splitter is None:
             records = self.dialect is not None
             self._head = (self._head + data).lstrip(_SPACE) if records else self._head + data
@@ -146,23 +170,17 @@ class TokenSplitter:
             if framing is None:
                 return
             data = self._begin(framing)
-        yield from self._split(data)
+        assert self._splitter is not None
+        self._read(self, self._splitter.feed(data), made)
 
-    def finish(self) -> Iterator[Token]:
-        """Give the tokens that the end completes.
-
-        Raises:
-            StreamIncomplete: the end is inside a record, or nothing but comments came; or the model did not say that it
-                had finished, in a dialect where it does, unless `allow_incomplete`.
-            InBandError, StreamDecodeError: as from `feed`.
-        """
+    def _finish(self, made: list[Token]) -> None:
         self._ended = True
         records = self.dialect is not None
         if self._splitter is None and (self._head or not records):
-            yield from self._split(self._begin(framing_of(self._head, final=True, records=records) or "text"))
+            head = self._begin(framing_of(self._head, final=True, records=records) or "text")
+            self._feed(head, made)
         if self._splitter is not None:
-            for record in self._splitter.finish():
-                yield from self._tokens_of(self, record)
+            self._read(self, self._splitter.finish(), made)
         if self._unread is not None and not self.count:
             raise _unknown(self._unread)
         if self._splitter is not None and not (self._begun or self._finished):
@@ -181,10 +199,10 @@ class TokenSplitter:
         """Start to read in this framing; return the bytes received before it was known."""
         head, self._head = self._head, b""
         if framing == "sse":
-            self._splitter = SSESplitter(max_buffer=self._max_buffer, deliver_unterminated=True)
-            self._tokens_of = TokenSplitter._tokens_of_event
+            self._splitter = EventDataSplitter(max_buffer=self._max_buffer, deliver_unterminated=True)
+            self._read = TokenSplitter._read_events
         elif framing == "json":
-            self._splitter = JSONSplitter(max_buffer=self._max_buffer)
+            self._splitter = JSONSplitter(max_buffer=self._max_buffer, loads=self._loads)
         else:
             self._speak(self.dialect or DIALECTS["raw"])
             assert self.dialect is not None
@@ -198,68 +216,82 @@ class TokenSplitter:
                 )
             self._begun = True
             self._splitter = TextSplitter(keep_partial=0)
-            self._tokens_of = TokenSplitter._tokens_of_text
+            self._read = TokenSplitter._read_text
         return head
 
     def _speak(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._gathered.dialect = dialect.name
 
-    def _split(self, data: bytes) -> Iterator[Token]:
-        assert self._splitter is not None
-        for record in self._splitter.feed(data):
-            yield from self._tokens_of(self, record)
+    def _read_text(self, texts: Iterable[str], made: list[Token]) -> None:
+        for text in texts:
+            self._gathered.add(Delta(text), 0)
+            made.append(Token(text, self.count))
+            self.count += 1
 
-    def _tokens_of_text(self, text: str) -> Iterator[Token]:
-        self._gathered.add(Delta(text), 0)
-        yield Token(text, self.count)
-        self.count += 1
-
-    def _tokens_of_event(self, event: ServerSentEvent) -> Iterator[Token]:
-        data = event.data.strip()
-        if event.event == "error":
-            raise _error_event(data)
-        if data == "[DONE]":
-            self._finished = True
-        elif data:
-            yield from self._tokens_of_value(load_json(data, "a server-sent event", ended=self._ended))
-
-    def _tokens_of_value(self, value: Any) -> Iterator[Token]:
-        self._begun = True
-        records = value if isinstance(value, list) else (value,)
-        for position, record in enumerate(records):
-            if not isinstance(record, dict):
-                raise faulty(
-                    StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record)
-                )
-            if reports_error(record):
-                raise in_band_error(record)
-            self._gathered.last_record = record
-            for delta in self._deltas_of(record):
-                if delta.usage:
-                    self._gathered.usage = delta.usage
-                if delta.finished or delta.finish_reason:
+    def _read_events(self, events: Iterable[bytes], made: list[Token]) -> None:
+        for data in events:
+            assert isinstance(self._splitter, EventDataSplitter)
+            if self._splitter.event == b"error":
+                raise _error_event(data)
+            try:
+                value = self._loads(data)
+            except (ValueError, RecursionError):
+                text = data.decode("utf-8", "replace").strip()
+                if text == "[DONE]":
                     self._finished = True
-                choice = delta.choice or position
-                failed = delta.finish_reason == "error"
-                if delta.text or not delta.silent:
-                    self._gathered.add(delta, choice)
-                if delta.text or not (delta.silent or failed):
-                    yield Token(
-                        delta.text,
+                if text in {"", "[DONE]"}:
+                    continue
+                value = load_json(text, "a server-sent event", ended=self._ended)
+            self._read_value(value, made)
+
+    def _read_values(self, values: Iterable[Any], made: list[Token]) -> None:
+        for value in values:
+            self._read_value(value, made)
+
+    def _read_value(self, value: Any, made: list[Token]) -> None:
+        self._begun = True
+        if isinstance(value, list):
+            for position, record in enumerate(value):
+                self._read_record(record, position, made)
+        else:
+            self._read_record(value, 0, made)
+
+    def _read_record(self, record: Any, position: int, made: list[Token]) -> None:
+        if not isinstance(record, dict):
+            raise faulty(StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record))
+        if reports_error(record):
+            raise in_band_error(record)
+        gathered = self._gathered
+        gathered.last_record = record
+        for delta in self._deltas_of(record):
+            text, finish_reason = delta.text, delta.finish_reason or None
+            choice = delta.choice or position
+            if delta.usage:
+                gathered.usage = delta.usage
+            if finish_reason or delta.finished:
+                self._finished = True
+            if delta.silent and not text:
+                continue
+            gathered.add(delta, choice)
+            if finish_reason != "error" or text:
+                made.append(
+                    Token(
+                        text,
                         self.count,
                         delta.id,
                         delta.logprob,
                         delta.special,
-                        delta.finish_reason or None,
+                        finish_reason,
                         record,
                         choice,
                         delta.reasoning,
                         delta.tool_calls,
                     )
-                    self.count += 1
-                if failed:
-                    raise InBandError("the model stopped with the finish reason 'error'")
+                )
+                self.count += 1
+            if finish_reason == "error":
+                raise InBandError("the model stopped with the finish reason 'error'")
 
     def _deltas_of(self, record: dict[str, Any]) -> list[Delta]:
         if self.dialect is None:
@@ -269,9 +301,12 @@ class TokenSplitter:
             self._speak(recognised)
         dialect = self.dialect
         assert dialect is not None
+        deltas: list[Delta] = []
+        well_formed = True
         try:
-            deltas = list(dialect.deltas(record))
-            well_formed = all(map(_is_well_formed, deltas))
+            for delta in dialect.deltas(record):
+                deltas.append(delta)
+                well_formed = well_formed and _is_well_formed(delta)
         except (LookupError, TypeError, ValueError, AttributeError):
             well_formed = False
         if not (well_formed and (self.count or self._is_read(record, deltas))):
@@ -322,13 +357,14 @@ def _is_well_formed(delta: Delta) -> bool:
     )
 
 
-def _error_event(data: str) -> InBandError:
+def _error_event(data: bytes) -> InBandError:
     """Return the failure that a server-sent event of the type ``error`` reports."""
+    text = data.decode("utf-8", "replace").strip()
     try:
-        record = json.loads(data)
+        record = json.loads(text)
     except (ValueError, RecursionError):
         record = None
-    return in_band_error(record if isinstance(record, dict) else {"error": data})
+    return in_band_error(record if isinstance(record, dict) else {"error": text})
 
 
 def _source_of(record: Any) -> bytes:

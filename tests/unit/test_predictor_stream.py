@@ -43,6 +43,7 @@ from sagemaker_async.iterators import (
     StreamIterator,
     TextIterator,
     TokenIterator,
+    TokenResult,
 )
 from sagemaker_async.local import (
     CutFrame,
@@ -58,6 +59,11 @@ from sagemaker_async.local.endpoints import Endpoint
 from sagemaker_async.predictor.stream import PredictionStream
 
 LINES = b"one\ntwo\nthree"
+CHAT = (
+    b'{"choices": [{"delta": {"reasoning": "Hm"}}]}\n'
+    b'{"choices": [{"delta": {"content": "a"}}]}\n'
+    b'{"choices": [{"delta": {"content": "b"}, "finish_reason": "stop"}]}\n'
+)
 
 
 @pytest.fixture
@@ -182,6 +188,55 @@ class TestViews:
         assert stream.records is None
         assert "".join([token.text async for token in stream]) == "plain words"
         assert stream.records.text == stream.partial == "plain words"
+
+    async def test_the_result_grows_while_tokens_are_read(self, predictor: Predictor[bytes]) -> None:
+        stream = predictor.predict_stream(CHAT).tokens()
+        assert (stream.result.text, stream.result.choices) == ("", ())
+        async with stream:
+            texts = [stream.result.text async for _ in stream]
+        assert texts[-1] == stream.result.text == stream.partial == "ab"
+        assert (stream.result.reasoning, stream.result.finish_reason) == ("Hm", "stop")
+        assert stream.records == stream.result
+
+    async def test_the_result_can_be_waited_for(self, predictor: Predictor[bytes], session: Session) -> None:
+        result = await predictor.predict_stream(CHAT).tokens().result()
+        assert type(result) is TokenResult
+        assert (result.text, result.reasoning, result.finish_reason) == ("ab", "Hm", "stop")
+        assert session.connections_in_use == 0
+
+    async def test_the_result_can_be_waited_for_after_a_part_was_read(self, predictor: Predictor[bytes]) -> None:
+        stream = predictor.predict_stream(CHAT).tokens()
+        assert (await anext(stream)).reasoning == "Hm"
+        assert (await stream.result()).text == "ab"
+
+    async def test_after_a_failure_the_result_holds_what_came(self, endpoint: Endpoint, session: Session) -> None:
+        endpoint.faults.append((PartSize(1), CutFrame(after_parts=len(CHAT) - 60)))
+        stream = Predictor(endpoint.name, session).predict_stream(CHAT).tokens()
+        with pytest.raises(TruncatedStreamError):
+            await stream.result()
+        assert (stream.result.reasoning, stream.result.text, stream.result.finish_reason) == ("Hm", "a", None)
+        assert session.connections_in_use == 0
+
+    async def test_a_result_keeps_no_connection_once_it_is_dropped(
+        self, stalled: Callable[..., PredictionStream[Any]], session: Session
+    ) -> None:
+        stream = await stalled(CHAT, TokenIterator, after_parts=100)
+        result = stream.result
+        assert session.connections_in_use == 1
+        del stream
+        assert session.connections_in_use == 1  # the result can still be waited for
+        del result
+        await settled()
+        assert session.connections_in_use == 0
+
+    @pytest.mark.parametrize("view", [lambda stream: stream, lambda stream: stream.lines()])
+    async def test_a_stream_that_is_not_of_tokens_has_no_result(self, predictor: Predictor[bytes], view: Any) -> None:
+        with pytest.raises(UsageError, match=r"choose predict_stream\(\.\.\.\)\.tokens\(\)"):
+            view(predictor.predict_stream(LINES)).result  # noqa: B018
+
+    async def test_records_of_other_streams_are_their_iterator(self, predictor: Predictor[bytes]) -> None:
+        async with predictor.predict_stream(LINES).lines() as stream:
+            assert isinstance(stream.records, LineIterator)
 
     async def test_collect_reads_all_and_closes(self, predictor: Predictor[bytes], session: Session) -> None:
         stream = predictor.predict_stream(LINES).lines()

@@ -29,6 +29,7 @@ from sagemaker_async.records.dialects import (
     recognise,
     reports_error,
 )
+from sagemaker_async.records.results import TokenResult
 from sagemaker_async.records.tokens import framing_of
 
 FIXTURES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
@@ -57,27 +58,29 @@ def sse(*records: Any) -> bytes:
     return b"".join(b"data: " + json.dumps(record).encode() + b"\n\n" for record in records)
 
 
-def assert_reads(fixture: dict[str, Any], slices: Iterable[bytes], dialect: str | None) -> None:
+def assert_reads(fixture: dict[str, Any], slices: Iterable[bytes], dialect: str | None) -> TokenResult:
     tokens, error, splitter = run(slices, dialect)
     assert error is None
     if fixture["tokens"] is not None:
         assert [token.text for token in tokens] == fixture["tokens"]
-    assert "".join(token.text for token in tokens if not token.special) == fixture["text"]
+    assert "".join(token.text for token in tokens if not (token.special or token.choice)) == fixture["text"]
     assert [token.index for token in tokens] == list(range(len(tokens)))
     assert splitter.dialect is DIALECTS[fixture["dialect"]]
     assert splitter.result.text == fixture["text"]
     assert splitter.result.finish_reason == fixture["finish_reason"]
     assert splitter.result.usage == fixture["usage"]
+    return splitter.result
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture["name"])
 class TestFixtures:
     def test_dialect_and_framing_are_recognised_wherever_the_payload_is_cut(self, fixture: dict[str, Any]) -> None:
         payload = fixture["payload"].encode()
-        assert_reads(fixture, [payload], None)
-        assert_reads(fixture, (payload[at : at + 1] for at in range(len(payload))), None)
+        whole = assert_reads(fixture, [payload], None)
+        assert whole.to_dict() == fixture.get("result", whole.to_dict())
+        assert assert_reads(fixture, (payload[at : at + 1] for at in range(len(payload))), None) == whole
         for at in range(len(payload)):
-            assert_reads(fixture, [payload[:at], payload[at:]], None)
+            assert assert_reads(fixture, [payload[:at], payload[at:]], None) == whole
 
     def test_the_dialect_may_be_given(self, fixture: dict[str, Any]) -> None:
         payload = fixture["payload"].encode()
@@ -91,7 +94,9 @@ class TestFixtures:
         for at in range(len(payload)):
             tokens, error, splitter = run([payload[:at]], fixture["dialect"])
             assert fixture["text"].startswith(splitter.result.text)
-            assert "".join(token.text for token in tokens if not token.special) == splitter.result.text
+            assert (
+                "".join(token.text for token in tokens if not (token.special or token.choice)) == splitter.result.text
+            )
             assert error is None or type(error) is StreamIncomplete
 
 

@@ -21,9 +21,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, TypeAlias
 
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import ConfigurationError, RequestValidationError
 from sagemaker_async.predictor import Predictor
-from sagemaker_async.predictor.chat import problems_of_chat
+from sagemaker_async.predictor.chat import chat_request
 
 __all__ = ["OpenAIModel", "Refused"]
 
@@ -101,9 +101,12 @@ class OpenAIModel:
         Raises:
             Refused: the request is malformed, or the container cannot do what it asks.
         """
-        messages, tools = request.get("messages"), request.get("tools")
-        for problem in problems_of_chat(messages, tools):
-            raise Refused(f"{problem.field} {problem.rule}", problem.field, "invalid_value")
+        messages = request.get("messages")
+        try:
+            chat_request(messages, request.get("tools"), stream=False)
+        except RequestValidationError as error:
+            problem = error.problems[0]
+            raise Refused(f"{problem.field} {problem.rule}", problem.field, "invalid_value") from None
         if not self.takes_tools:
             _refuse_tools(request)
         if self.takes == "messages":
