@@ -20,5 +20,6 @@ SUITES = {
     "tricks": "what each trick of the request path is worth",
     "hosting": "a control plane call, the first and the others",
     "loop_stall": "how long the event loop stands still while credentials are looked up for the first time",
+    "openai_router": "what OpenAI's door adds to each token",
     "fastapi": "what FastAPI adds to the latency of a call",
 }

@@ -1,7 +1,7 @@
 """OpenAI's own clients, and LiteLLM where it is installed, against `openai_router` over endpoints of all six dialects.
 
-The router is served by uvicorn. Each endpoint answers as its container would, a fixture of `tests/vectors/dialects.json`
-cut into slices; what clients make of it must be what `predict_stream(...).tokens().result()` makes of it.
+The router is served by uvicorn. Each endpoint answers as its container would, with `tests/vectors/dialects.json` in
+slices; what clients make of it must be what `predict_stream(...).tokens().result()` makes of it.
 """
 
 from __future__ import annotations
