@@ -190,7 +190,7 @@ class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
                     pass
         except RecordError as error:
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
-        if splitter.result.last_record is None:
+        if splitter.result.last_record is None and splitter.result.dialect != "raw":
             raise DeserializationError("the answer is not a chat completion: there is no record in it")
         return splitter.result
 
