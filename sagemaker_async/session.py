@@ -15,6 +15,7 @@ from .runtime.operations import SAGEMAKER_RUNTIME
 if TYPE_CHECKING:
     from .aws.sts import CallerIdentity
     from .hosting.client import SageMakerClient
+    from .runtime.routers.client import InferenceRouterClient
 
 __all__ = ["Session"]
 
@@ -47,6 +48,7 @@ class Session:
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
+        self._routers: InferenceRouterClient | None = None
         self._identity: CallerIdentity | None = None
 
     def __repr__(self) -> str:
@@ -78,6 +80,14 @@ class Session:
             client: SageMakerClient = _lazy.module("hosting.client").SageMakerClient(self)
             self._hosting = client
         return self._hosting
+
+    @property
+    def routers(self) -> InferenceRouterClient:
+        """The client that invokes inference routers; it is imported where it is first asked for."""
+        if self._routers is None:
+            client: InferenceRouterClient = _lazy.module("runtime.routers.client").InferenceRouterClient(self)
+            self._routers = client
+        return self._routers
 
     @property
     def connections_in_use(self) -> int:

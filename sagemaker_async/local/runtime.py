@@ -82,7 +82,7 @@ class RuntimeService:
 class RuntimeCall:
     """One request to one of the routes."""
 
-    __slots__ = ("_endpoint", "_name", "_operation", "_state", "body_limit", "plan")
+    __slots__ = ("_endpoint", "_name", "_operation", "_state", "async_paths", "body_limit", "plan")
 
     def __init__(self, state: LocalState, operation: Operation, name: str) -> None:
         self._state = state
@@ -90,6 +90,8 @@ class RuntimeCall:
         self._name = name
         self._endpoint = endpoint = state.endpoints.get(name)
         self.plan: Plan = NO_FAULTS
+        self.async_paths: tuple[str | None, str | None] = (None, None)
+        """Where an inference router has results and failures go; None: where the endpoint has them go."""
         self.body_limit = REAL_TIME_BODY_LIMIT
         if endpoint is not None:
             endpoint.requests += 1
@@ -130,7 +132,7 @@ class RuntimeCall:
         self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
     ) -> web.StreamResponse:
         match self._operation.name:
-            case "InvokeEndpoint":
+            case "InvokeEndpoint" | "InvokeInferenceRouter":
                 return await self._invoke(exchange, endpoint, request, variant)
             case "InvokeEndpointWithResponseStream":
                 return await self._stream(exchange, endpoint, request, variant)
@@ -242,12 +244,13 @@ class RuntimeCall:
     async def _invoke_async(
         self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
     ) -> web.StreamResponse:
-        fields = async_fields(exchange.request.headers)
+        fields = async_fields(self._operation, exchange.request.headers)
         if (fields.input_location is None) == (not exchange.body):
             raise invalid("Exactly one of Body and InputLocation must be given.")
         name = str(uuid.uuid4())
+        output, failure = self.async_paths
         place = [
-            endpoint.deployment.async_output.rstrip("/"),
+            (output or endpoint.deployment.async_output).rstrip("/"),
             (fields.output_extension or "").strip("/"),
             fields.filename or f"{name}.out",
         ]
@@ -255,7 +258,7 @@ class RuntimeCall:
             endpoint_name=endpoint.name,
             inference_id=request.inference_id or str(uuid.uuid4()),
             output_location="/".join(filter(None, place)),
-            failure_location=f"{endpoint.deployment.async_failure.rstrip('/')}/{name}-error.out",
+            failure_location=f"{(failure or endpoint.deployment.async_failure).rstrip('/')}/{name}-error.out",
         )
         self._state.keep(invocation)
         self._state.spawn(self._run_async(endpoint, request, variant, fields, invocation))

@@ -30,6 +30,7 @@ from .http_server import LoopbackServer
 from .models import Model
 from .openai_route import OpenAIService
 from .operations import check_endpoint_name
+from .router_runtime import RouterRuntimeService
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
 from .state_file import StateFile
@@ -56,8 +57,8 @@ class EmbeddedSageMaker(Seeding):
         clock: returns seconds since the epoch; used to judge signatures and to date answers.
         sleep: the function that `SlowFirstByte` waits with.
         transition_times: seconds that changes of state take (Creating to InService, ...), for all kinds of resources or
-            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent and MonitoringSchedule. None: they
-            are complete at the next call.
+            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent, InferenceRouter and
+            MonitoringSchedule. None: they are complete at the next call.
         stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
         scale_from_zero: seconds that an inference component with zero copies takes to get one, once two invocations
@@ -113,6 +114,7 @@ class EmbeddedSageMaker(Seeding):
         services: list[Service] = [
             RuntimeService(self._state),
             OpenAIService(self._state),
+            RouterRuntimeService(self._state),
             ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
         ]

@@ -4,8 +4,9 @@ What counts as "no copies" is an answer by which SageMaker says that no model ha
 in the words of a component with zero copies, and ModelNotReadyException (429). The words must begin the message: what
 a caller sent may be repeated further on in it. Nothing else is ever sent again here, an ambiguous outcome least of all.
 
-Those who wait for the same component of the same endpoint (and the same variant and target model, where a call names
-one) through the same session wait together. One of them at a time sends its own call as a probe:
+Those who wait for the same component of the same endpoint (and the same variant and target model, or target of a
+router, where a call names one) through the same session wait together. One of them at a time sends its own call as a
+probe:
 
 - refused: it goes on waiting; the next probe is due `WaitForCapacity.interval` seconds after this one was sent;
 - answered: that caller has its answer, and all the others send theirs;
@@ -22,6 +23,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Awaitable, Callable
@@ -32,6 +35,7 @@ from weakref import WeakValueDictionary
 
 from sagemaker_async.aws.channel import Channel
 from sagemaker_async.aws.client import PreparedCall
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import check_seconds
 from sagemaker_async.errors import (
@@ -57,13 +61,15 @@ Source: https://aws.amazon.com/blogs/machine-learning/unlock-cost-savings-with-t
 LONGEST_INTERVAL = 30.0
 """AWS's sample alarm, which wakes a component, takes two refused calls within a minute."""
 
-_IDENTITY = ("endpoint_name", "inference_component_name", "target_variant", "target_model")
+_WITHIN_RESOURCE = ("inference_component_name", "target_variant", "target_model", "routing_target_name")
+"""The fields that say which model of an endpoint or router is called."""
 
 
 class CapacityProgress(NamedTuple):
     """What `WaitForCapacity.on_progress` gets: how the wait for one component stands."""
 
     endpoint_name: str
+    """Or the router's name."""
     component_name: str | None
     waited: float
     """Seconds since the first refusal."""
@@ -125,13 +131,13 @@ class WaitForCapacity:
     async def _send(self, send: Callable[[PreparedCall], Awaitable[T]], channel: Channel, call: PreparedCall) -> T:
         rooms: WeakValueDictionary[tuple[Any, ...], _WaitingRoom]
         rooms = channel.state.setdefault(WaitForCapacity, WeakValueDictionary())
-        key = tuple([call.head.fields.get(name) for name in _IDENTITY])
+        key = (call.operation.resource, call.resource, *[call.head.fields.get(name) for name in _WITHIN_RESOURCE])
         deadline = channel.timing.monotonic() + self.limit
         while True:
             room = rooms.get(key)
             probing = room is not None and await room.has_turn(self, deadline)
             try:
-                answer = await send(call)
+                answer = await send(_as_probe(call) if probing else call)
             except BaseException as error:
                 if refused := lacks_capacity(error):
                     room = rooms.get(key)
@@ -153,10 +159,11 @@ class _WaitingRoom:
 
     __slots__ = (
         "__weakref__",
-        "_fields",
+        "_component",
         "_probes",
         "_probing",
         "_refusal",
+        "_resource",
         "_sent",
         "_since",
         "_sleepers",
@@ -169,7 +176,8 @@ class _WaitingRoom:
     def __init__(self, call: PreparedCall, timing: Timing) -> None:
         self.over = False
         """Whether there is nothing left to wait for."""
-        self._fields = call.head.fields
+        self._resource = call.resource or ""
+        self._component: str | None = call.head.fields.get("inference_component_name")
         self._timing = timing
         self._since = self._sent = timing.monotonic()
         """When the first refusal came, and when the last call was sent to find out."""
@@ -234,10 +242,9 @@ class _WaitingRoom:
             await asyncio.wait((alarm,))  # so that no task is left behind
 
     def _progress(self, now: float) -> CapacityProgress:
-        fields = self._fields
         return CapacityProgress(
-            fields["endpoint_name"],
-            fields.get("inference_component_name"),
+            self._resource,
+            self._component,
             now - self._since,
             self._waiting,
             self._probes,
@@ -245,8 +252,7 @@ class _WaitingRoom:
         )
 
     def _too_late(self, options: WaitForCapacity) -> NoCapacityError:
-        fields, refusal = self._fields, self._refusal
-        component = fields.get("inference_component_name")
+        refusal, component = self._refusal, self._component
         if isinstance(refusal, ModelNotReadyException):
             what, remedy = "was not ready", _NOT_READY
         else:
@@ -278,6 +284,16 @@ _NO_POLICY = (
     "limit"
 )
 _NOT_READY = "It may still be loading: raise the limit, or look into the container's log"
+
+
+def _as_probe(call: PreparedCall) -> PreparedCall:
+    """Return a call that is sent once for each probe: AWS's retries take ModelNotReadyException for throttling."""
+    return call._replace(operation=_probed(call.operation))
+
+
+@functools.cache
+def _probed(operation: Operation) -> Operation:
+    return dataclasses.replace(operation, final=frozenset({"ModelNotReadyException"}))
 
 
 def lacks_capacity(error: BaseException) -> bool:

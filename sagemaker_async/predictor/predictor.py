@@ -21,7 +21,7 @@ from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
 from sagemaker_async.errors import ConfigurationError, DeserializationError, InBandError
 from sagemaker_async.records.iterator import ByteIterator
-from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from sagemaker_async.runtime.operations import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
@@ -206,8 +206,14 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``.
             component_name: the inference component, instead of the predictor's own.
             target_container_hostname: the container of a multi-container endpoint.
-            session_id: the stateful session, or ``NEW_SESSION``.
-            prefix_aware_id: routes requests with the same prefix to the same instance.
+            session_id: the stateful session, or ``NEW_SESSION``; `session` opens, binds and closes one.
+            prefix_aware_id: routes requests with the same id to the same instance, as long as it is not overloaded, so
+                that what its container has cached is used again: the key-value cache of a long system prompt, of a
+                document that many questions are about, or of a conversation. It helps on endpoints with two instances
+                or more whose variant has the routing strategy ``PREFIX_AWARE``, and with prefixes of thousands of
+                tokens. 1 to 64 printable characters, such as a conversation's id or a hash of the shared prefix.
+                Without one, SageMaker compares the first bytes of the bodies, which must then be equal: the same order
+                of keys, and the long part first.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
             capacity: how to wait while the model has no copies; None: as the predictor does; False: not at all.
@@ -235,7 +241,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options, capacity), fields["EndpointName"])
+        return await self._answer(await self._reply(data, fields, options, capacity), fields)
 
     async def predict_full(
         self,
@@ -280,25 +286,32 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         reply = await self._reply(data, fields, options, capacity)
-        names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
+        headers = reply.metadata.headers
+        said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
         return Prediction(
-            answer=await self._answer(reply, fields["EndpointName"]),
-            content_type=headers.get(names["ContentType"]),
-            custom_attributes=headers.get(names["CustomAttributes"]),
-            variant=headers.get(names["InvokedProductionVariant"]),
-            new_session_id=headers.get(names["NewSessionId"]),
-            closed_session_id=headers.get(names["ClosedSessionId"]),
+            answer=await self._answer(reply, fields),
+            content_type=said["ContentType"],
+            custom_attributes=said["CustomAttributes"],
+            variant=said["InvokedProductionVariant"],
+            new_session_id=said.get("NewSessionId"),
+            closed_session_id=said.get("ClosedSessionId"),
+            routed_to=said.get("InvokedRoutedResourceArn"),
+            routing_reason=said.get("RoutingReason"),
             request_id=reply.metadata.request_id,
             attempts=reply.metadata.attempts,
         )
 
     async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
-        client = self.sagemaker_session.runtime
+        session = self.sagemaker_session
+        client = session.runtime if self._routing_target is None else session.routers
         send = self._patient(client.send, capacity)
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
-        return await send(client.prepare(INVOKE_ENDPOINT, fields, options))
+        reply = await send(client.prepare(self._operation, fields, options))
+        if self._sticky is not None:
+            self._sticky.note(reply.metadata.headers)
+        return reply
 
     def _patient(
         self, send: Callable[[PreparedCall], Awaitable[T]], capacity: Capacity
@@ -310,14 +323,16 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         _check_capacity(waiting)
         return waiting.around(send, self.sagemaker_session.channel)
 
-    async def _answer(self, reply: Reply, endpoint_name: str) -> R:
+    async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R:
         metadata = reply.metadata
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         try:
             return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
         except (DeserializationError, InBandError) as error:
-            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
-            error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
+            operation = self._operation
+            called = fields.get("EndpointName", self.endpoint_name)
+            origin = self.sagemaker_session.channel.origin(operation.service)
+            error.locate(operation.name, called, origin, metadata.request_id)
             error.attempts = metadata.attempts
             if isinstance(error, DeserializationError):
                 error.keep_answer(metadata.status, content_type, reply.body)
@@ -412,6 +427,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
                     async for line in lines: ...
         """
         check_iterator(iterator)
+        self._check_of_endpoint("response streams")
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -436,11 +452,14 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         for name, value in (initial_args or {}).items():
             if not isinstance(name, str) or name == "timeout":
                 raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
-            aws_name = _AWS_NAMES.get(name, name)
+            aws_name = self._operation.names.get(name, name)
             if aws_name in fields:
                 raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
             fields[aws_name] = value
-        fields.setdefault("EndpointName", self.endpoint_name)
+        if self._routing_target is None:
+            fields.setdefault("EndpointName", self.endpoint_name)
+        else:
+            fields = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target} | fields
         if "ContentType" not in fields:
             fields["ContentType"] = self.content_type
         if "Accept" not in fields:
@@ -448,12 +467,11 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
         if self.component_name:
             fields["InferenceComponentName"] = self.component_name
+        if self._sticky is not None:
+            fields["SessionId"] = self._sticky.id
         # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
         fields |= {name: value for name, value in given.items() if value is not None and value != ""}
         return fields
-
-
-_AWS_NAMES = INVOKE_ENDPOINT.names
 
 
 def _check_capacity(capacity: object) -> None:

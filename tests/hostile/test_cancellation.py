@@ -261,6 +261,22 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def prediction_of_a_router(world: World) -> None:
+    destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
+    target = {"Name": "default", "Destinations": [destination]}
+    with contextlib.suppress(Exception):
+        await world.session.hosting.create_inference_router(inference_router_name="router", routing_targets=[target])
+    world.local.step(10)
+    payload = world.payload()
+    assert await Predictor.of_router("router", "default", world.session).predict(payload) == payload
+
+
+async def stateful_session(world: World) -> None:
+    payload = world.payload()
+    async with Predictor("echo", world.session).session() as bound:
+        assert await bound.predict(payload) == payload
+
+
 CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     predict,
     invoke_with_a_large_body,
@@ -280,6 +296,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     wait_until_in_service,
     waiter,
     update_endpoint,
+    prediction_of_a_router,
+    stateful_session,
 ]
 OF_ONE_REQUEST = [predict, tokens]
 

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import CapacityProgress, Predictor, Session, StubResponse, StubTransport, Timeouts, WaitForCapacity
+from sagemaker_async import (
+    CapacityProgress,
+    Predictor,
+    RetryConfig,
+    Session,
+    StubResponse,
+    StubTransport,
+    Timeouts,
+    WaitForCapacity,
+)
 from sagemaker_async.config.http import HTTPRequest
 from sagemaker_async.errors import (
     CallError,
@@ -502,3 +511,33 @@ async def test_what_is_not_a_wait_for_capacity_is_refused_before_anything_is_sen
 def test_the_error_of_a_model_that_is_not_ready_is_a_refusal() -> None:
     assert lacks_capacity(ModelNotReadyException("", status=429, code="ModelNotReadyException"))
     assert not lacks_capacity(TimeoutError(AWS_WORDS))
+
+
+async def test_a_probe_is_one_attempt_and_takes_nothing_of_the_retry_quota(endpoint: Endpoint, clock: Any) -> None:
+    endpoint.refusal = NOT_READY
+    async with Session(transport=endpoint, retry=RetryConfig(max_attempts=3)) as session:
+        session.channel.timing = clock.timing
+        await session.check()
+        call = asyncio.create_task(patient(session, limit=700).predict(b""))
+        await clock.pass_by(595)
+        assert len(endpoint.arrived) == 3 + 59  # the first call is repeated as always
+        endpoint.instead = [StubResponse.error("InternalFailure", "oops", status=500)]
+        endpoint.up = True
+        await clock.pass_by(5)
+        assert await call == b""  # a probe that fails in another way is repeated as always
+
+
+async def test_calls_of_a_router_wait_as_well(session: Session, endpoint: Endpoint, clock: Any) -> None:
+    endpoint.refusal = NOT_READY
+    told: list[CapacityProgress] = []
+    waiting = WaitForCapacity(on_progress=told.append)
+    calls = [
+        asyncio.create_task(Predictor.of_router("r", target, session, capacity=waiting).predict(b"question"))
+        for target in ("a", "a", "b")
+    ]
+    await clock.pass_by(15)
+    assert len(endpoint.arrived) == 3 + 2  # each target has its own probes
+    assert {progress.endpoint_name for progress in told} == {"r"}
+    endpoint.up = True
+    await clock.pass_by(5)
+    assert await asyncio.gather(*calls) == [b"question"] * 3

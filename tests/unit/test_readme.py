@@ -97,6 +97,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
         local.add_endpoint("my-llm", chat)
+        local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
