@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.records.json_values import fastest_loads
 
 from . import Told
 
@@ -55,9 +56,24 @@ class Ours:
 
 @asynccontextmanager
 async def opened(url: str, connections: int) -> AsyncIterator[Ours]:
-    sys.modules["orjson"] = None  # type: ignore[assignment]  # `opened_with_orjson` is a contestant of its own
-    async with opened_with_orjson(url, connections) as client:
-        yield client
+    with without_orjson():  # `opened_with_orjson` is a contestant of its own
+        async with opened_with_orjson(url, connections) as client:
+            yield client
+
+
+@contextmanager
+def without_orjson() -> Iterator[None]:
+    """Have records read as where orjson is not installed."""
+    there = sys.modules.get("orjson")
+    sys.modules["orjson"] = None  # type: ignore[assignment]
+    fastest_loads.cache_clear()
+    try:
+        yield
+    finally:
+        del sys.modules["orjson"]
+        if there is not None:
+            sys.modules["orjson"] = there
+        fastest_loads.cache_clear()
 
 
 @asynccontextmanager

@@ -157,7 +157,7 @@ class PredictionStream(Generic[T]):
         """What the model has said so far, whole: ``.text``, ``.reasoning``, ``.tool_calls``, ``.usage``, ...
 
         It is of streams of tokens. It grows while the stream is read, and stays when that has ended or failed.
-        ``await stream.result()`` reads what is left, closes the stream and returns it.
+        ``await stream.result()`` reads what is left and returns the whole.
 
         Raises:
             UsageError: the stream is not read as tokens.
@@ -355,15 +355,15 @@ class StreamResult(TokenResult):
         self._stream = stream
 
     async def __call__(self) -> TokenResult:
-        """Read what is left of the stream, close it and return the whole result.
+        """Read what is left of the stream, which lets go of its connection, and return the whole result.
 
         Raises:
             CallError: the call failed, or the stream; what came before is in `PredictionStream.result`.
             StreamClosedError: the stream was closed before its end.
+            ConcurrentReadError: another task reads it.
         """
-        async with self._stream as stream:
-            async for _ in stream:
-                pass
+        while not self._stream._ended:  # whatever fails closes the stream, unless another task has it
+            await anext(self._stream, None)
         return TokenResult(self._gathered)
 
 

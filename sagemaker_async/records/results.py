@@ -1,7 +1,8 @@
 """Whole messages: what a model has said, put together from the deltas of its records.
 
 `TokenResult` is what users hold, of a stream as well as of an answer that came at once. It is live: while a stream is
-read it holds what came so far, and after a failure it still does. What it holds is bounded, and it says when there was
+read it holds what came so far, and after a failure it still does; what came over the network together is in it at once,
+though its tokens are handed out one by one. What it holds is bounded, and it says when there was
 more (`TokenResult.truncated`). Pieces are kept in lists and put together when they are asked for, so that the work and
 the memory are linear in what the model says.
 """
@@ -30,8 +31,8 @@ _SIZE_OF_LOGPROB = 8
 class ToolCall:
     """A function that the model wants called."""
 
-    id: str | None
-    """What the tool's answer has to refer to, as ``tool_call_id``; None where the container gives none."""
+    id: str
+    """What the tool's answer has to refer to, as ``tool_call_id``; ``call_0``, ... where the container gives none."""
     name: str
     """The function's name."""
     arguments: str = field(repr=False)
@@ -104,7 +105,10 @@ class Choice:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The functions that the model wants called, in their order."""
-        return tuple(ToolCall(call.id, call.name or "", str(call.arguments)) for _, call in sorted(self._calls.items()))
+        return tuple(
+            ToolCall(call.id or f"call_{index}", call.name or "", str(call.arguments))
+            for index, call in sorted(self._calls.items())
+        )
 
     @property
     def logprobs(self) -> tuple[TokenLogprob, ...]:
@@ -121,12 +125,8 @@ class Choice:
             message["refusal"] = refusal
         if calls := self.tool_calls:
             message["tool_calls"] = [
-                {
-                    "id": call.id if call.id is not None else f"call_{number}",
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for number, call in enumerate(calls)
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in calls
             ]
         elif message["content"] is None:
             message["content"] = ""
@@ -175,7 +175,7 @@ class Gathered:
             choice._reasoning.add(delta.reasoning)
         if delta.refusal:
             choice._refusal.add(delta.refusal)
-        for piece in delta.tool_calls:
+        for piece in delta.tool_calls or ():
             self._add_call(choice, piece)
         if delta.logprobs:
             for logprob in delta.logprobs:

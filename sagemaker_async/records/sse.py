@@ -108,12 +108,13 @@ class EventDataSplitter:
             if line:
                 self._read_field(line)
             elif self._data:
-                parts = self._data
-                self._data, self._data_size = [], 0
+                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                self._data.clear()
+                self._data_size = 0
                 self.event, self._event = self._event, b""
                 self.retry, self._retry = self._retry, None
                 self.last_id = self._id
-                yield parts[0] if len(parts) == 1 else b"\n".join(parts)
+                yield data
             else:
                 self._event = b""
 

@@ -22,6 +22,8 @@ from .dialects import (
     Delta,
     Dialect,
     Token,
+    TokenLogprob,
+    ToolCallDelta,
     dialect_named,
     in_band_error,
     recognise,
@@ -230,9 +232,10 @@ class TokenSplitter:
             self.count += 1
 
     def _read_events(self, events: Iterable[bytes], made: list[Token]) -> None:
+        splitter = self._splitter
+        assert isinstance(splitter, EventDataSplitter)
         for data in events:
-            assert isinstance(self._splitter, EventDataSplitter)
-            if self._splitter.event == b"error":
+            if splitter.event == b"error":
                 raise _error_event(data)
             try:
                 value = self._loads(data)
@@ -243,22 +246,20 @@ class TokenSplitter:
                 if text in {"", "[DONE]"}:
                     continue
                 value = load_json(text, "a server-sent event", ended=self._ended)
-            self._read_value(value, made)
+            self._read_record(value, made)
 
     def _read_values(self, values: Iterable[Any], made: list[Token]) -> None:
         for value in values:
-            self._read_value(value, made)
+            self._read_record(value, made)
 
-    def _read_value(self, value: Any, made: list[Token]) -> None:
+    def _read_record(self, record: Any, made: list[Token], position: int | None = None) -> None:
+        """Make the tokens of a record, or of a list of them, where each is for the choice of its place in it."""
         self._begun = True
-        if isinstance(value, list):
-            for position, record in enumerate(value):
-                self._read_record(record, position, made)
-        else:
-            self._read_record(value, 0, made)
-
-    def _read_record(self, record: Any, position: int, made: list[Token]) -> None:
         if not isinstance(record, dict):
+            if isinstance(record, list) and position is None:
+                for number, each in enumerate(record):
+                    self._read_record(each, made, number)
+                return
             raise faulty(StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record))
         if reports_error(record):
             raise in_band_error(record)
@@ -266,7 +267,7 @@ class TokenSplitter:
         gathered.last_record = record
         for delta in self._deltas_of(record):
             text, finish_reason = delta.text, delta.finish_reason or None
-            choice = delta.choice or position
+            choice = delta.choice or position or 0
             if delta.usage:
                 gathered.usage = delta.usage
             if finish_reason or delta.finished:
@@ -307,7 +308,7 @@ class TokenSplitter:
             for delta in dialect.deltas(record):
                 deltas.append(delta)
                 well_formed = well_formed and _is_well_formed(delta)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             well_formed = False
         if not (well_formed and (self.count or self._is_read(record, deltas))):
             fitting = recognise(record)
@@ -354,6 +355,8 @@ def _is_well_formed(delta: Delta) -> bool:
         and (not delta.usage or isinstance(delta.usage, dict))
         and isinstance(delta.reasoning, str)
         and isinstance(delta.refusal, str)
+        and (not delta.tool_calls or all(isinstance(piece, ToolCallDelta) for piece in delta.tool_calls))
+        and (not delta.logprobs or all(isinstance(each, TokenLogprob) for each in delta.logprobs))
     )
 
 

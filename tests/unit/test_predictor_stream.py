@@ -204,10 +204,39 @@ class TestViews:
         assert (result.text, result.reasoning, result.finish_reason) == ("ab", "Hm", "stop")
         assert session.connections_in_use == 0
 
-    async def test_the_result_can_be_waited_for_after_a_part_was_read(self, predictor: Predictor[bytes]) -> None:
+    @pytest.mark.parametrize("tokens", [0, 1, 2, 3])
+    async def test_the_result_can_be_waited_for_after_a_part_was_read(
+        self, predictor: Predictor[bytes], tokens: int
+    ) -> None:
         stream = predictor.predict_stream(CHAT).tokens()
-        assert (await anext(stream)).reasoning == "Hm"
+        async for token in stream:
+            if token.index == tokens:
+                break
         assert (await stream.result()).text == "ab"
+        assert (await stream.result()).text == "ab"
+
+    async def test_the_result_of_a_stream_that_was_closed_midway_is_what_came(
+        self, predictor: Predictor[bytes]
+    ) -> None:
+        async with predictor.predict_stream(CHAT).tokens() as stream:
+            await anext(stream)
+        with pytest.raises(StreamClosedError):
+            await stream.result()
+        assert stream.result.reasoning == "Hm"
+
+    async def test_a_second_task_that_waits_for_the_result_does_not_disturb_the_first(
+        self, endpoint: Endpoint, session: Session
+    ) -> None:
+        stall = Stall(after_parts=100)
+        endpoint.faults.append((PartSize(1), stall))
+        stream = await Predictor(endpoint.name, session).predict_stream(CHAT).tokens()
+        first = asyncio.ensure_future(stream.result())
+        await settled()
+        with pytest.raises(ConcurrentReadError):
+            await stream.result()
+        stall.release()
+        assert (await first).text == "ab"
+        assert session.connections_in_use == 0
 
     async def test_after_a_failure_the_result_holds_what_came(self, endpoint: Endpoint, session: Session) -> None:
         endpoint.faults.append((PartSize(1), CutFrame(after_parts=len(CHAT) - 60)))

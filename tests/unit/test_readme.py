@@ -71,13 +71,25 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
-def chat(body: bytes) -> ModelResponse:
-    if json.loads(body).get("stream"):
-        return ModelResponse(sliced(FIXTURES["openai chat, server-sent events"]["payload"].encode()), EVENTS)
-    message = {"role": "assistant", "content": "Once upon a time"}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "served", "choices": [choice]}
-    return ModelResponse(json.dumps(answer), JSON)
+def assistant(body: bytes) -> ModelResponse:
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
+    fields = json.loads(body)
+    asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
+    call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    message: dict[str, Any] = (
+        {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    )
+    choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    if not fields.get("stream"):
+        head = {"id": "1", "object": "chat.completion", "created": 1, "model": "served"}
+        message["role"] = "assistant"
+        return ModelResponse(json.dumps({**head, "choices": [{**choice, "message": message}], "usage": usage}), JSON)
+    records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
+    if fields.get("stream_options"):
+        records.append({"choices": [], "usage": usage})
+    events = "".join(f"data: {json.dumps(record)}\n\n" for record in records)
+    return ModelResponse(sliced(f"{events}data: [DONE]\n\n".encode()), EVENTS)
 
 
 CONTAINERS = {
@@ -96,7 +108,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
-        local.add_endpoint("my-llm", chat)
+        local.add_endpoint("my-llm", assistant)
         local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)

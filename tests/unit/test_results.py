@@ -155,6 +155,19 @@ class TestToolCalls:
         assert type(error) is StreamDecodeError
         assert [token.text for token in tokens] == ["a"]
 
+    @pytest.mark.parametrize("depth", [100, 600, 900, 990])
+    def test_an_object_nested_as_deep_as_can_be_read_is_text_or_a_documented_error(
+        self, library: str, depth: int
+    ) -> None:
+        nested = b'{"a": ' * depth + b"1" + b"}" * depth
+        payload = b'{"choices": [{"message": {"tool_calls": [{"function": {"name": "f", "arguments": %s}}]}}]}' % nested
+        result, _, error = read(payload, allow_incomplete=True)
+        if error is None:
+            assert result.tool_calls[0].arguments == nested.decode()
+        else:
+            assert type(error) is StreamDecodeError
+            assert depth > 100
+
     def test_arguments_do_not_show_in_a_repr(self) -> None:
         assert "secret" not in repr(ToolCall("x", "f", "secret"))
         result, _, _ = read(chunk("stop", content="secret"))
@@ -242,8 +255,12 @@ class TestResult:
         assert (result.text, result.reasoning, result.refusal, result.logprobs) == ("a", "r", "n", (("a", -1.0, None),))
         assert (token.reasoning, token.tool_call, result.dialect) == ("r", ToolCallDelta(name="f"), "own")
 
-    @pytest.mark.parametrize("wrong", [{"reasoning": 5}, {"refusal": None}])
-    def test_a_dialect_of_ones_own_that_brings_no_text_is_refused(self, wrong: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"reasoning": 5}, {"refusal": None}, {"tool_calls": 5}, {"tool_calls": [{}]}, {"logprobs": [(1,)]}],
+        ids=repr,
+    )
+    def test_a_dialect_of_ones_own_that_brings_other_types_is_refused(self, wrong: dict[str, Any]) -> None:
         own = Dialect(name="own", recognises=bool, deltas=lambda _: [Delta("a", **wrong)])
         assert type(read(b"{}", dialect=own)[2]) is StreamDecodeError
 
