@@ -26,6 +26,7 @@ from sagemaker_async.iterators import Token, TokenResult
 from sagemaker_async.records import TokenSplitter
 from sagemaker_async.serializers import JSONSerializer
 
+from .patient import Capacity
 from .stream import PredictionStream
 
 __all__ = ["AnswerDeserializer", "ChatEndpoint", "chat_request"]
@@ -48,6 +49,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult]: ...
 
@@ -63,6 +65,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> PredictionStream[Token]: ...
 
@@ -78,6 +81,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult] | PredictionStream[Token]: ...
 
@@ -92,6 +96,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult] | PredictionStream[Token]:
         """Return the model's answer to messages, whole or as a stream of tokens.
@@ -108,6 +113,7 @@ class ChatEndpoint:
             session_id: the stateful session.
             prefix_aware_id: routes requests with the same prefix to the same instance.
             timeout: seconds for the whole call, or up to the head of a stream, or limits of its own.
+            capacity: how to wait while the model has no copies, as for `Predictor.predict`.
             fields: all other fields of the body: ``temperature``, ``max_tokens``, ``tool_choice``, ``response_format``,
                 ``stream_options``, ``model``, ... as the container knows them.
 
@@ -137,6 +143,7 @@ class ChatEndpoint:
             "session_id": session_id,
             "prefix_aware_id": prefix_aware_id,
             "timeout": timeout,
+            "capacity": capacity,
         }
         if stream:
             return predictor.predict_stream(body, **options).tokens(dialect=_DIALECT)

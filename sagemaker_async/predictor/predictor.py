@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from sagemaker_async.aws.call import Reply
-from sagemaker_async.aws.client import CallOptions, PreparedCall, shared_channel
+from sagemaker_async.aws.client import CallOptions, shared_channel
 from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
@@ -27,15 +27,9 @@ from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
 from .management import HostedEndpoint
+from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
-
-if TYPE_CHECKING:
-    from .capacity import WaitForCapacity
-
-    Capacity: TypeAlias = WaitForCapacity | Literal[False] | None
-else:  # only those who wait import it
-    WaitForCapacity = Capacity = Any
 
 __all__ = ["Predictor"]
 
@@ -123,7 +117,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
         if capacity is not None:
-            _check_capacity(capacity)
+            check_capacity(capacity)
         if sagemaker_session is not None:
             shared_channel(sagemaker_session)
         self._owns_session = sagemaker_session is None
@@ -313,16 +307,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             self._sticky.note(reply.metadata.headers)
         return reply
 
-    def _patient(
-        self, send: Callable[[PreparedCall], Awaitable[T]], capacity: Capacity
-    ) -> Callable[[PreparedCall], Awaitable[T]]:
-        """Return `send` with the waiting for capacity around it that the call asks for, or else the predictor."""
-        waiting = self.capacity if capacity is None else capacity
-        if waiting is None or waiting is False:
-            return send
-        _check_capacity(waiting)
-        return waiting.around(send, self.sagemaker_session.channel)
-
     async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R:
         metadata = reply.metadata
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
@@ -472,14 +456,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
         fields |= {name: value for name, value in given.items() if value is not None and value != ""}
         return fields
-
-
-def _check_capacity(capacity: object) -> None:
-    if not callable(getattr(capacity, "around", None)) or isinstance(capacity, type):
-        raise ConfigurationError(
-            f"capacity must be WaitForCapacity(limit=...), got {capacity!r}; None waits as the predictor does, "
-            "and False in a call does not wait"
-        )
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

@@ -6,7 +6,7 @@ What a router needs is imported by `of_router`: most programs call endpoints.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.shapes.operation import Operation
@@ -16,10 +16,7 @@ from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
 from sagemaker_async.serializers import Serializer
 from sagemaker_async.session import Session
 
-if TYPE_CHECKING:
-    from .capacity import WaitForCapacity
-else:  # only those who wait import it
-    WaitForCapacity = Any
+from .patient import WaitForCapacity
 
 __all__ = ["RoutedCalls"]
 

@@ -541,3 +541,28 @@ async def test_calls_of_a_router_wait_as_well(session: Session, endpoint: Endpoi
     endpoint.up = True
     await clock.pass_by(5)
     assert await asyncio.gather(*calls) == [b"question"] * 3
+
+
+async def test_a_chat_waits_as_well(session: Session, endpoint: Endpoint, clock: Any) -> None:
+    messages = [{"role": "user", "content": "How is the sea?"}]
+    predictor = Predictor("llm", session)
+    call = asyncio.create_task(predictor.chat(messages, capacity=WaitForCapacity()))
+    await clock.pass_by(15)
+    assert endpoint.times == [0, 10]
+    endpoint.instead = [StubResponse.json({"choices": [{"message": {"content": "calm"}, "finish_reason": "stop"}]})]
+    await clock.pass_by(5)
+    assert (await call).text == "calm"
+
+
+async def test_opening_a_stateful_session_waits_as_well(session: Session, endpoint: Endpoint, clock: Any) -> None:
+    async def hold() -> str | None:
+        async with patient(session).session() as bound:
+            return bound.session_id
+
+    call = asyncio.create_task(hold())
+    await clock.pass_by(15)
+    assert endpoint.times == [0, 10]
+    endpoint.instead = [StubResponse(200, b"", {"X-Amzn-SageMaker-New-Session-Id": "s1; Expires=2026-01-01T00:00:00Z"})]
+    endpoint.up = True
+    await clock.pass_by(5)
+    assert await call == "s1"
