@@ -272,6 +272,19 @@ async def test_several_choices_and_log_probabilities_are_kept_apart(world: World
     assert [choice["logprobs"] for choice in choices] == [None, logprobs, None, None, None]
 
 
+async def test_numbers_and_characters_that_json_does_not_have_do_not_break_the_answer(world: World) -> None:
+    logprobs = {"content": [{"token": "b", "logprob": float("-inf")}]}
+    payload = events(
+        {"index": 0, "delta": {"content": "a\ud800\u2028"}, "finish_reason": None},
+        {"index": 0, "delta": {"content": "\udfff"}, "finish_reason": None},
+        {"index": 0, "delta": {"content": "b"}, "logprobs": logprobs, "finish_reason": "stop"},
+    )
+    world.add("m", lambda _: sliced(payload))
+    chunks = await world.chunks()
+    assert text_of(chunks) == "a?\u2028?b"
+    assert chunks[-1]["choices"][0]["logprobs"] == {"content": [{"token": "b", "logprob": None}]}
+
+
 # --- requests --------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.iterators import Token, TokenResult
 
+from .encoding import json_text
 from .problems import Problem
 
 __all__ = ["Kind", "OpenAIEncoding", "OpenAIFormat", "completion", "envelope"]
@@ -40,7 +41,8 @@ _OWN_NAMES = frozenset({"role", "content", "reasoning", "reasoning_content", "to
 _PLAIN = frozenset({"role", "content"})
 _OPENAI_DIALECTS = frozenset({"openai-chat", "openai-completions"})
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_text = json.JSONEncoder(ensure_ascii=False).encode
+"""Writes a text as JSON, sooner than `json_text`, which writes everything that a container may have sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class OpenAIEncoding:
         self._include_usage = form.include_usage
         self._head = _head(form.model, self._chat, chunk=True)
         # The beginning of every chunk is the same, and most chunks are a piece of text.
-        self._begin = f'data: {_dumps(self._head)[:-1]},"choices":[{{"index":'
+        self._begin = f'data: {json_text(self._head)[:-1]},"choices":[{{"index":'
         self._before_text = ',"delta":{"content":' if self._chat else ',"text":'
         self._after_text = f'{"}" * self._chat},"logprobs":null,"finish_reason":null}}]}}\n\n'
         self._finished: dict[int, bool] = {}
@@ -98,13 +100,13 @@ class OpenAIEncoding:
             )
         choice = _choice_of(token)
         if token.choice in self._finished and _is_plain(token, choice):
-            text = f"{self._begin}{token.choice}{self._before_text}{_dumps(token.text)}{self._after_text}"
+            text = f"{self._begin}{token.choice}{self._before_text}{_text(token.text)}{self._after_text}"
             return text.encode("utf-8", "replace")
         return self._chunk(token, choice)
 
     def failure(self, problem: Problem, instance: str) -> bytes:
         """Return what tells the client that the answer broke off."""
-        return f"data: {_dumps(envelope(problem, instance))}\n\n".encode()
+        return f"data: {json_text(envelope(problem, instance))}\n\n".encode()
 
     @property
     def end(self) -> bytes:
@@ -113,7 +115,7 @@ class OpenAIEncoding:
         parts = [self._chunk(Token("", 0, finish_reason="stop", choice=number), None) for number in unfinished]
         usage = usage_of(getattr(getattr(self._stream, "records", self._stream), "usage", None))
         if self._include_usage and usage is not None:
-            parts.append(f"data: {_dumps({**self._head, 'choices': [], 'usage': usage})}\n\n".encode())
+            parts.append(f"data: {json_text({**self._head, 'choices': [], 'usage': usage})}\n\n".encode())
         return b"".join([*parts, b"data: [DONE]\n\n"])
 
     def _chunk(self, token: Token, choice: Mapping[str, Any] | None) -> bytes:
@@ -129,7 +131,7 @@ class OpenAIEncoding:
             members["text"] = text
         members["logprobs"] = choice.get("logprobs") if choice is not None else None
         members["finish_reason"] = finish_reason_of(reason)
-        return f"data: {_dumps({**self._head, 'choices': [members]})}\n\n".encode("utf-8", "replace")
+        return f"data: {json_text({**self._head, 'choices': [members]})}\n\n".encode("utf-8", "replace")
 
     def _besides_text(self, token: Token, choice: Mapping[str, Any] | None) -> dict[str, Any]:
         members: dict[str, Any] = {"reasoning_content": token.reasoning} if token.reasoning else {}

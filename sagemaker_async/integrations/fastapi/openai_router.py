@@ -38,6 +38,7 @@ from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.chat import AnswerDeserializer
 from sagemaker_async.serializers import JSONSerializer
 
+from .encoding import json_text
 from .handlers import reported
 from .openai_chunks import Kind, OpenAIFormat, completion, envelope, usage_of
 from .openai_models import OpenAIModel, Refused
@@ -193,7 +194,7 @@ def _refusal(status: int, message: str, param: str | None, code: str) -> Respons
 
 
 def _json(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    body = json_text(content).encode("utf-8", "replace")
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
