@@ -46,11 +46,13 @@ from .records import (
     TextSplitter,
     TokenSplitter,
 )
+from .records.base_iterator import BaseIterator, handle_stream_errors
 from .records.dialects import Dialect, Token
 from .records.iterator import NO_EVENT_STREAM, ByteIterator, SplitterIterator, StreamIterator
 from .records.results import TokenResult
 
 __all__ = [
+    "BaseIterator",
     "ByteIterator",
     "JSONIterator",
     "JSONLinesIterator",
@@ -62,6 +64,7 @@ __all__ = [
     "Token",
     "TokenIterator",
     "TokenResult",
+    "handle_stream_errors",
 ]
 
 

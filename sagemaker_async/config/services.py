@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["SERVICES", "SERVICE_IDS"]
 
-SERVICES = ("sagemaker-runtime", "sagemaker-inference-router-runtime", "sagemaker", "s3", "sts")
+SERVICES = ("sagemaker-runtime", "sagemaker-inference-router-runtime", "sagemaker", "s3", "sqs", "sts")
 """The services that `Config.endpoint_urls` accepts, by botocore's names."""
 
 SERVICE_IDS = {
@@ -12,6 +12,7 @@ SERVICE_IDS = {
     "sagemaker-inference-router-runtime": "SageMaker Inference Router Runtime",
     "sagemaker": "SageMaker",
     "s3": "S3",
+    "sqs": "SQS",
     "sts": "STS",
 }
 """AWS's id of each service, as used in telemetry."""

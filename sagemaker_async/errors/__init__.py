@@ -38,6 +38,8 @@
         │       └── TotalTimeoutError
         ├── NoCapacityError (TimeoutError)      no copy of the model became ready in time
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -46,6 +48,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -55,6 +59,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -154,6 +160,14 @@ from .service import (
     ThrottlingError,
     ValidationError,
 )
+from .storage import (
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+    UploadSourceError,
+)
 from .streams import (
     EventStreamError,
     HeaderError,
@@ -181,6 +195,7 @@ __all__ = [
     "Attempt",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -214,9 +229,12 @@ __all__ = [
     "NoCapacityError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -227,6 +245,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
@@ -251,6 +270,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, assert_type
 
 import pydantic
@@ -31,6 +32,10 @@ from sagemaker_async import (
     name_from_base,
     production_variant,
 )
+from sagemaker_async.aws.body_stream import BodyStream
+from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
+from sagemaker_async.compat import aioboto3
+from sagemaker_async.compat.aiobotocore import AioConfig, Client, get_session
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
@@ -48,6 +53,7 @@ from sagemaker_async.hosting.generated.shapes import (
 )
 from sagemaker_async.integrations.openai import OpenAITokens, openai_base_url
 from sagemaker_async.iterators import (
+    BaseIterator,
     ByteIterator,
     JSONLinesIterator,
     LineIterator,
@@ -57,12 +63,12 @@ from sagemaker_async.iterators import (
     TextIterator,
     Token,
     TokenIterator,
+    handle_stream_errors,
 )
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
-from sagemaker_async.runtime.body_stream import BodyStream
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.routers.shapes import InvokeInferenceRouterResponse
 from sagemaker_async.runtime.shapes import (
@@ -73,7 +79,7 @@ from sagemaker_async.runtime.shapes import (
     NewSession,
 )
 from sagemaker_async.runtime.stream import EventStream
-from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.serializers import JSONSerializer, NumpySerializer
 
 assert_type(__version__, str)
 
@@ -103,6 +109,15 @@ async def words(event_stream: EventStream) -> AsyncIterator[str]:
     async for event in event_stream:
         if isinstance(event, PayloadPart):
             yield event.bytes.decode()
+
+
+class Sizes(BaseIterator[int]):
+    """An iterator class that moved over from the SageMaker SDK."""
+
+    async def __anext__(self) -> int:
+        event = await anext(self.event_stream)
+        handle_stream_errors(event)
+        return len(event["PayloadPart"]["Bytes"])
 
 
 async def sessions() -> None:
@@ -159,6 +174,7 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(predictor.predict_stream(b"", iterator=JSONLinesIterator), PredictionStream[Any])
     assert_type(predictor.predict_stream(b"", iterator=Pairs), PredictionStream[tuple[int, int]])
     assert_type(predictor.predict_stream(b"", iterator=words), PredictionStream[str])
+    assert_type(predictor.predict_stream(b"", iterator=Sizes), PredictionStream[int])
     crlf = functools.partial(LineIterator, line_ends="crlf")
     assert_type(predictor.predict_stream(b"", iterator=crlf), PredictionStream[bytes])
     positional = predictor.predict_stream(b"", None, None, None, None, None, None, TextIterator, session_id="s")
@@ -268,7 +284,10 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.delete_predictor(wait=True, limit=60)
     await predictor.delete_endpoint(delete_endpoint_config=False)
     await predictor.delete_model()
-    assert_type(name_from_base("e"), str)
+    assert_type(name_from_base("e", short=True), str)
+    await predictor.update_data_capture_config(DataCaptureConfig(True, sagemaker_session=session))
+    DataCaptureConfig(True, sagemaker_session="session")  # type: ignore[arg-type]
+    NumpySerializer("float32", allow_pickle=True)
     assert_type(production_variant("m", "ml.m5.large"), dict[str, Any])
 
     assert_type(await predictor.list_related_models(), tuple[list[InferenceComponentSummary], str | None])
@@ -278,11 +297,31 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
         assert_type(monitor, Monitor)
         assert_type(monitor.kind, MonitorKind)
         assert_type(await monitor.executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.list_executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.update("NOW", data_analysis_start_time="-PT1H"), Monitor)
+        assert_type(await monitor.update_monitoring_schedule(schedule_cron_expression="NOW"), Monitor)
+        await monitor.start_monitoring_schedule()
+        await monitor.latest_monitoring_statistics(read=read_object)
+        await monitor.latest_monitoring_statistics(read=len)  # type: ignore[arg-type]
     context = await predictor.endpoint_context()
     assert_type(context, EndpointContext | None)
     if context is not None:
         assert_type(await context.dataset_artifacts("Both"), list[Vertex])
         assert_type(await context.pipeline_execution_arn(), str | None)
+
+    place: Any = {"bucket": "b", "key": "k"}
+    written = await session.s3.put_object(bucket="b", key="k", body=Path("file"), content_type="text/csv")
+    assert_type(written, PutObjectResponse)
+    assert_type(await session.s3.head_object(bucket="b", key="k"), HeadObjectResponse)
+    async with await session.s3.get_object(**place) as got:
+        assert_type(await got.read(limit=5), bytes)
+        async for content in got:
+            assert_type(content, bytes)
+    async for summary in session.s3.list_objects(bucket="b", prefix="p"):
+        assert_type(summary.key, str)
+    await session.s3.put_object(bucket="b", key="k", body="text")  # type: ignore[arg-type]
+    received = await session.sqs.receive_message(queue_url="https://q/q", wait_time_seconds=20)
+    assert_type([message.body for message in received.messages], list[str])
 
     hosting = session.hosting
     assert_type(await hosting.describe_endpoint(endpoint_name="e"), DescribeEndpointResponse)
@@ -301,6 +340,35 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.update_endpoint(intervall=5)  # type: ignore[call-arg]
     await predictor.update_endpoint("1")  # type: ignore[arg-type]
     DataCaptureConfig()  # type: ignore[call-arg]
+
+
+async def read_object(uri: str) -> bytes:
+    return uri.encode()
+
+
+async def half_moved(session: Session) -> None:
+    response = await session.runtime.invoke_endpoint(EndpointName="e", Body=b"")
+    assert_type(response, InvokeEndpointResponse)
+    assert_type(response.get("ContentType"), Any)
+    assert_type("ContentType" in response, bool)
+    streamed = await session.runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"")
+    async for event in streamed.body:
+        assert_type(event.get("PayloadPart"), Any)
+    description = await session.hosting.describe_endpoint(EndpointName="e")
+    assert_type(description["EndpointStatus"], Any)
+
+
+async def other_clients_names() -> None:
+    config = AioConfig({"keepalive_timeout": 3}, read_timeout=65)
+    async with get_session().create_client("sagemaker-runtime", region_name="us-east-1", config=config) as client:
+        assert_type(client, Client)
+        assert_type(await client.invoke_endpoint(EndpointName="e", Body=b""), dict[str, Any])
+        async for page in client.get_paginator("list_endpoints").paginate(MaxResults=1):
+            assert_type(page, dict[str, Any])
+        assert_type(await client.get_waiter("endpoint_in_service").wait(EndpointName="e"), dict[str, Any])
+    async with aioboto3.Session(region_name="us-east-1").client("sagemaker") as control:
+        assert_type(control, Client)
+    get_session().create_client("sagemaker", region="us-east-1")  # type: ignore[call-arg]
 
 
 async def errors(predictor: Predictor[bytes]) -> None:

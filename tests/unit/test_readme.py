@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 
 from sagemaker_async import Credentials, Predictor, Session
@@ -171,12 +172,23 @@ def runs_here(example: Example) -> bool:
     return all(importlib.util.find_spec(name) for name in needed)
 
 
+@pytest.fixture
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Examples of S3 find a bucket, and may write files."""
+    if "session.s3" in request.getfixturevalue("example").code:
+        url = request.getfixturevalue("moto_url")
+        keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="my-bucket")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        monkeypatch.chdir(tmp_path)
+
+
 def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
 @pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
-def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
+def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None, example: Example) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 

@@ -47,6 +47,8 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Reads records with orjson, and as if that were not installed."""
     if request.param == "json":
         monkeypatch.setitem(sys.modules, "orjson", None)
+    else:
+        pytest.importorskip("orjson")
     fastest_loads.cache_clear()
     yield request.param
     fastest_loads.cache_clear()

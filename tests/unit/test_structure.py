@@ -343,14 +343,14 @@ def test_the_root_and_the_generated_shapes_alone_have_names_that_are_imported_la
 
 CONTROL_PLANE = (
     "aws.protocols.json_rpc", "aws.protocols.query", "aws.protocols.structures", "aws.sts", "hosting",
-    "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
-    "predictor.values",
+    "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitoring_results", "predictor.monitors",
+    "predictor.updates", "predictor.values",
 )  # fmt: skip
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
-S3 = ("aws.endpoints.s3",)
-"""For what keeps its payloads in S3, which predictions do not."""
+S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")
+"""For what keeps its payloads in S3 and waits for its results, which predictions do not."""
 WAITING = ("predictor.capacity",)
 """For those who wait while a model has no copies."""
 ROUTERS = ("runtime.generated.router_requests", "runtime.routers")

@@ -9,6 +9,7 @@ from sagemaker_async import _lazy
 from sagemaker_async.aws.call import Reply
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.pipeline import Pipeline
 from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.config import DefaultSeconds, Timeouts
 from sagemaker_async.runtime.generated.router_requests import (
@@ -46,7 +47,7 @@ class InferenceRouterClient(ServiceClient):
 
     operations = (INVOKE_INFERENCE_ROUTER, INVOKE_INFERENCE_ROUTER_ASYNC)
 
-    async def send(self, call: PreparedCall) -> Reply:
+    async def send(self, call: PreparedCall, pipeline: Pipeline | None = None) -> Reply:
         """Send a prepared call, with the limits of a router."""
         await self._channel.pipeline(call.operation.service)  # from here on the session's limits are known
         timeout = call.options.timeout
@@ -55,7 +56,7 @@ class InferenceRouterClient(ServiceClient):
             limits = replace(limits, first_byte=FIRST_BYTE_SECONDS)
         if timeout is not None and not isinstance(timeout, Timeouts):
             limits = replace(limits, total=timeout)
-        return await super().send(call._replace(options=call.options._replace(timeout=limits)))
+        return await super().send(call._replace(options=call.options._replace(timeout=limits)), pipeline)
 
     async def invoke_inference_router(
         self,
