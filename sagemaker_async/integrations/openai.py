@@ -24,6 +24,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from sagemaker_async import _lazy
+from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.signing import Signer, encode_segment
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
@@ -53,7 +54,8 @@ class OpenAITokens:
 
     A token is kept until half of its life is over, which ends with `expires` or with its credentials, whichever is
     earlier; when the session has other credentials, a new one is made at once. Nothing blocks: the session renews its
-    credentials in the background, and making a token takes some microseconds.
+    credentials in the background, and making a token takes some microseconds. Where the session's own calls have found
+    this machine's clock to be wrong, tokens are dated by SageMaker's.
 
     Args:
         session: whose credentials and region the tokens are of.
@@ -100,12 +102,19 @@ class OpenAITokens:
             CredentialsError: the session has no credentials, or they have expired.
             ConfigurationError, SessionClosedError, WrongEventLoopError: as for every call of the session.
         """
+        try:
+            return await self._current()
+        except BaseException as error:
+            forget_frames(error)  # below are the credentials and what is signed with them
+            raise
+
+    async def _current(self) -> str:
         credentials = await self._channel.credentials(SAGEMAKER_RUNTIME, self._doubted)
         self._doubted = None
-        now = self._clock()
+        pipeline = await self._channel.pipeline(SAGEMAKER_RUNTIME)
+        now = self._clock() + pipeline.clock_offset
         if credentials != self._credentials or not self._made_at <= now < self._renewed_at:
-            region = self._channel.endpoint(SAGEMAKER_RUNTIME).signing_region
-            self._token = _token(credentials, region, now, self._expires)
+            self._token = _token(credentials, pipeline.endpoint.signing_region, now, self._expires)
             ends = math.inf if credentials.expiration is None else credentials.expiration.timestamp() - now
             self._credentials, self._made_at = credentials, now
             self._renewed_at = now + min(self._expires, ends) / 2

@@ -23,6 +23,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.local import InvocationRequest, LocalSageMaker, ModelFailure, ModelResponse, Status, Throttle
+from sagemaker_async.local.control_plane.rules import ServiceRules
 from sagemaker_async.local.endpoints import Endpoint
 from sagemaker_async.serializers import JSONSerializer
 
@@ -313,6 +314,18 @@ async def test_a_creation_that_is_repeated_with_its_token_is_one(
         )
     with pytest.raises(ResourceInUse):
         await session.hosting.create_inference_router(inference_router_name="router", routing_targets=[target])
+
+
+async def test_a_botocore_that_knows_no_routers_is_enough(
+    session: Session, endpoints: list[Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of botocore, the embedded SageMaker takes the rules of requests alone; the client takes nothing."""
+    monkeypatch.setattr(ServiceRules, "knows", lambda self, operation: "Router" not in operation)
+    monkeypatch.setattr(ServiceRules, "check", lambda self, operation, members: pytest.fail("it has no rules"))
+    await routed(session, arn("first"))
+    described = await session.hosting.describe_inference_router(inference_router_name="router")
+    assert described.status == "InService"
+    assert (await invoke(session)).body == b"first got hello"
 
 
 @pytest.mark.parametrize(

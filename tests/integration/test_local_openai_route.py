@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -138,6 +139,22 @@ async def test_a_bearer_token_is_good_for_this_route_alone(local: LocalSageMaker
     async with aiohttp.ClientSession() as client, client.post(url, data=b"{}", headers=fields) as response:
         assert response.status == 403
     assert endpoint.invocations == 0
+
+
+@pytest.mark.parametrize("wrong", [-3600, 3600])
+async def test_where_the_machines_clock_is_wrong_tokens_are_dated_by_the_services(wrong: int) -> None:
+    async with LocalSageMaker(clock=lambda: time.time() + wrong) as local, Session(**local.client_options) as session:
+        local.add_endpoint("e", lambda body: body)
+        tokens, url = OpenAITokens(session), openai_base_url(session, "e") + "/chat/completions"
+
+        async def status() -> int:
+            fields = {"Authorization": f"Bearer {await tokens()}"}
+            async with aiohttp.ClientSession() as client, client.post(url, data=b"{}", headers=fields) as response:
+                return response.status
+
+        assert await status() == 401
+        await session.runtime.invoke_endpoint(endpoint_name="e", body=b"{}")
+        assert await status() == 200
 
 
 @pytest.mark.parametrize(("said", "status"), [(400, 400), (404, 404), (422, 422), (500, 500), (0, 500)])

@@ -8,6 +8,7 @@ import datetime
 import random
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,15 @@ async def test_no_secret_is_shown(tokens_of: MakeTokens) -> None:
     assert repr(tokens) == "OpenAITokens(expires=900)"
     for secret in ("the-secret", "the-session-token", token):
         assert secret not in repr(tokens)
+
+
+async def test_no_secret_is_in_what_an_error_keeps_of_its_calls(tokens_of: MakeTokens) -> None:
+    tokens = tokens_of(Credentials("AKID", "the-secret", "the-session-token"), Clock(-1.0))
+    with pytest.raises(ConfigurationError, match="1970") as caught:
+        await tokens()
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [repr(value) for names in frames for name, value in names.items() if name in {"credentials", "url", "key"}]
+    assert shown == []
 
 
 @pytest.mark.parametrize("expires", [0, -1, 13 * 3600, 43_201, 1.5, True, "900", None])

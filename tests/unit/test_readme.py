@@ -83,9 +83,7 @@ def assistant(body: bytes) -> ModelResponse:
     choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
     usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
     if not fields.get("stream"):
-        head = {"id": "1", "object": "chat.completion", "created": 1, "model": "served"}
-        message["role"] = "assistant"
-        return ModelResponse(json.dumps({**head, "choices": [{**choice, "message": message}], "usage": usage}), JSON)
+        return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
     records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
     if fields.get("stream_options"):
         records.append({"choices": [], "usage": usage})

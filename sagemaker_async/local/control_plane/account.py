@@ -75,6 +75,22 @@ class Account:
         """Schedule a change of state."""
         self.state.transitions.schedule(kind, change, seconds)
 
+    def schedule_on(
+        self,
+        table: Table[RecordT],
+        record: RecordT,
+        kind: str,
+        change: Callable[[], None],
+        seconds: float | None = None,
+    ) -> None:
+        """Schedule a change of one resource, which is dropped if the resource has been removed by then."""
+
+        def happen() -> None:
+            if table.find(record.name) is record:
+                change()
+
+        self.schedule(kind, happen, seconds)
+
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
         """Return an empty table."""
         return Table(kind, record, self.arn_prefix, self.now)

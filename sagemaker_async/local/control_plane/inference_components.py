@@ -262,12 +262,7 @@ class InferenceComponents:
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("InferenceComponent", happen, seconds)
+        self._account.schedule_on(self.table, record, "InferenceComponent", change, seconds)
 
     def _serve(self, record: ComponentRecord) -> None:
         record.copies = record.desired_copies

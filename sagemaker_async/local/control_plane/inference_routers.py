@@ -126,12 +126,7 @@ class InferenceRouters:
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("InferenceRouter", happen)
+        self._account.schedule_on(self.table, record, "InferenceRouter", change)
 
     def _serve(self, record: Record, *, modified: float | None = None) -> None:
         self._account.state.routers[record.name] = {
