@@ -203,6 +203,20 @@ def _add_endpoints(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add_where(waiting, None)
 
 
+def _add_listening(parser: argparse.ArgumentParser, *, port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=port, help="port to listen on, 0 for any free one (%(default)s)")
+    parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
+    parser.add_argument(
+        "--allow-host",
+        dest="allowed_hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further host name by which clients call it, such as its name in Docker Compose; can be repeated",
+    )
+
+
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _command(
         commands,
@@ -217,8 +231,7 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         "  sagemaker-async serve --port 0 --endpoint my-model=./model --endpoint other=app:predict\n"
         "  sagemaker-async serve --model my-model=./model --state sagemaker.json   # endpoints that clients create",
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any free one (%(default)s)")
+    _add_listening(parser, port=8080)
     parser.add_argument("--region", default="us-east-1", help="region that requests must be signed for (%(default)s)")
     parser.add_argument(
         "--endpoint",
@@ -237,15 +250,6 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--state", metavar="FILE", help="keep what clients create in this file, so that it is there after a restart"
-    )
-    parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
-    parser.add_argument(
-        "--allow-host",
-        dest="allowed_hosts",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a further host name by which clients call it, such as its name in Docker Compose; can be repeated",
     )
     _add_token_delay(parser)
 
@@ -288,17 +292,7 @@ def _add_openai(commands: _Commands[argparse.ArgumentParser]) -> None:
         type=float,
         help="wait so long for a component that was scaled to zero, instead of failing at once",
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for any free one (%(default)s)")
-    parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
-    parser.add_argument(
-        "--allow-host",
-        dest="allowed_hosts",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a further host name by which clients call it; can be repeated",
-    )
+    _add_listening(parser, port=8000)
     parser.add_argument(
         "--api-key-env", metavar="VARIABLE", help="environment variable with the key that clients must send as theirs"
     )
