@@ -416,9 +416,11 @@ async def test_a_body_that_is_no_json_object_is_refused(world: World, body: byte
 # --- failures --------------------------------------------------------------------------------------------------------
 
 SECRET = "account 123456789012 says no"
+NO_COPIES = "Inference Component has no capacity to process this request."
 FAILURES: dict[str, tuple[Any, int, str, str]] = {
     "throttled": (Throttle(429, retry_after_ms=2000), 429, "rate_limit_error", "true"),
-    "no capacity": (Status(503, "ServiceUnavailable", SECRET), 503, "server_error", "false"),
+    "no copies": (Status(400, "ValidationError", f"{NO_COPIES} {SECRET}"), 503, "server_error", "false"),
+    "unavailable": (Status(503, "ServiceUnavailable", SECRET), 503, "server_error", "false"),
     "refused by the model": (ModelFailure(400, SECRET), 400, "invalid_request_error", "false"),
     "not understood by the model": (ModelFailure(422, SECRET), 400, "invalid_request_error", "false"),
     "failed": (ModelFailure(500, SECRET), 502, "server_error", "false"),
