@@ -35,7 +35,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.integrations.fastapi import problem_of
-from sagemaker_async.predictor.capacity import lacks_capacity
+from sagemaker_async.predictor.capacity import _WaitingRooms, lacks_capacity
 
 AWS_WORDS = (
     "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress "
@@ -443,14 +443,28 @@ async def test_capacity_that_goes_again_is_waited_for_again(session: Session, en
     assert [type(call.exception()) for call in calls if call.exception()] == [NoCapacityError] * 2
 
 
-async def test_a_session_that_is_closed_ends_the_wait(session: Session, endpoint: Endpoint, clock: Any) -> None:
+async def test_a_session_that_is_closed_ends_the_wait_at_once(session: Session, endpoint: Endpoint, clock: Any) -> None:
     predictor = patient(session)
-    calls = [asyncio.create_task(predictor.predict(b"")) for _ in range(3)]
+    calls = [asyncio.create_task(way(predictor, b"")) for way in WAYS for _ in range(3)]
+    calls.append(asyncio.create_task(predictor.predict(b"", component_name="other")))
     await clock.settled()
     await session.close()
-    await clock.pass_by(10)
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(result) for result in results] == [SessionClosedError] * 3
+    await clock.settled()
+    assert [type(call.exception()) for call in calls if call.done()] == [SessionClosedError] * 10
+    assert len(endpoint.arrived) == 10
+
+
+async def test_a_refusal_that_comes_while_the_session_closes_is_not_waited_out(
+    session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    slow: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    endpoint.instead = [slow]
+    call = asyncio.create_task(patient(session).predict(b""))
+    await clock.settled()
+    await session.close()
+    slow.set_result(None)
+    await clock.settled()
+    assert isinstance(call.exception(), SessionClosedError)
 
 
 async def test_a_stream_that_is_closed_while_it_waits_stops_waiting(
@@ -474,7 +488,7 @@ async def test_nothing_is_kept_when_nobody_waits_any_more(session: Session, endp
         with pytest.raises(NoCapacityError):
             await call
         del call
-        assert list(session.channel.state[WaitForCapacity]) == []
+        assert list(session.channel.attached(_WaitingRooms, _WaitingRooms)) == []
     finally:
         gc.enable()
 
