@@ -35,6 +35,7 @@ from weakref import WeakValueDictionary
 
 from sagemaker_async.aws.channel import Channel
 from sagemaker_async.aws.client import PreparedCall
+from sagemaker_async.aws.shapes.body import Readable
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import check_seconds
@@ -131,6 +132,8 @@ class WaitForCapacity:
     async def _send(self, send: Callable[[PreparedCall], Awaitable[T]], channel: Channel, call: PreparedCall) -> T:
         key = (call.operation.resource, call.resource, *[call.head.fields.get(name) for name in _WITHIN_RESOURCE])
         deadline = channel.timing.monotonic() + self.limit
+        if call.body is not None and not isinstance(call.body, bytes):
+            call = call._replace(body=_ReadOnce(call.body))
         while True:
             rooms = channel.attached(_WaitingRooms, _WaitingRooms)
             room = rooms.get(key)
@@ -151,6 +154,22 @@ class WaitForCapacity:
                 if probing and room is not None:
                     room.probed(over=True)
                 return answer
+
+
+class _ReadOnce:
+    """A body that is read by the first call, and kept for those after it."""
+
+    __slots__ = ("_body", "_content")
+
+    def __init__(self, body: Readable) -> None:
+        self._body = body
+        self._content: bytes | None = None
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        if self._content is None:
+            self._content = self._body.read()
+        return self._content
 
 
 class _WaitingRooms(WeakValueDictionary[tuple[Any, ...], "_WaitingRoom"]):

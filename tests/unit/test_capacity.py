@@ -557,6 +557,34 @@ async def test_calls_of_a_router_wait_as_well(session: Session, endpoint: Endpoi
     assert await asyncio.gather(*calls) == [b"question"] * 3
 
 
+class Once:
+    """A body that can be read once, as a pipe."""
+
+    def __init__(self, content: bytes) -> None:
+        self.left = [content]
+
+    def read(self) -> bytes:
+        return self.left.pop() if self.left else b""
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_body_that_can_be_read_once_is_sent_whole_by_each_probe(
+    way: Callable[..., Awaitable[bytes]], session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    bodies = [b"a" * 5, b"b" * 7]
+    calls = [asyncio.create_task(way(patient(session), Once(body))) for body in bodies]  # type: ignore[arg-type]
+    while len(endpoint.arrived) < 2:  # a thread reads them
+        await asyncio.sleep(0)
+    for probe in (3, 4):
+        await clock.pass_by(10)
+        while len(endpoint.arrived) < probe or endpoint.on_the_wire:
+            await asyncio.sleep(0)
+    endpoint.up = True
+    await clock.pass_by(10)
+    assert await asyncio.gather(*calls) == bodies
+    assert {body for _, body in endpoint.arrived} == set(bodies)
+
+
 async def test_a_chat_waits_as_well(session: Session, endpoint: Endpoint, clock: Any) -> None:
     messages = [{"role": "user", "content": "How is the sea?"}]
     predictor = Predictor("llm", session)
