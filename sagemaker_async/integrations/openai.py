@@ -85,7 +85,7 @@ class OpenAITokens:
         self._clock = timing.clock
         self._token = ""
         self._credentials: Credentials | None = None
-        """Those that the token is made of."""
+        """Those that the token is made of; None: there is no token, or it was refused."""
         self._made_at = self._renewed_at = -math.inf
         self._doubted: Credentials | None = None
         """Those that a token was refused for, until the session has been asked for others."""
@@ -129,7 +129,7 @@ class OpenAITokens:
         Args:
             token: what was refused; one that has been replaced since changes nothing.
         """
-        if token != self._token or self._credentials == self._asked_for:
+        if token != self._token or self._credentials in (None, self._asked_for):
             return
         self._doubted = self._asked_for = self._credentials
         self._credentials = None
