@@ -413,6 +413,32 @@ async def test_a_body_that_is_no_json_object_is_refused(world: World, body: byte
     assert response.json()["error"]["message"].startswith("the body must be")
 
 
+async def test_a_body_that_no_model_takes_is_refused_before_it_is_read_to_its_end(world: World) -> None:
+    async with Session(**world.local.client_options, max_body_bytes=1000) as session:
+        world.models["m"] = Predictor("private-m", session)
+        sent = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal sent
+            yield b'{"model": "m", "x": "'
+            while True:
+                sent += 1
+                assert sent < 100
+                yield b"a" * 100
+
+        async with world.client() as client:
+            response = await client.post("/chat/completions", content=endless())
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "input_too_large")
+    assert sent < 15
+
+
+async def test_a_model_of_an_inference_router_does_not_stream(world: World) -> None:
+    world.models["m"] = Predictor.of_router("private", "default", world.session)
+    response = await world.chat(stream=True)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "stream")
+    assert "private" not in response.text
+
+
 # --- failures --------------------------------------------------------------------------------------------------------
 
 SECRET = "account 123456789012 says no"
@@ -450,6 +476,44 @@ async def test_failures_come_in_openais_envelope(
     assert response.headers["x-request-id"] in caplog.text
     if failure == FAILURES["throttled"][0]:
         assert response.headers["retry-after"] == "2"
+
+
+def raising(_: Any) -> str:
+    raise LookupError(SECRET)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("options", [{"takes": "inputs", "prompt": raising}, {"takes": raising}])
+async def test_what_a_callable_of_the_application_raises_is_told_in_openais_envelope(
+    world: World, options: dict[str, Any], streams: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.add("m", lambda _: b"", **options)
+    response = await world.chat(stream=streams)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert SECRET not in response.text
+    assert response.headers["x-should-retry"] == "false"
+    assert response.headers["x-request-id"] in caplog.text
+    assert "LookupError" in caplog.text
+
+
+async def test_a_callable_of_the_application_may_refuse_a_request(world: World) -> None:
+    def strict(_: Any) -> str:
+        raise HTTPException(409, "The roles must alternate.")
+
+    world.add("m", lambda _: b"", takes="inputs", prompt=strict)
+    response = await world.chat()
+    assert (response.status_code, response.json()["error"]["message"]) == (409, "The roles must alternate.")
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "options", [{"takes": "inputs", "prompt": lambda _: [1, 2, 3]}, {"takes": lambda request: None}]
+)
+async def test_what_is_not_a_prompt_is_never_sent(world: World, options: dict[str, Any]) -> None:
+    world.add("m", lambda _: b"calm", **options)
+    response = await world.chat()
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "misconfigured")
+    assert world.local.requests == []
 
 
 @pytest.mark.parametrize("fault", [InStreamError(after_parts=30), CutFrame(after_parts=30)])
@@ -509,6 +573,27 @@ async def test_a_client_that_leaves_lets_go_of_the_model(world: World, streams: 
     assert not any(message.get("body", b"").endswith(b"[DONE]\n\n") for message in sent)
 
 
+async def test_a_client_that_leaves_while_it_sends_is_not_a_failure_of_the_service(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.add("m", lambda _: b"")
+    world.app.include_router(openai_router(models=world.models))
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b'{"model":', "more_body": True}]
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "headers": []}
+    scope |= {"path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "scheme": "http"}
+    await world.app(scope, receive, send)
+    assert sent[0]["status"] == 499
+    assert caplog.records == []
+
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
@@ -526,6 +611,16 @@ async def test_the_models_are_listed(world: World) -> None:
     ]
     assert one == listed["data"][1]
     assert (none.status_code, none.json()["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_the_router_may_be_mounted_anywhere(world: World) -> None:
+    world.add("m", lambda _: WHOLE["openai-chat"][0])
+    app = FastAPI()
+    app.include_router(openai_router(models=world.models, prefix=""), prefix="/llm/v2")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app/llm/v2") as client:
+        answer = await client.post("/chat/completions", json={"model": "m", "messages": MESSAGES})
+        assert answer.json()["choices"][0]["message"]["content"] == "calm"
+        assert (await client.get("/models/m")).json()["id"] == "m"
 
 
 async def test_embeddings_of_openais_schema_are_passed_on(world: World) -> None:
@@ -549,10 +644,10 @@ async def test_embeddings_of_other_containers_become_openais(world: World, answe
     assert world.bodies == [{"inputs": ["a", "b"]}]
 
 
-@pytest.mark.parametrize("answer", [{}, "no", [["x"]], None, [True]])
+@pytest.mark.parametrize("answer", [{}, "no", [["x"]], None, [True], [1e300], [10**400]])
 async def test_what_are_no_embeddings_is_told(world: World, answer: Any) -> None:
     world.add("m", lambda _: json.dumps(answer))
-    response = await world.post("/embeddings", model="m", input="a")
+    response = await world.post("/embeddings", model="m", input="a", encoding_format="base64")
     assert (response.status_code, response.json()["error"]["code"]) == (502, "answer_unreadable")
 
 
@@ -602,12 +697,22 @@ async def test_a_route_of_ones_own_may_stream_openais_chunks(world: World) -> No
     assert '"usage":{"prompt_tokens":7,"completion_tokens":4,"total_tokens":11}' in named_text
 
 
+async def asynchronous(_: Any) -> str:
+    return ""
+
+
 WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda predictor: openai_router(models={}), "at least one"),
     (lambda predictor: openai_router(models=predictor), 'takes models={"my-llm": predictor}'),
     (lambda predictor: openai_router(models={"m": "endpoint"}), "a Predictor or an OpenAIModel, not str"),  # type: ignore[dict-item]
     (lambda predictor: OpenAIModel(predictor, takes="text"), "takes must be one of"),  # type: ignore[arg-type]
     (lambda predictor: OpenAIModel(predictor, prompt="x"), "prompt must be a callable"),  # type: ignore[arg-type]
+    (lambda predictor: OpenAIModel(predictor, prompt=asynchronous), "prompt must be an ordinary function"),  # type: ignore[arg-type]
+    (lambda predictor: OpenAIModel(predictor, takes=asynchronous), "takes must be an ordinary function"),
+    (lambda predictor: openai_router(models={"": predictor}), "names of models must be texts that are not empty"),
+    (lambda predictor: openai_router(models={1: predictor}), "names of models must be texts"),  # type: ignore[dict-item]
+    (lambda predictor: openai_router(models={"m": predictor}, prefix="v1"), "prefix must begin with /"),
+    (lambda predictor: openai_router(models={"m": predictor}, prefix="/v1/"), "prefix must begin with / and not end"),
     (lambda predictor: OpenAIFormat(kind="text"), "kind must be 'chat' or 'completions'"),  # type: ignore[arg-type]
     (lambda predictor: stream_response(events, format="jsonl"), "openai, or an OpenAIFormat, got 'jsonl'"),  # type: ignore[arg-type]
 ]
