@@ -73,7 +73,7 @@ class OpenAIModel:
     """What the container takes; see the module's docstring."""
     prompt: Callable[[Messages], str] | None = None
     """Makes the model's prompt, a text, of the messages of a chat, as ``tokenizer.apply_chat_template(tokenize=False)``
-    does. An ``HTTPException`` that it or `takes` raises refuses the request; other errors are the application's, 500."""
+    does. An ``HTTPException`` that it or `takes` raises refuses the request; any other error is answered with 500."""
     tools: bool | None = None
     """Whether the container takes tools; requests with tools are refused if not. None: if it takes messages."""
     model: str | None = None
