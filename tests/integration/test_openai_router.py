@@ -221,6 +221,10 @@ async def test_tool_calls_and_reasoning_are_passed_on_in_pieces(world: World) ->
         piece(index=0, function={"arguments": '{"city": "T'}),
         piece(index=0, function={"arguments": 'urin"}'}),
         piece(index=1, function={"name": "tides", "arguments": "{}"}),
+        piece(index=1, function={"name": "tides", "arguments": ""}),
+        piece(index=2, id="c3"),
+        piece(index=2, function={"name": "waves"}),
+        {"index": 0, "delta": {"tool_calls": [{"index": n, "function": {"arguments": " "}} for n in (2, 1)]}},
         {"index": 0, "delta": {"refusal": "no", "annotations": [1]}, "finish_reason": None},
         {"index": 0, "delta": {}, "finish_reason": "tool_calls"},
     )
@@ -241,6 +245,10 @@ async def test_tool_calls_and_reasoning_are_passed_on_in_pieces(world: World) ->
                 {"index": 1, "id": "call_1", "type": "function", "function": {"name": "tides", "arguments": "{}"}}
             ]
         },
+        {"tool_calls": [{"index": 1, "function": {"arguments": ""}}]},
+        {"tool_calls": [{"index": 2, "id": "c3", "type": "function", "function": {"name": "", "arguments": ""}}]},
+        {"tool_calls": [{"index": 2, "function": {"name": "waves", "arguments": ""}}]},
+        {"tool_calls": [{"index": n, "function": {"arguments": " "}} for n in (2, 1)]},
         {"refusal": "no", "annotations": [1]},
         {},
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -555,6 +556,76 @@ async def test_calls_of_a_router_wait_as_well(session: Session, endpoint: Endpoi
     endpoint.up = True
     await clock.pass_by(5)
     assert await asyncio.gather(*calls) == [b"question"] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whoever_leaves_and_whatever_is_answered_the_others_get_what_is_theirs(
+    seed: int, session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    chance = random.Random(seed)
+    predictor = patient(session, limit=1000, interval=chance.choice([10, 20, 30]))
+    first = asyncio.create_task(predictor.predict(b"0"))
+    await clock.settled()
+    calls = [first, *[asyncio.create_task(chance.choice(WAYS)(predictor, b"%d" % n)) for n in range(1, 50)]]
+    leaving = chance.sample(range(50), 40)
+    left: set[int] = set()
+    hanging: list[asyncio.Future[None]] = []
+
+    def answer() -> Any:
+        match chance.randrange(6):
+            case 0:
+                hanging.append(asyncio.get_running_loop().create_future())
+                return hanging[-1]
+            case 1:
+                return ConnectionLostError("gone")
+            case 2:
+                return StubResponse.error("ThrottlingException", "slow down", status=429)
+            case 3:
+                return NOT_READY
+        return REFUSED
+
+    while leaving:
+        endpoint.instead = [answer()]
+        await clock.pass_by(chance.uniform(0, 40))
+        assert endpoint.on_the_wire <= 1
+        for _ in range(min(len(leaving), chance.randrange(10))):
+            number = leaving.pop()
+            if not calls[number].done():
+                left.add(number)
+                calls[number].cancel()
+        await clock.settled()
+        assert all(calls[number].done() for number in left)
+        for future in hanging:
+            if chance.random() < 0.5 and not future.done():
+                future.set_result(None)
+    assert endpoint.most_on_the_wire == 1
+    assert endpoint.served == []
+    endpoint.instead = []
+    endpoint.up = True
+    for future in hanging:
+        if not future.done():
+            future.set_result(None)
+    await clock.pass_by(31)
+    answers = dict(enumerate(await asyncio.gather(*calls, return_exceptions=True)))
+    answered = {number: answer for number, answer in answers.items() if isinstance(answer, bytes)}
+    assert answered == {number: b"%d" % number for number in answered}
+    assert sorted(endpoint.served) == sorted(answered.values())
+    failed = [answer for answer in answers.values() if isinstance(answer, Exception)]
+    assert {type(error) for error in failed} <= {ConnectionLostError, ThrottlingError}
+    assert left == {number for number, answer in answers.items() if isinstance(answer, asyncio.CancelledError)}
+    assert answered
+
+
+async def test_refusals_between_successes_are_waited_out_each(session: Session, endpoint: Endpoint, clock: Any) -> None:
+    predictor = patient(session)
+    calls = [asyncio.create_task(predictor.predict(b"%d" % n)) for n in range(20)]
+    await clock.settled()
+    endpoint.up = True
+    for _ in range(25):
+        endpoint.instead = [REFUSED if n % 2 else None for n in range(40)]
+        await clock.pass_by(10)
+    assert await asyncio.gather(*calls) == [b"%d" % n for n in range(20)]
+    assert len(endpoint.served) == len(set(endpoint.served)) == 20
 
 
 class Once:

@@ -91,7 +91,8 @@ class OpenAIEncoding:
         self._after_text = f'{"}" * self._chat},"logprobs":null,"finish_reason":null}}]}}\n\n'
         self._finished: dict[int, bool] = {}
         """The choices that have begun, and whether they have ended."""
-        self._called: set[tuple[int, int]] = set()
+        self._named: dict[tuple[int, int], bool] = {}
+        """The tool calls that have begun, and whether their function has been named: some containers name it again."""
 
     def record(self, record: object) -> bytes:
         """Return the chunk of a token, or of a text; raises `ConfigurationError` for anything else."""
@@ -143,14 +144,15 @@ class OpenAIEncoding:
             members["tool_calls"] = calls = []
             for piece in token.tool_calls:
                 call: dict[str, Any] = {"index": piece.index}
+                function = {"arguments": piece.arguments}
                 place = (token.choice, piece.index)
-                if place not in self._called:
-                    self._called.add(place)
+                named = self._named.get(place)
+                if named is None:
                     call |= {"id": piece.id or f"call_{piece.index}", "type": "function"}
-                    call["function"] = {"name": piece.name or "", "arguments": piece.arguments}
-                else:
-                    call["function"] = {"arguments": piece.arguments}
-                calls.append(call)
+                if not named and (piece.name or named is None):
+                    function = {"name": piece.name or "", **function}
+                self._named[place] = bool(named or piece.name)
+                calls.append({**call, "function": function})
         delta = (choice.get("delta") or choice.get("message")) if choice is not None else None
         if isinstance(delta, Mapping):
             members |= {
