@@ -581,6 +581,114 @@ async def test_a_client_that_leaves_lets_go_of_the_model(world: World, streams: 
     assert not any(message.get("body", b"").endswith(b"[DONE]\n\n") for message in sent)
 
 
+CUT = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"\xc3\xbc"},"finish_reason":null}]}\r\n\r\n'
+    b': comment\n\ndata: {"choices":[{"index":0,"delta":{"content":"!"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+)
+
+
+async def test_wherever_the_containers_stream_is_cut_the_client_sees_all_of_it_or_an_error(world: World) -> None:
+    cut = [0, False]
+
+    async def parts() -> AsyncIterator[bytes]:
+        at, ends = cut
+        if CUT[:at]:
+            yield CUT[:at]
+        if not ends and CUT[at:]:
+            yield CUT[at:]
+
+    world.add("m", lambda _: parts())
+    async with world.client() as client:
+        whole: Any = None
+        for ends in (False, True):
+            for at in range(0, len(CUT) + 1, 3 if ends else 20):
+                cut[:] = at, ends
+                response = await client.post(
+                    "/chat/completions", json={"model": "m", "messages": MESSAGES, "stream": True}
+                )
+                *events, last, nothing = response.text.split("\n\n") if response.status_code == 200 else ("", "", "")
+                texts = [json.loads(event[6:])["choices"][0]["delta"].get("content") for event in events if event]
+                whole = whole or texts
+                assert nothing == ""
+                if last == "data: [DONE]":
+                    assert not ends or b'"stop"}]}' in CUT[:at]
+                    assert texts == whole == ["ü", "!"]
+                else:
+                    assert ends
+                    assert texts == whole[: len(texts)]
+                    assert "answer_broke_off" in response.text, (at, response.text)
+
+
+@pytest.mark.parametrize("way", ["is seen to leave", "cannot be written to"])
+async def test_a_client_may_leave_at_every_chunk(world: World, way: str) -> None:
+    endpoint = world.add_fixture("tgi", takes="inputs", prompt=as_prompt)
+    world.app.include_router(openai_router(models=world.models))
+    body = json.dumps({"model": "m", "messages": MESSAGES, "stream": True}).encode()
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "headers": []}
+    scope |= {"path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "scheme": "http"}
+
+    async def answered(leave_at: int) -> list[Any]:
+        left = asyncio.Event()
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if len(sent) == leave_at:
+                if way == "cannot be written to":
+                    raise OSError
+                left.set()
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            sent.append(message)
+
+        await world.app(scope, receive, send)
+        return sent
+
+    whole = await answered(-1)
+    assert whole[-1]["body"].endswith(b"[DONE]\n\n")
+    for leave_at in range(len(whole) - 1):
+        sent = await answered(leave_at)
+        assert world.session.connections_in_use == 0
+        assert not any(message.get("body", b"").endswith(b"[DONE]\n\n") for message in sent)
+    assert endpoint.requests == len(whole)
+
+
+async def test_requests_at_once_on_one_predictor_do_not_mix(world: World) -> None:
+    async def echo(text: str) -> AsyncIterator[bytes]:
+        for event in (
+            {"index": 0, "delta": {"content": text}, "finish_reason": None},
+            {"index": 0, "delta": {}, "finish_reason": "stop"},
+        ):
+            yield b"data: %s\n\n" % json.dumps({"choices": [event]}).encode()
+            await asyncio.sleep(0)
+
+    def container(request: Any) -> Any:
+        text = request["messages"][0]["content"] if "messages" in request else request["prompt"]
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        return echo(text) if request.get("stream") else json.dumps({"choices": [choice]})
+
+    world.add("m", container)
+    world.models["other"] = world.models["m"].predictor
+
+    async with world.client() as client:
+
+        async def ask(number: int) -> str:
+            fields = {"model": ("m", "other")[number % 2], "stream": number % 3 == 0}
+            messages = [{"role": "user", "content": f"question {number}"}]
+            response = await client.post("/chat/completions", json={**fields, "messages": messages})
+            return response.text
+
+        answers = await asyncio.gather(*(ask(number) for number in range(60)))
+    assert all(answer.count(f'"question {number}"') == 1 for number, answer in enumerate(answers))
+    assert all(answer.count("question") == 1 for answer in answers)
+
+
 async def test_a_client_that_leaves_while_it_sends_is_not_a_failure_of_the_service(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -80,7 +80,8 @@ class OpenAIModel:
     """The ``model`` that the container is sent, for those that serve several. None: none, because SageMaker's
     containers refuse a name that is not theirs."""
     dialect: str | None = None
-    """The dialect of its answers, as for `TokenIterator`; None: it is recognised."""
+    """The dialect of its answers, as for `TokenIterator`; None: OpenAI's where it takes messages or a prompt, else
+    recognised."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.predictor, Predictor):
@@ -102,6 +103,11 @@ class OpenAIModel:
     def takes_tools(self) -> bool:
         """Whether requests may have tools."""
         return self.takes == "messages" if self.tools is None else self.tools
+
+    @property
+    def answers_in(self) -> str | None:
+        """The dialect of its answers, where that is known: cut off before it can be recognised, one looks like text."""
+        return "openai-chat" if self.dialect is None and self.takes in ("messages", "prompt") else self.dialect
 
     @property
     def streams(self) -> bool:

@@ -148,9 +148,9 @@ class _Door:
             options = fields.get("stream_options")
             include_usage = isinstance(options, Mapping) and options.get("include_usage") is True
             form = OpenAIFormat(model=name, kind=kind, include_usage=include_usage)
-            tokens = predictor.predict_stream(body).tokens(dialect=model.dialect)
+            tokens = predictor.predict_stream(body).tokens(dialect=model.answers_in)
             return await stream_response(tokens, format=form, request=request)
-        predictor.deserializer = AnswerDeserializer(model.dialect)
+        predictor.deserializer = AnswerDeserializer(model.answers_in)
         result: TokenResult = await _unless_left(request, predictor.predict(body))
         return _json(completion(result, name, kind))
 
