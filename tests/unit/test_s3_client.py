@@ -193,7 +193,9 @@ async def test_what_s3_says_of_an_object_is_on_its_answers() -> None:
 
 def page(*keys: str, token: str = "", encoding: str = "<EncodingType>url</EncodingType>") -> StubResponse:
     listed = "".join(f"<Contents><Key>{key}</Key><Size>3</Size><ETag>&quot;e&quot;</ETag></Contents>" for key in keys)
-    rest = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    rest = "<IsTruncated>false</IsTruncated>"
+    if token:
+        rest = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
     return StubResponse(200, f"<ListBucketResult>{encoding}{rest}{listed}</ListBucketResult>".encode())
 
 
@@ -229,6 +231,20 @@ async def test_a_list_that_names_the_same_page_again_is_an_error() -> None:
 async def test_a_list_that_is_not_xml_is_an_error(body: bytes) -> None:
     async with Session(transport=StubTransport(StubResponse(200, body))) as session:
         with pytest.raises(ResponseError, match="answers XML"):
+            _ = [each async for each in session.s3.list_objects(bucket="my-bucket")]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "IsTruncated is missing"),
+        (b"<html><body>Welcome</body></html>", "IsTruncated is missing"),
+        (page("a", token=" ").chunks[0].replace(b" ", b""), "NextContinuationToken is missing"),  # type: ignore[index]
+    ],
+)
+async def test_a_list_that_may_not_be_whole_never_just_ends(body: bytes, words: str) -> None:
+    async with Session(transport=StubTransport(StubResponse(200, body))) as session:
+        with pytest.raises(ResponseError, match=words):
             _ = [each async for each in session.s3.list_objects(bucket="my-bucket")]
 
 
@@ -337,6 +353,8 @@ async def test_what_s3_would_refuse_is_refused_before_anything_is_sent(fields: A
         ({"content_type": "é"}, "content_type"),
         ({"user_metadata": {"a b": "c"}}, "names take letters"),
         ({"user_metadata": {"a": "b\n"}}, "not printable ASCII"),
+        ({"user_metadata": {"a": "b "}}, "with spaces around it"),
+        ({"user_metadata": {"a": "b", "A": "c"}}, "differ in case alone"),
         ({"user_metadata": {"a": "b" * 2048}}, "may have 2048 characters in all, has 2049"),
         ({"user_metadata": "a"}, "user_metadata"),
         ({"server_side_encryption": "rot13"}, "should be 'AES256', 'aws:kms'"),
