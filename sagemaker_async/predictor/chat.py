@@ -178,15 +178,17 @@ class _AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
     def deserialize(self, stream: bytes | BodyStream, content_type: str) -> TokenResult:  # noqa: ARG002
         body = bytes(read_body(stream))
         size = len(body) + 1
-        splitter = TokenSplitter(_DIALECT, allow_incomplete=True, max_buffer=size, keep_partial=size)
+        # An empty choice counts as more characters than it is written with; an answer that came is kept whole.
+        splitter = TokenSplitter(_DIALECT, allow_incomplete=True, max_buffer=size, keep_partial=100 * size)
         try:
             for tokens in (splitter.feed(body), splitter.finish()):
                 for _ in tokens:
                     pass
         except RecordError as error:
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
-        if splitter.result.last_record is None:
-            raise DeserializationError("the answer is not a chat completion: there is no record in it")
+        record = splitter.result.last_record
+        if not (splitter.result.choices or (record and record.get("choices"))):
+            raise DeserializationError("the answer is not a chat completion: there are no choices in it")
         return splitter.result
 
 

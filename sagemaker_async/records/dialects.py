@@ -107,8 +107,10 @@ def _add_members(delta: Delta, message: Record) -> bool:
             delta.reasoning = delta.reasoning or _text(value)  # some containers send the same under both names
         elif name == "refusal":
             delta.refusal = _text(value)
-        elif name in {"tool_calls", "function_call"}:
+        elif name == "tool_calls":
             delta.tool_calls = _tool_calls(value)
+        elif name == "function_call":  # OpenAI's older form, which has no id
+            delta.tool_calls = delta.tool_calls or _tool_calls(value)
     return found
 
 
