@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import Credentials, Session, StubResponse, StubTransport
+from sagemaker_async import Credentials, RetryConfig, Session, StubResponse, StubTransport
 from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -246,6 +247,17 @@ async def test_a_list_that_may_not_be_whole_never_just_ends(body: bytes, words: 
     async with Session(transport=StubTransport(StubResponse(200, body))) as session:
         with pytest.raises(ResponseError, match=words):
             _ = [each async for each in session.s3.list_objects(bucket="my-bucket")]
+
+
+async def test_an_error_with_the_status_of_success_is_one_and_is_repeated() -> None:
+    failed = StubResponse(200, b"<Error><Code>InternalError</Code><Message>words</Message></Error>", {"ETag": '"e"'})
+    stub = StubTransport(failed, StubResponse(200, b"", {"ETag": '"f"'}), failed)
+    async with Session(transport=stub, retry=RetryConfig(max_attempts=2)) as session:
+        session.channel.timing = Timing(uniform=lambda: 0.0)  # no delay
+        assert (await session.s3.put_object(**OBJECT, body=b"1")).etag == '"f"'
+    async with Session(transport=StubTransport(failed), retry=RetryConfig(max_attempts=1)) as session:
+        with pytest.raises(ServiceError, match="words"):
+            await session.s3.delete_object(**OBJECT)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
