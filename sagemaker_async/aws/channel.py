@@ -71,6 +71,11 @@ class Channel:
         return self._closed
 
     @property
+    def timing(self) -> Timing:
+        """Clocks, sleep and chance of all that uses the channel."""
+        return self._timing
+
+    @property
     def connections_in_use(self) -> int:
         """How many connections of the pool are in use now."""
         return self._opened.transport.in_use if self._opened is not None else 0
