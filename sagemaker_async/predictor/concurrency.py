@@ -8,9 +8,10 @@
   overload (503, a container's 429, no connection, no answer): by the part of the round's requests that did, at most by
   half. So a few failures that have nothing to do with load cost little, and an outage brings it to 1 within seconds.
 - `pace`, the requests per second. There is none until the service throttles: throttling is about rates, and a number of
-  requests under way is too coarse for it. Then it is 0.95 of the rate at which requests were answered, and follows
-  CUBIC (RFC 9438): back to that rate within 6 s, flat around it, then faster, to twice the rate after 22 s. It ends
-  when it is of no use, at four times what is answered.
+  requests under way is too coarse for it. Then it is 0.95 of the rate at which requests were answered, and doubles in
+  every 2 s, because what was throttled first may have been a mere burst. From the second time on it follows CUBIC (RFC
+  9438): back to the rate at the cut within 6 s, flat around it, then faster, to twice the rate after 22 s. It ends when
+  it is of no use, at four times what is answered.
 
 A round is half a second at least, and as many answers as may be under way. How fast answers begin with little load is
 the least median of a round; every 30 s (and 20 rounds), one round runs at half the limit to learn it anew. When a cut
@@ -45,6 +46,8 @@ _HELPED = 0.9
 _CUT_EVERY = 1.0
 _DOUBLING_SECONDS = 15.9
 """After it is back at the rate at the cut, the pace doubles in this time."""
+_FIRST_DOUBLING_SECONDS = 2.0
+_CUT = 0.95
 _DIP = 0.3684
 """The cube root of what a cut takes away: where CUBIC's curve begins."""
 _USELESS = 4.0
@@ -135,6 +138,9 @@ class AdaptiveLimit:
         self._rate = _AnswerRate()
         self._pace_at_cut: float | None = None
         self._cut_at = now
+        self._pace_doubling = True
+        self._answered = self._throttles = 0
+        """Since the cut."""
         self._last_time = 0.0
 
     @property
@@ -146,6 +152,8 @@ class AdaptiveLimit:
         """Return how many requests may be made per second at this moment; None: any number."""
         if self._pace_at_cut is None:
             return None
+        if self._pace_doubling:
+            return self._pace_at_cut * _CUT * 2.0 ** min((now - self._cut_at) / _FIRST_DOUBLING_SECONDS, 64.0)
         # CUBIC's curve over the rate at the cut, so that slow and fast endpoints recover within the same time.
         recovered = (now - self._cut_at) / _DOUBLING_SECONDS - _DIP
         return self._pace_at_cut * (1 + recovered * recovered * recovered)
@@ -160,6 +168,7 @@ class AdaptiveLimit:
             in_flight: how many requests were under way, this one included.
         """
         self._rate.count(now)
+        self._answered += 1
         if self._pace_at_cut is not None:
             self._limit_pace(now)
         if began >= self._round_began:
@@ -180,21 +189,29 @@ class AdaptiveLimit:
     # --- the pace -----------------------------------------------------------------------------------------------------
 
     def _throttled(self, began: float, now: float) -> None:
-        self._doubling = False
         pace = self.pace(now)
-        if pace is not None and (began < self._cut_at or now - self._cut_at < _CUT_EVERY):
-            return  # it was made at the pace before, or what was cut has not shown yet
-        answered = self._rate.per_second(now)
+        if pace is not None and began < self._cut_at:
+            return  # it was made at the pace before
+        self._throttles += 1
+        if pace is not None and now - self._cut_at < _CUT_EVERY:
+            return  # what was cut has not shown yet
+        taken = self._rate.per_second(now)
+        if pace is not None:
+            if self._pace_doubling:  # the rate of the last second lags behind
+                taken = max(taken, pace * self._answered / (self._answered + self._throttles))
+                self._pace_doubling = False
+            taken = min(taken, pace)
         # One request at a time is not what the service complains of.
-        least = 1.0 / max(self._last_time, _ROUND_SECONDS)
-        self._pace_at_cut = max(answered if pace is None else min(answered, pace), least)
+        self._pace_at_cut = max(taken, 1.0 / max(self._last_time, _ROUND_SECONDS))
         self._cut_at = now
+        self._answered = self._throttles = 0
 
     def _limit_pace(self, now: float) -> None:
         """Do without a pace that is far above what is answered: something else limits the requests."""
         pace = self.pace(now)
         if pace is not None and now - self._cut_at > _RATE_LONGEST and pace > _USELESS * self._rate.per_second(now):
             self._pace_at_cut = None
+            self._pace_doubling = True
 
     # --- the limit ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +239,7 @@ class AdaptiveLimit:
         if slower > _MUCH_SLOWER:
             limit *= max(0.5, _SLOWER / slower)
             self._cut_from = typical
-        elif slower <= _SLOWER and used:
+        elif slower <= _SLOWER and used and overloaded <= _GROWTH - 1:
             limit = limit * 2 if self._doubling else max(limit * _GROWTH, limit + (not overloaded))
         self._limit = min(max(limit, 1.0), float(self._maximum))
         if typical is not None and self._rounds >= _PROBE_ROUNDS and now - self._learned_at >= _PROBE_SECONDS:
