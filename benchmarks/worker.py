@@ -233,7 +233,8 @@ async def with_a_semaphore(client: Client, endpoint: str, records: Iterable[byte
 
 
 SCENARIOS = {
-    "bulk": bulk, "invoke": invoke, "stream": stream, "slow": slow, "first": first, "tokens": tokens, "describe": describe,
+    "bulk": bulk, "describe": describe, "first": first, "invoke": invoke, "slow": slow, "stream": stream,
+    "tokens": tokens,
 }  # fmt: skip
 
 

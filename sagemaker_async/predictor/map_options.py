@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypedDict, Unpack, cast, get_args
 
 from sagemaker_async.config import check_count, check_flag, check_seconds
 from sagemaker_async.errors import ConfigurationError
@@ -81,6 +81,10 @@ class MapOptions:
             raise ConfigurationError(f"rate must be a number of requests per second, more than 0, got {self.rate!r}")
         if self.total is not None and (isinstance(self.total, bool) or not isinstance(self.total, int)):
             raise ConfigurationError(f"total must be a whole number of records or None, got {self.total!r}")
+
+    def fields(self) -> MapFields:
+        """Return the options as keyword arguments."""
+        return cast("MapFields", {field.name: getattr(self, field.name) for field in fields(self)})
 
     def with_fields(self, **changes: Unpack[MapFields]) -> MapOptions:
         """Return a copy with some options replaced.

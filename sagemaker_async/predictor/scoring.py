@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -26,7 +25,8 @@ __all__ = ["Scoring"]
 class Scoring:
     """An endpoint, and how a record becomes a request to it and the answer a result: what `Predictor.map` is told.
 
-    It holds no session and nothing that is open, so it can be kept, compared and, if what it is made of can, pickled.
+    It holds no session and nothing that is open, so it can be kept, and sent to other processes by `pickle`, as far as
+    what it is made of can.
 
     Example:
         ::
@@ -54,7 +54,7 @@ class Scoring:
     accept: str | tuple[str, ...] | None = None
     """Asked for instead of the deserializer's."""
     prepare: Callable[[Any], Any] | None = None
-    """Makes of a record what the serializer takes. To be pickled, it must be a function of a module."""
+    """Makes of a record what the serializer takes. `pickle` wants a function that a module defines; Ray takes any."""
     batch: int | Batch | None = None
     """Several records in one request, as for `Predictor.map`."""
     stream: bool | Callable[[PredictionStream[bytes]], Awaitable[Any]] = False
@@ -104,19 +104,3 @@ class Scoring:
             timeout=self.timeout,
             **options,
         )
-
-    def pickled(self) -> bytes:
-        """Return this as `pickle` writes it, to be sent to other processes.
-
-        Raises:
-            ConfigurationError: something it is made of cannot be pickled; the message names the field.
-        """
-        for name in self.__dataclass_fields__:
-            try:
-                pickle.dumps(getattr(self, name))
-            except (pickle.PicklingError, TypeError, AttributeError) as error:
-                raise ConfigurationError(
-                    f"Scoring.{name} cannot be sent to other processes: {error}; use a function or class that a module "
-                    "defines at its top level"
-                ) from error
-        return pickle.dumps(self)

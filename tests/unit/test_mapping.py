@@ -176,7 +176,7 @@ async def test_the_first_error_ends_it_where_it_stands_and_says_which_record_it_
         return record
 
     seen = []
-    with pytest.raises(ModelError) as raised:
+    with pytest.raises(ModelError) as raised:  # noqa: PT012
         async for outcome in mapped(call, range(10), concurrency=10, id=lambda record: f"r{record}"):
             seen.append(outcome.record)  # noqa: PERF401 - it is to be seen how far it gets
     assert seen == [0, 1, 2]
@@ -421,7 +421,7 @@ async def test_leaving_the_loop_early_ends_what_is_under_way() -> None:
 @virtually
 async def test_async_with_ends_what_is_under_way_before_it_goes_on() -> None:
     service = Service()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012
         async with mapped(service, itertools.count(), concurrency=8) as outcomes:
             await anext(outcomes)
             raise KeyError
@@ -500,7 +500,7 @@ async def test_a_cancelled_read_drops_what_is_under_way() -> None:
 async def test_a_total_limit_ends_it_after_the_outcomes_that_are_there() -> None:
     service = Service()
     got = []
-    with pytest.raises(MapTimeoutError, match=r"total_timeout=3.5 s: 6 are, 2 under way") as raised:
+    with pytest.raises(MapTimeoutError, match=r"total_timeout=3.5 s: 6 are, 2 under way") as raised:  # noqa: PT012
         async for outcome in mapped(service, itertools.count(), concurrency=2, total_timeout=3.5):
             got.append(outcome.record)  # noqa: PERF401 - it is to be seen how far it gets
     assert got == list(range(6))
@@ -515,7 +515,7 @@ async def test_what_the_records_raise_comes_after_what_was_read() -> None:
 
     for records in (source(), later(source())):
         got = []
-        with pytest.raises(OSError, match="the disk is gone"):
+        with pytest.raises(OSError, match="the disk is gone"):  # noqa: PT012
             async for outcome in mapped(Service(), records, concurrency=2):
                 got.append(outcome.record)  # noqa: PERF401 - it is to be seen how far it gets
         assert got == list(range(5))
