@@ -21,7 +21,6 @@ import asyncio
 import math
 import select
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +28,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
+
+from .tls import TLSLayer
 
 __all__ = ["ConnectionProtocol"]
 
@@ -57,27 +58,48 @@ class ConnectionProtocol(ResponseHandler):
         refusal: why the connection was closed on our side, in words; empty unless it was.
     """
 
-    asked = False
-    refusal = ""
-    _rested = False
-    _received = 0
-    _head_came = False
-    _interim_came = False
-    _first_byte: float | None = None
-    _between: float | None = None
-    _payload_bytes = 0
-    _acked: bytes | None = None
-    _unread = False
-    _orderly_end = False
-    _room: asyncio.Future[None] | None = None
-    _timer_handle: asyncio.TimerHandle | None = None
-    _fires_at = math.inf
-    _limit_at: float | None = None
-    _tls: ssl.SSLObject | None = None
-    _incoming: ssl.MemoryBIO | None = None
+    # Slots, for with aiohttp's own there are more attributes than instances of a class can share the keys of: without
+    # them, each open stream would hold 2 KiB more.
+    __slots__ = (
+        "_acked",
+        "_acknowledged",
+        "_between",
+        "_fires_at",
+        "_first_byte",
+        "_head_came",
+        "_interim_came",
+        "_limit_at",
+        "_orderly_end",
+        "_payload_bytes",
+        "_poll",
+        "_received",
+        "_rested",
+        "_room",
+        "_timer_handle",
+        "_tls",
+        "_unread",
+        "asked",
+        "refusal",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
+        self.asked = False
+        self.refusal = ""
+        self._rested = False
+        self._received = self._payload_bytes = 0
+        self._head_came = self._interim_came = False
+        self._first_byte: float | None = None
+        self._between: float | None = None
+        self._poll: Callable[[int], object] = lambda _: None
+        self._acknowledged: Callable[[], bytes | None] = lambda: None
+        self._acked: bytes | None = None
+        self._unread = self._orderly_end = False
+        self._room: asyncio.Future[None] | None = None
+        self._timer_handle: asyncio.TimerHandle | None = None
+        self._fires_at = math.inf
+        self._limit_at: float | None = None
+        self._tls: TLSLayer | None = None
 
     # --- the life of a connection -------------------------------------------------------------------------------------
 
@@ -87,9 +109,8 @@ class ConnectionProtocol(ResponseHandler):
         self._poll = _poll_of(connection)
         self._acknowledged = _acknowledged_of(connection)
         self._acked = self._acknowledged()
-        self._tls = transport.get_extra_info("ssl_object")
-        # What came and is not a whole TLS record yet; other loops than asyncio's do not show it.
-        self._incoming = getattr(getattr(transport, "_ssl_protocol", None), "_incoming", None)
+        tls = transport.get_extra_info("ssl_object")
+        self._tls = None if tls is None else TLSLayer(transport, tls)
 
     def set_response_params(self, *, read_timeout: float | None = None, **params: Any) -> None:
         """Begin a request, of which nothing has been written yet: bytes that arrive from now on are its answer."""
@@ -124,7 +145,7 @@ class ConnectionProtocol(ResponseHandler):
                     return False
             except Exception:  # noqa: BLE001 - likewise, and not even a good one
                 return False
-        if self._tls is not None and (self._tls.pending() or (self._incoming is not None and self._incoming.pending)):
+        if self._tls is not None and self._tls.holds_back():
             return False
         return not self._poll(0)
 
@@ -133,7 +154,7 @@ class ConnectionProtocol(ResponseHandler):
         return bool(self._poll(0))
 
     def eof_received(self) -> None:
-        self._orderly_end = self._tls is None or _closed_by_peer(self._tls)
+        self._orderly_end = self._tls is None or self._tls.closed_by_peer()
         self._unread = self.asked and not self._received and self._nothing_acknowledged()
         super().eof_received()
 
@@ -174,6 +195,8 @@ class ConnectionProtocol(ResponseHandler):
             self._refuse("an answer began before the request had arrived")
             return
         self._received += len(data)
+        if self._tls is not None:
+            self._tls.saw(len(data))
         super().data_received(data)
         payload = self._payload
         payload_bytes = 0
@@ -251,9 +274,10 @@ class ConnectionProtocol(ResponseHandler):
         self._limit_at = None  # the reader pauses now, not the peer
 
     def resume_reading(self, *args: Any, **kwargs: Any) -> None:
-        was_paused = self._reading_paused
+        if not self._reading_paused:  # aiohttp calls this for every piece that is read, and would ask its parser
+            return
         super().resume_reading(*args, **kwargs)
-        if was_paused and self.asked and self._head_came:
+        if self.asked and self._head_came and not self._reading_paused:
             self._limit(self._between)
 
     def _limit(self, seconds: float | None) -> None:
@@ -333,13 +357,3 @@ def _poll_of(connection: Any) -> Callable[[int], object]:
     poll = select.poll()
     poll.register(descriptor, _POLLED)
     return poll.poll
-
-
-def _closed_by_peer(tls: ssl.SSLObject) -> bool:
-    """Return whether the peer ended TLS by its own word (close_notify), and not just the TCP connection beneath."""
-    try:
-        return not tls.read(1)
-    except ssl.SSLZeroReturnError:
-        return True
-    except (ssl.SSLError, OSError, ValueError):
-        return False
