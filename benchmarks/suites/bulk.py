@@ -6,6 +6,8 @@ there are; a loop over aiobotocore gets a twentieth of them, for its time a reco
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.measure import Result, Run, compare, worker
 
 __all__ = ["run"]
@@ -26,7 +28,7 @@ def run(run: Run) -> list[Result]:
     result = Result("bulk", f"{run.operations(RECORDS, 100):,} records of 300 B, {CONCURRENCY} at once", "record")
     others = OTHERS if "aiobotocore" in run.commands else {}
     commands = {name: worker(module) for name, module in {**OURS, **others}.items()}
-    every = Run(commands, run.url, run.server_pid, run.rounds, run.scale, run.loops)
+    every = replace(run, commands=commands)
     for names, share in ((OURS, 1), (others, 20)):
         scenario = {
             "kind": "bulk",

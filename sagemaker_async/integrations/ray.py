@@ -25,12 +25,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_async import _lazy
 from sagemaker_async.config import Config, ConfigFields, check_count
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.predictor.map_options import MapFields, MapOptions, OnError
+from sagemaker_async.predictor.map_options import MapOptions, OnError
 from sagemaker_async.predictor.scoring import Scoring
 from sagemaker_async.session import Session
 
@@ -41,8 +41,6 @@ __all__ = ["Limiter", "Score", "score"]
 
 _LEASE_SECONDS = 60.0
 """After this time, requests that a lost actor had borrowed are free again."""
-_OPTIONS = ("rate", "retry_for")
-"""Options of a mapping that say something about the rows of an actor; the others are about a whole mapping."""
 
 
 def score(
@@ -57,8 +55,9 @@ def score(
     rows: int = 2048,
     global_concurrency: int | None = None,
     session: Mapping[str, Any] | ConfigFields | None = None,
+    rate: float | None = None,
+    retry_for: float = 300.0,
     ray_options: Mapping[str, Any] | None = None,
-    **options: Unpack[MapFields],
 ) -> Dataset:
     """Return a dataset with the endpoint's answers in a column more; like all of Ray Data, it runs when it is read.
 
@@ -76,8 +75,9 @@ def score(
         global_concurrency: the most requests of all actors that name the same endpoint. The latest job that gives a
             number sets it for all.
         session: fields of `Config` for the session of each actor, which finds region and credentials as any other.
+        rate: the most requests per second of each actor; None: no limit.
+        retry_for: for how many seconds a record that the endpoint refuses is sent again, as in `MapOptions`.
         ray_options: further arguments of `ray.data.Dataset.map_batches`, such as ``num_cpus``.
-        options: `rate` and `retry_for`, of each actor; see `MapOptions`.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -95,17 +95,18 @@ def score(
     scoring = Scoring(endpoint_name=endpoint) if isinstance(endpoint, str) else endpoint
     if global_concurrency is not None:
         check_count(global_concurrency, "global_concurrency", " or None")
-    # Made here as well, so that what is wrong is refused at this line and not in an actor.
-    Score(scoring, column=column, output=output, errors=errors, concurrency=concurrency, session=session, **options)
-    arguments = {
+    arguments: dict[str, Any] = {
         "column": column,
         "output": output,
         "errors": errors,
         "concurrency": concurrency,
         "session": session,
-        "limiter": None if global_concurrency is None else _limiter(ray, scoring.endpoint_name, global_concurrency),
-        **options,
+        "rate": rate,
+        "retry_for": retry_for,
     }
+    Score(scoring, **arguments)  # so that what is wrong is refused at this line and not in an actor
+    if global_concurrency is not None:
+        arguments["limiter"] = _limiter(ray, scoring.endpoint_name, global_concurrency)
     return dataset.map_batches(
         Score,
         fn_constructor_args=(scoring,),
@@ -127,8 +128,9 @@ class Score:
         errors: as for `score`.
         concurrency: as for `score`.
         session: as for `score`.
+        rate: as for `score`.
+        retry_for: as for `score`.
         limiter: a handle of a `Limiter` actor; None: there is no limit beside the actor's own.
-        options: as for `score`.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -143,16 +145,12 @@ class Score:
         errors: str | None = "error",
         concurrency: int = 64,
         session: Mapping[str, Any] | ConfigFields | None = None,
+        rate: float | None = None,
+        retry_for: float = 300.0,
         limiter: Any = None,
-        **options: Unpack[MapFields],
     ) -> None:
         if not isinstance(scoring, Scoring):
             raise ConfigurationError(f"Score takes a Scoring, got {type(scoring).__name__}")
-        if others := [name for name in options if name not in _OPTIONS]:
-            raise ConfigurationError(
-                f"on a cluster there is no option {', '.join(others)}; there are {', '.join(_OPTIONS)}, and errors=... "
-                "for what becomes of errors"
-            )
         for name, value in (("column", column), ("output", output), ("errors", errors)):
             if not (isinstance(value, str) and value) and (value is not None or name == "output"):
                 raise ConfigurationError(f"{name} must be the name of a column, got {value!r}")
@@ -162,7 +160,7 @@ class Score:
         self._errors = errors
         self._config = Config().with_fields(**dict(session or {}))
         on_error: OnError = "raise" if errors is None else "return"
-        self._options = MapOptions(concurrency=concurrency, on_error=on_error).with_fields(**options)
+        self._options = MapOptions(concurrency=concurrency, on_error=on_error, rate=rate, retry_for=retry_for)
         self._concurrency = concurrency
         self._limiter = limiter
         self._turn = asyncio.Lock()

@@ -26,6 +26,7 @@ is why medians of rounds, and times to the first byte where there are any, are c
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from statistics import median
 
@@ -153,7 +154,7 @@ class AdaptiveLimit:
         if self._pace_at_cut is None:
             return None
         if self._pace_doubling:
-            return self._pace_at_cut * _CUT * 2.0 ** min((now - self._cut_at) / _FIRST_DOUBLING_SECONDS, 64.0)
+            return self._pace_at_cut * _CUT * math.exp2(min((now - self._cut_at) / _FIRST_DOUBLING_SECONDS, 64.0))
         # CUBIC's curve over the rate at the cut, so that slow and fast endpoints recover within the same time.
         recovered = (now - self._cut_at) / _DOUBLING_SECONDS - _DIP
         return self._pace_at_cut * (1 + recovered * recovered * recovered)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from ray.data.checkpoint import CheckpointConfig
 from sagemaker_async import Batch, Config, Scoring, Session
 from sagemaker_async.deserializers import JSONDeserializer, JSONLinesDeserializer
 from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.integrations import ray as integration
 from sagemaker_async.integrations.ray import Limiter, Score, score
 from sagemaker_async.local import LocalSageMaker, ModelFailure, ThreadedLocalSageMaker
 from sagemaker_async.serializers import JSONLinesSerializer, JSONSerializer
 
 ROWS = 100_000
+GUIDE = Path(integration.__file__).with_name("GUIDE-ray.md")
 
 
 class UnderWay:
@@ -165,12 +169,21 @@ def _written(folder: Path) -> str:
     return str(folder)
 
 
+def test_the_example_of_the_guide_runs(
+    local: ThreadedLocalSageMaker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = re.findall(r"```py\n(.*?)```", GUIDE.read_text(), re.DOTALL)[0]
+    local.add_endpoint("my-endpoint", lambda body: json.dumps(len(json.loads(body))))
+    monkeypatch.setattr("sagemaker_async.integrations.ray.score", partial(score, session=session_of(local)))
+    exec(compile(block, str(GUIDE), "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"concurrency": 0}, "concurrency must be"),
-        ({"ordered": False}, "on a cluster there is no option ordered; there are rate, retry_for"),
-        ({"on_error": "return"}, "errors=... for what becomes of errors"),
+        ({"rate": 0}, "rate must be"),
         ({"output": ""}, "output must be the name of a column"),
         ({"global_concurrency": 0}, "global_concurrency must be"),
         ({"session": {"regoin": "us-east-1"}}, "did you mean 'region'"),
