@@ -20,25 +20,35 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient
+    from .predictor.batches import Batch
+    from .predictor.mapping import map_records
+    from .predictor.outcome import Outcome
+    from .predictor.scoring import Scoring
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
+            "Batch": "predictor.batches",
             "DataCaptureConfig": "predictor.values",
+            "Outcome": "predictor.outcome",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
+            "Scoring": "predictor.scoring",
+            "map_records": "predictor.mapping",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "Batch",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -47,6 +57,7 @@ __all__ = [
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -54,6 +65,7 @@ __all__ = [
     "Timeouts",
     "UnknownEvent",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 ]

@@ -18,6 +18,7 @@
     ├── UnexpectedStatusException (ValueError)  what was waited for came to another end; the SDK's name
     │   └── CapacityError                       because AWS has no capacity for it
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
+    ├── MapTimeoutError (TimeoutError)          not all records were done in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── SerializationError (ValueError)         an object cannot become a request body
@@ -120,6 +121,7 @@ from .preparation import (
     CredentialsExpiredError,
     DeserializationError,
     FieldProblem,
+    MapTimeoutError,
     MissingExtraError,
     ModelsNotDeletedError,
     NoCredentialsError,
@@ -214,6 +216,7 @@ __all__ = [
     "InternalDependencyException",
     "InternalFailure",
     "InternalStreamFailure",
+    "MapTimeoutError",
     "MessageChecksumError",
     "MessageLengthError",
     "MissingExtraError",

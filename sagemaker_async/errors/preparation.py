@@ -135,6 +135,18 @@ class WaiterTimeoutError(SageMakerAsyncError, TimeoutError):
         self.failure_reason = failure_reason
 
 
+class MapTimeoutError(SageMakerAsyncError, TimeoutError):
+    """Not all records of a mapping were done within ``total_timeout``; those that were have been delivered.
+
+    Attributes:
+        seconds: the limit.
+    """
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class ModelsNotDeletedError(SageMakerAsyncError):
     """Some of a predictor's models could not be deleted; the others were.
 

@@ -26,6 +26,7 @@ from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
 from .management import HostedEndpoint
+from .many import MapsRecords
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
 
@@ -37,7 +38,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, Generic[R]):
+class Predictor(HostedEndpoint, MapsRecords[R], Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -375,7 +376,6 @@ class Predictor(HostedEndpoint, Generic[R]):
                 async with predictor.predict_stream({"inputs": "hello"}, iterator=LineIterator) as lines:
                     async for line in lines: ...
         """
-        check_iterator(iterator)
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -386,9 +386,15 @@ class Predictor(HostedEndpoint, Generic[R]):
             SessionId=session_id,
             PrefixAwareId=prefix_aware_id,
         )
+        return self._stream(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)), iterator)
+
+    def _stream(
+        self, data: Any, fields: dict[str, Any], options: CallOptions, iterator: IteratorFactory[T]
+    ) -> PredictionStream[T]:
+        """Return the answer to `data` as a stream that is not open yet."""
+        check_iterator(iterator)
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return PredictionStream(partial(client.open_stream, call), iterator)
 

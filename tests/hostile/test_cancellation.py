@@ -227,6 +227,19 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def many_records(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async with Predictor("echo", world.session).map(payloads, concurrency=2) as outcomes:
+        assert [outcome.result async for outcome in outcomes] == payloads
+
+
+async def many_records_left_early(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async for outcome in Predictor("tokens", world.session).map(payloads, concurrency=2, stream=True):
+        assert outcome.result == payloads[0].decode().replace(" ", "")
+        break
+
+
 CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     predict,
     invoke_with_a_large_body,
@@ -238,6 +251,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,
+    many_records,
+    many_records_left_early,
     describe_endpoint,
     pages,
     wait_until_in_service,

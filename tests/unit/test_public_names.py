@@ -16,11 +16,13 @@ from sagemaker_async import errors
 from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
+    "Batch",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -29,6 +31,7 @@ PUBLIC = {
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -36,6 +39,7 @@ PUBLIC = {
     "Timeouts",
     "UnknownEvent",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 }

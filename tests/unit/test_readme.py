@@ -86,6 +86,8 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("lines", lambda body: body)
+        local.add_endpoint("scores", lambda body: json.dumps({"score": len(json.loads(body)["inputs"])}))
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
