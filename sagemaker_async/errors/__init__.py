@@ -20,6 +20,7 @@
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
     ├── MapTimeoutError (TimeoutError)          not all records were done in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
+    ├── RunStoppedError                         a bulk run stopped before its end; it can be resumed
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── SerializationError (ValueError)         an object cannot become a request body
     └── CallError                               a call was begun and failed
@@ -127,6 +128,7 @@ from .preparation import (
     NoCredentialsError,
     NoRegionError,
     RequestValidationError,
+    RunStoppedError,
     SerializationError,
     SessionClosedError,
     StreamClosedError,
@@ -243,6 +245,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "RunStoppedError",
     "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",

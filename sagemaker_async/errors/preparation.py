@@ -163,6 +163,20 @@ class ModelsNotDeletedError(SageMakerAsyncError):
         self.failures = failures
 
 
+class RunStoppedError(SageMakerAsyncError):
+    """A bulk run stopped before its end; what is finished is kept, and the same run with ``resume=True`` goes on.
+
+    The error that stopped it, where there is one, is its `__cause__`.
+
+    Attributes:
+        summary: what came of the run up to there, a `sagemaker_async.bulk.Summary`.
+    """
+
+    def __init__(self, message: str, summary: object) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+
 class UnknownMonitoringTypeError(SageMakerAsyncError, TypeError):
     """A monitoring schedule is of a type that this package does not know; the message names it."""
 

@@ -35,6 +35,9 @@ PURE = [
     "predictor.concurrency",
     "predictor.map_options",
     "predictor.outcome",
+    "bulk.lines",
+    "bulk.selection",
+    "bulk.summary",
     "predictor.changes",
     "dialects",
     "errors",
@@ -365,7 +368,7 @@ GENERATORS = ("aws.endpoints.generator", "hosting.generator", "runtime.generator
 def test_what_is_not_imported_with_the_package_is_the_control_plane_and_the_models(tmp_path: Path) -> None:
     imported = modules_after("import sagemaker_async", tmp_path)
     later = {module for module in MODULES if f"{ROOT}.{module}".removesuffix(f".{ROOT}") not in imported}
-    allowed = (*CONTROL_PLANE, *MANY_RECORDS, *MODELS, *FACES, *S3, *GENERATORS, *LAYERS[0])
+    allowed = ("bulk", *CONTROL_PLANE, *MANY_RECORDS, *MODELS, *FACES, *S3, *GENERATORS, *LAYERS[0])
     assert not {module for module in later if not any(begins(module, name) for name in allowed)}
     assert not {module for module in set(MODULES) - later if any(begins(module, name) for name in allowed)}
 
@@ -469,7 +472,10 @@ class Absent(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 """
-EXTRAS = {"numpy", "pandas", "scipy", "torch", "orjson", "rich", "boto3", "moto", "fastapi", "opentelemetry", "ray"}
+EXTRAS = {
+    *("numpy", "pandas", "scipy", "torch", "orjson", "rich", "boto3", "moto", "fastapi", "opentelemetry"),
+    *("pyarrow", "ray"),
+}
 
 
 def test_everything_but_the_parts_that_need_an_extra_imports_without_any(tmp_path: Path) -> None:
