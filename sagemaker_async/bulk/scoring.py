@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
-from sagemaker_async.aws.s3.uris import S3Location
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Timeouts, check_count, check_flag
-from sagemaker_async.errors import CallError, ConfigurationError, NoSuchKeyError, RunStoppedError, S3AccessDeniedError
+from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.map_options import MapFields, MapOptions
@@ -33,12 +31,13 @@ from sagemaker_async.predictor.scoring import Scoring
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.session import Session
 
-from .checkpoint import Checkpoint, Manifest
+from .checkpoint import Manifest
 from .files import RunFiles, location_of
-from .inputs import STDIN, Input, file_input, s3_input, stdin_input
+from .inputs import STDIN
 from .readers import Format, format_of, open_reader
 from .scorer import OnMalformed, Scorer, Target
 from .selection import Selection
+from .stages import begin, check_output, finish, found_input, opened_checkpoint
 from .summary import Summary
 
 __all__ = ["run"]
@@ -190,10 +189,10 @@ async def run(
         "ordered": bool(options.get("ordered")),
         **(settings or {}),
     }
-    async with _checkpoint(files, resume=resume, overwrite=overwrite) as checkpoint:
+    async with opened_checkpoint(files, resume=resume, overwrite=overwrite) as checkpoint:
         begun = await asyncio.to_thread(checkpoint.read) if resume else None
-        await _check_output(files, begun, session, overwrite=overwrite)
-        found = await _found(input, files, begun, session)
+        await check_output(files, begun, session, overwrite=overwrite)
+        found = await found_input(input, files, begun, session)
         manifest = Manifest(input=found.fingerprint, settings=_as_json(decisive))
         if begun is not None:
             manifest.check_same(begun, files.name)
@@ -202,13 +201,13 @@ async def run(
             if reader.columns is not None:
                 selection.check(reader.columns)
             if begun is None:
-                await asyncio.to_thread(_begin, files, checkpoint, manifest)
+                await asyncio.to_thread(begin, files, checkpoint, manifest)
             end = 0 if begun is None else await scorer.recover()
             summary = await scorer.score(reader, reader.count(found.lines), end, stop)
         finally:
             await asyncio.to_thread(reader.close)
         if summary.complete:
-            await _finish(files, checkpoint, session, summary)
+            await finish(files, checkpoint, session, summary)
     return summary
 
 
@@ -232,9 +231,13 @@ def _identity(target: Target) -> dict[str, Any]:
     """Return what a checkpoint says of what scores."""
     if not isinstance(target, Predictor):
         kind = target if hasattr(target, "__qualname__") else type(target)
-        return {"target": f"{kind.__module__}.{kind.__qualname__}"}
+        owner = getattr(target, "__self__", target)  # such as an AsyncPredictor, whose method it is
+        return {
+            "target": f"{kind.__module__}.{kind.__qualname__}",
+            "endpoint": getattr(owner, "endpoint_name", None),
+        }
     return {
-        "target": target.endpoint_name,
+        "endpoint": target.endpoint_name,
         "component": target.component_name,
         "content_type": target.content_type,
         "accept": target.accept,
@@ -252,116 +255,3 @@ def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"settings and initial_args must be what JSON can hold: {error}") from None
     return written
-
-
-@asynccontextmanager
-async def _checkpoint(files: RunFiles, *, resume: bool, overwrite: bool) -> AsyncGenerator[Checkpoint, None]:
-    """Give the checkpoint of a run that may begin or go on; hold its lock."""
-    exists = files.output.exists()
-    if exists and not (resume or overwrite):
-        raise ConfigurationError(
-            f"the output {str(files.output)!r} exists: resume=True (--resume) goes on with its run, overwrite=True "
-            "(--overwrite) begins anew"
-        )
-    if exists and resume and not files.checkpoint.exists():
-        raise ConfigurationError(
-            f"the output {str(files.output)!r} has no checkpoint ({str(files.checkpoint)!r}), so that nobody knows "
-            "what it belongs to; choose another output, or begin anew with overwrite=True (--overwrite)"
-        )
-    checkpoint = await asyncio.to_thread(Checkpoint, files.checkpoint)
-    try:
-        yield checkpoint
-    finally:
-        await asyncio.to_thread(checkpoint.close)
-
-
-async def _check_output(files: RunFiles, begun: Manifest | None, session: Session | None, *, overwrite: bool) -> None:
-    """Check that nothing is overwritten that was not to be."""
-    if overwrite or begun is not None:
-        return
-    if files.output.exists() and files.output.stat().st_size:
-        raise ConfigurationError(
-            f"the checkpoint {str(files.checkpoint)!r} is not whole, and the output is not empty; choose another "
-            "output, or begin anew with overwrite=True (--overwrite)"
-        )
-    if files.location is not None and session is not None:
-        try:
-            await session.s3.head_object(bucket=files.location.bucket, key=files.location.key)
-        except NoSuchKeyError:
-            await _check_bucket(session, files.location)
-            return
-        raise ConfigurationError(
-            f"the output {files.name!r} exists, and there is no checkpoint of it here: overwrite=True (--overwrite) "
-            "begins anew and replaces it"
-        )
-
-
-async def _check_bucket(session: Session, location: S3Location) -> None:
-    """Check that there is the bucket, while nothing has been paid for: of an object that is missing, S3 does not say.
-
-    Raises:
-        NoSuchBucketError: there is none.
-    """
-    listed = session.s3.list_objects(bucket=location.bucket, prefix=location.key, page_size=1)
-    with suppress(S3AccessDeniedError):  # who may write objects need not be allowed to list them
-        await anext(listed, None)
-
-
-async def _found(
-    input: str | Path,  # noqa: A002
-    files: RunFiles,
-    begun: Manifest | None,
-    session: Session | None,
-) -> Input:
-    fingerprint = None if begun is None else begun.input
-    if input == STDIN:
-        return await stdin_input(files.copy, fingerprint)
-    location = location_of(input)
-    if location is not None:
-        assert session is not None
-        return await s3_input(session, location, files.copy, fingerprint)
-    await asyncio.to_thread(_check_apart, Path(input), files.output)
-    return await file_input(Path(input))
-
-
-def _check_apart(path: Path, output: Path) -> None:
-    if path.exists() and output.exists() and path.samefile(output):
-        raise ConfigurationError(f"the input and the output are the same file, {str(path)!r}: choose another output")
-
-
-def _begin(files: RunFiles, checkpoint: Checkpoint, manifest: Manifest) -> None:
-    """Write the checkpoint of a new run; what was there before is gone first, so that no kill mixes the two."""
-    try:
-        checkpoint.clear()
-        files.output.unlink(missing_ok=True)
-        checkpoint.write(manifest)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the checkpoint {str(files.checkpoint)!r} cannot be written: {error.strerror}"
-        ) from error
-
-
-async def _finish(files: RunFiles, checkpoint: Checkpoint, session: Session | None, summary: Summary) -> None:
-    """Upload a complete output, and remove what is not needed any more: nothing is, when no record failed."""
-    if files.location is not None:
-        assert session is not None
-        try:
-            await session.s3.put_object(
-                bucket=files.location.bucket,
-                key=files.location.key,
-                body=files.output,
-                content_type="application/jsonlines",
-            )
-        except CallError as error:
-            raise RunStoppedError(
-                f"every record is finished, and the output {str(files.output)!r} could not be uploaded to "
-                f"{files.name!r}: {error}; the same run with resume=True (--resume) uploads it",
-                summary,
-            ) from error
-    if summary.failed:
-        return
-    files.copy.unlink(missing_ok=True)
-    if files.location is not None:
-        # In this order: an output without a checkpoint is refused, a checkpoint without an output begins anew.
-        await asyncio.to_thread(checkpoint.clear)
-        files.output.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ from sagemaker_async import (
     Timeouts,
     UnknownEvent,
     __version__,
+    bulk,
     map_records,
     name_from_base,
     production_variant,
@@ -166,6 +167,12 @@ async def many_records(session: Session, predictor: Predictor[str]) -> None:
     async with map_records(predictor.predict, ["a"], rate=3.5) as outcomes:
         async for one in outcomes:
             assert_type(one, Outcome[str])
+    summary = await bulk.run(predictor, "in.jsonl", Path("out.jsonl"), resume=True, fields=["a"], concurrency=8)
+    assert_type(summary, bulk.Summary)
+    assert_type(summary.latency["p99"], float)
+    await bulk.run(predictor.predict, "in.csv", "s3://bucket/out.jsonl", session=session, on_malformed="stop", rate=3.5)
+    await bulk.run(predictor, "in.csv", "out.jsonl", concurency=3)  # type: ignore[call-arg]
+    await bulk.run(predictor, "in.csv", "out.jsonl", on_malformed="skip")  # type: ignore[arg-type]
     scoring = Scoring(endpoint_name="e", serializer=JSONSerializer(), deserializer=JSONDeserializer())
     async for scored in scoring.map(session, [1], ordered=False):
         assert_type(scored, Outcome[Any])

@@ -373,6 +373,25 @@ async def test_a_checkpoint_of_another_input_or_run_is_refused(tmp_path: Path, c
     assert out.read_bytes() == before
 
 
+async def test_a_method_of_something_that_calls_an_endpoint_is_known_by_the_endpoint(tmp_path: Path) -> None:
+    class Submitting:
+        """As `AsyncPredictor` has it: a coroutine that submits and awaits the job."""
+
+        def __init__(self, endpoint_name: str) -> None:
+            self.endpoint_name = endpoint_name
+
+        async def predict(self, data: Any) -> str:
+            await asyncio.sleep(0)
+            return f"{self.endpoint_name} {data['n']}"
+
+    source, out = numbers(tmp_path / "in.jsonl", 2), tmp_path / "out.jsonl"
+    await run(Submitting("a").predict, source, out)
+    assert {line["result"] for line in lines_of(out).values()} == {"a 0", "a 1"}
+    with pytest.raises(ConfigurationError, match="endpoint='a', and this one has 'b'"):
+        await run(Submitting("b").predict, source, out, resume=True)
+    assert (await run(Submitting("a").predict, source, out, resume=True)).earlier == 2
+
+
 async def test_an_input_that_moved_is_the_same_input(tmp_path: Path) -> None:
     source, out = numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl"
     await run(Scorer(), source, out)
