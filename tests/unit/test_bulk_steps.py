@@ -31,6 +31,32 @@ async def test_each_step_runs_in_a_thread_and_the_generator_is_closed() -> None:
     assert closed == [True, True]
 
 
+async def test_a_step_ahead_that_fails_is_of_no_interest_to_whoever_has_left() -> None:
+    def steps() -> Iterator[int]:
+        yield 1
+        raise OSError("no")
+
+    async with aclosing(in_thread(steps())) as numbers:
+        assert await anext(numbers) == 1
+
+
+async def test_the_next_step_is_taken_while_the_last_is_used_and_no_more_than_that() -> None:
+    taken: list[int] = []
+
+    def steps() -> Iterator[int]:
+        for number in range(9):
+            taken.append(number)
+            yield number
+
+    async with aclosing(in_thread(steps())) as numbers:
+        assert await anext(numbers) == 0
+        while len(taken) < 2:
+            await asyncio.sleep(0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert taken == [0, 1]
+
+
 async def test_what_a_step_raises_is_raised() -> None:
     def steps() -> Iterator[int]:
         yield 1
