@@ -135,10 +135,20 @@ class Scorer:
         except _Halt as halt:
             raise self._stopped(str(halt), summary()) from halt.__cause__
         except OSError as error:
+            with suppress(OSError):
+                await self._recount()
             raise self._stopped(f"a file cannot be read or written: {error}", summary()) from error
         except SageMakerAsyncError as error:
             raise self._stopped(str(error), summary()) from error
         return summary(complete=self._read_all)
+
+    async def _recount(self) -> None:
+        """Count what is in the output, when not all that was finished could be written."""
+        written = Tally()
+        async for lines in in_thread(Scan(self.files.output).steps()):
+            for line, _ in lines:
+                written.add_line(line)
+        self._tally.records, self._tally.errors, self._tally.usage = written.records, written.errors, written.usage
 
     def _stopped(self, reason: str, summary: Summary) -> RunStoppedError:
         return RunStoppedError(

@@ -218,6 +218,9 @@ def test_a_full_disk_ends_a_run_with_whole_lines_that_a_resumed_one_goes_on_from
     assert b"the run stopped: a file cannot be read or written: [Errno 27] File too large" in told
     assert b"To go on: sagemaker-async bulk m in.jsonl out.jsonl --resume" in told
     contents = (here / "out.jsonl").read_bytes()
+    written = contents.count(b"\n")
+    assert f"{written} records are finished, and kept in 'out.jsonl'".encode() in told
+    assert f"the run is not complete: {written} finished".encode() in told
     assert 9_000 < len(contents) <= 10_240
     assert contents.endswith(b"\n")
     assert main(["bulk", "m", "in.jsonl", "out.jsonl", "--resume"]) == 3
