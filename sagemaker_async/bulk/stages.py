@@ -106,7 +106,6 @@ def _check_apart(path: Path, output: Path) -> None:
 def begin(files: RunFiles, checkpoint: Checkpoint, manifest: Manifest) -> None:
     """Write the checkpoint of a new run; what was there before is gone first, so that no kill mixes the two."""
     try:
-        checkpoint.clear()
         files.output.unlink(missing_ok=True)
         checkpoint.write(manifest)
     except OSError as error:

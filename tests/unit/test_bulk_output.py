@@ -36,6 +36,15 @@ async def test_lines_are_appended_after_the_end_and_what_stood_there_is_gone(tmp
     assert path.read_bytes() == LINES[0] + b"".join(LINES[2:])
 
 
+async def test_what_stood_after_the_end_is_gone_also_where_nothing_is_written_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(LINES[0] + b"x" * 1000)
+    output = Output(path, len(LINES[0]))
+    await output.write(LINES[1])
+    await output.close()
+    assert path.read_bytes() == LINES[0] + LINES[1]
+
+
 async def test_the_loop_runs_while_the_disk_writes_and_what_comes_meanwhile_goes_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import pickle
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.bulk import Summary, run
+from sagemaker_async.bulk.checkpoint import Checkpoint
 from sagemaker_async.deserializers import JSONDeserializer
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -407,6 +409,26 @@ async def test_an_output_with_a_record_twice_or_a_foreign_line_is_refused(tmp_pa
         with pytest.raises(ConfigurationError, match=words):
             await run(Scorer(), source, out, resume=True)
         assert out.read_text() == whole + extra
+
+
+async def test_a_run_that_cannot_write_its_checkpoint_sends_nothing_and_mixes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl"
+    await run(Scorer(), source, out, settings={"prompt": 1})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    scorer = Scorer()
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "write", full)
+        with pytest.raises(ConfigurationError, match="cannot be written: No space left"):
+            await run(scorer, source, out, settings={"prompt": 2}, overwrite=True)
+    assert not scorer.calls
+    assert not out.exists()
+    await run(scorer, source, out, settings={"prompt": 1}, resume=True)
+    assert scorer.calls.total() == 3
 
 
 async def test_two_runs_never_write_one_output(tmp_path: Path) -> None:
