@@ -22,6 +22,7 @@
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── RunStoppedError                         a bulk run stopped before its end; it can be resumed
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
+    ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
@@ -133,6 +134,7 @@ from .preparation import (
     SessionClosedError,
     StreamClosedError,
     StreamConsumedError,
+    ToolArgumentsError,
     UnexpectedStatusException,
     UnknownMonitoringTypeError,
     UsageError,
@@ -263,6 +265,7 @@ __all__ = [
     "StreamStalledError",
     "TLSError",
     "ThrottlingError",
+    "ToolArgumentsError",
     "TotalTimeoutError",
     "TransportError",
     "TransportTimeoutError",

@@ -26,6 +26,7 @@ import pytest
 
 from sagemaker_async import Credentials, Predictor, Session
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
+from sagemaker_async.compat.aiobotocore import get_session
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
 from sagemaker_async.hosting.waiting import Timing
 from sagemaker_async.iterators import LineIterator
@@ -101,10 +102,14 @@ def local() -> Iterator[ThreadedLocalSageMaker]:
                 token |= {"generated_text": "".join(words), "details": {"finish_reason": "length"}}
             yield json.dumps(token).encode() + b"\n"
 
+    def completion(body: bytes) -> bytes:
+        return json.dumps({"choices": [{"message": json.loads(body)["messages"][0]}]}).encode()
+
     with LocalSageMaker.in_thread(stepped_clock=True) as local:
         local.add_endpoint("echo", lambda body: body)
         local.add_endpoint("parts", in_parts)
         local.add_endpoint("tokens", in_tokens)
+        local.add_endpoint("chat", completion)
         local.add_endpoint("stalling", lambda body: body).faults.always(Stall(after_parts=0))
         local.add_model("m", lambda body: body)
         yield local
@@ -167,6 +172,18 @@ async def tokens(world: World) -> None:
     async with Predictor("tokens", world.session).predict_stream(payload).tokens() as stream:
         texts = [token.text async for token in stream]
     assert " ".join(texts).encode() == payload
+
+
+async def whole_message(world: World) -> None:
+    words = world.payload(20).decode()
+    result = await Predictor("tokens", world.session).predict_stream(words.encode()).tokens().result()
+    assert result.text == words.replace(" ", "")
+
+
+async def chat(world: World) -> None:
+    payload = world.payload().decode()
+    answer = await Predictor("chat", world.session).chat([{"role": "user", "content": payload}])
+    assert answer.text == payload
 
 
 async def low_level_stream(world: World) -> None:
@@ -240,6 +257,23 @@ async def many_records_left_early(world: World) -> None:
         break
 
 
+async def compat_client(world: World) -> None:
+    payload = world.payload()
+    async with get_session().create_client("sagemaker-runtime", **world.local.boto3_options) as client:
+        assert await (await client.invoke_endpoint(EndpointName="echo", Body=payload))["Body"].read() == payload
+        response = await client.invoke_endpoint_with_response_stream(EndpointName="parts", Body=payload)
+        async with response["Body"] as events:
+            parts = [event["PayloadPart"]["Bytes"] async for event in events]
+    assert b"".join(parts) == payload + b"\n"
+
+
+async def compat_pages_and_waiter(world: World) -> None:
+    async with get_session().create_client("sagemaker", **world.local.boto3_options) as client:
+        pages = client.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 2, "MaxItems": 3})
+        assert [len(page["Endpoints"]) async for page in pages] == [2, 1]
+        await client.get_waiter("endpoint_in_service").wait(EndpointName="echo", WaiterConfig={"Delay": 0})
+
+
 CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     predict,
     invoke_with_a_large_body,
@@ -248,6 +282,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     stream_left_early,
     stream_without_a_name,
     tokens,
+    whole_message,
+    chat,
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,
@@ -258,6 +294,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     wait_until_in_service,
     waiter,
     update_endpoint,
+    compat_client,
+    compat_pages_and_waiter,
 ]
 OF_ONE_REQUEST = [predict, tokens]
 

@@ -38,12 +38,15 @@ from sagemaker_async import (
 )
 from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
+from sagemaker_async.compat import aioboto3
+from sagemaker_async.compat.aiobotocore import AioConfig, Client, get_session
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
     PydanticDeserializer,
     StringDeserializer,
 )
+from sagemaker_async.dialects import TokenLogprob, TokenResult, ToolCall, ToolCallDelta
 from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
 from sagemaker_async.hosting.generated.shapes import (
     DescribeEndpointResponse,
@@ -53,6 +56,7 @@ from sagemaker_async.hosting.generated.shapes import (
     Vertex,
 )
 from sagemaker_async.iterators import (
+    BaseIterator,
     ByteIterator,
     JSONLinesIterator,
     LineIterator,
@@ -62,6 +66,7 @@ from sagemaker_async.iterators import (
     TextIterator,
     Token,
     TokenIterator,
+    handle_stream_errors,
 )
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
@@ -76,7 +81,7 @@ from sagemaker_async.runtime.shapes import (
     NewSession,
 )
 from sagemaker_async.runtime.stream import EventStream
-from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.serializers import JSONSerializer, NumpySerializer
 
 assert_type(__version__, str)
 
@@ -106,6 +111,15 @@ async def words(event_stream: EventStream) -> AsyncIterator[str]:
     async for event in event_stream:
         if isinstance(event, PayloadPart):
             yield event.bytes.decode()
+
+
+class Sizes(BaseIterator[int]):
+    """An iterator class that moved over from the SageMaker SDK."""
+
+    async def __anext__(self) -> int:
+        event = await anext(self.event_stream)
+        handle_stream_errors(event)
+        return len(event["PayloadPart"]["Bytes"])
 
 
 async def sessions() -> None:
@@ -189,6 +203,7 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(predictor.predict_stream(b"", iterator=JSONLinesIterator), PredictionStream[Any])
     assert_type(predictor.predict_stream(b"", iterator=Pairs), PredictionStream[tuple[int, int]])
     assert_type(predictor.predict_stream(b"", iterator=words), PredictionStream[str])
+    assert_type(predictor.predict_stream(b"", iterator=Sizes), PredictionStream[int])
     crlf = functools.partial(LineIterator, line_ends="crlf")
     assert_type(predictor.predict_stream(b"", iterator=crlf), PredictionStream[bytes])
     positional = predictor.predict_stream(b"", None, None, None, None, None, None, TextIterator, session_id="s")
@@ -206,8 +221,25 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(stream.metadata, StreamMetadata | None)
     await stream.aclose()
 
+    tokens = predictor.predict_stream(b"").tokens()
+    assert_type(await tokens.result(), TokenResult)
+    assert_type(tokens.result.text, str)
+    assert_type(tokens.result.tool_calls, tuple[ToolCall, ...])
+    assert_type(tokens.result.choices[0].logprobs, tuple[TokenLogprob, ...])
+    assert_type((await anext(tokens)).tool_call, ToolCallDelta | None)
+
     predictor.predict_stream(b"", iterator=7)  # type: ignore[call-overload]
     predictor.predict_stream(b"", target_model="m")  # type: ignore[call-overload]
+
+
+async def chats(predictor: Predictor[bytes], flag: bool) -> None:
+    messages = [{"role": "user", "content": "Hello?"}]
+    assert_type(await predictor.chat(messages), TokenResult)
+    assert_type(await predictor.chat(messages, tools=[{"type": "function"}], max_tokens=5), TokenResult)
+    assert_type(predictor.chat(messages, stream=True), PredictionStream[Token])
+    assert_type(predictor.chat(messages, stream=flag), Coroutine[Any, Any, TokenResult] | PredictionStream[Token])
+
+    await predictor.chat("Hello?")  # type: ignore[arg-type]
 
 
 async def data_plane(runtime: SageMakerRuntimeClient) -> None:
@@ -281,7 +313,10 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.delete_predictor(wait=True, limit=60)
     await predictor.delete_endpoint(delete_endpoint_config=False)
     await predictor.delete_model()
-    assert_type(name_from_base("e"), str)
+    assert_type(name_from_base("e", short=True), str)
+    await predictor.update_data_capture_config(DataCaptureConfig(True, sagemaker_session=session))
+    DataCaptureConfig(True, sagemaker_session="session")  # type: ignore[arg-type]
+    NumpySerializer("float32", allow_pickle=True)
     assert_type(production_variant("m", "ml.m5.large"), dict[str, Any])
 
     assert_type(await predictor.list_related_models(), tuple[list[InferenceComponentSummary], str | None])
@@ -291,6 +326,12 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
         assert_type(monitor, Monitor)
         assert_type(monitor.kind, MonitorKind)
         assert_type(await monitor.executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.list_executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.update("NOW", data_analysis_start_time="-PT1H"), Monitor)
+        assert_type(await monitor.update_monitoring_schedule(schedule_cron_expression="NOW"), Monitor)
+        await monitor.start_monitoring_schedule()
+        await monitor.latest_monitoring_statistics(read=read_object)
+        await monitor.latest_monitoring_statistics(read=len)  # type: ignore[arg-type]
     context = await predictor.endpoint_context()
     assert_type(context, EndpointContext | None)
     if context is not None:
@@ -328,6 +369,35 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.update_endpoint(intervall=5)  # type: ignore[call-arg]
     await predictor.update_endpoint("1")  # type: ignore[arg-type]
     DataCaptureConfig()  # type: ignore[call-arg]
+
+
+async def read_object(uri: str) -> bytes:
+    return uri.encode()
+
+
+async def half_moved(session: Session) -> None:
+    response = await session.runtime.invoke_endpoint(EndpointName="e", Body=b"")
+    assert_type(response, InvokeEndpointResponse)
+    assert_type(response.get("ContentType"), Any)
+    assert_type("ContentType" in response, bool)
+    streamed = await session.runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"")
+    async for event in streamed.body:
+        assert_type(event.get("PayloadPart"), Any)
+    description = await session.hosting.describe_endpoint(EndpointName="e")
+    assert_type(description["EndpointStatus"], Any)
+
+
+async def other_clients_names() -> None:
+    config = AioConfig({"keepalive_timeout": 3}, read_timeout=65)
+    async with get_session().create_client("sagemaker-runtime", region_name="us-east-1", config=config) as client:
+        assert_type(client, Client)
+        assert_type(await client.invoke_endpoint(EndpointName="e", Body=b""), dict[str, Any])
+        async for page in client.get_paginator("list_endpoints").paginate(MaxResults=1):
+            assert_type(page, dict[str, Any])
+        assert_type(await client.get_waiter("endpoint_in_service").wait(EndpointName="e"), dict[str, Any])
+    async with aioboto3.Session(region_name="us-east-1").client("sagemaker") as control:
+        assert_type(control, Client)
+    get_session().create_client("sagemaker", region="us-east-1")  # type: ignore[call-arg]
 
 
 async def errors(predictor: Predictor[bytes]) -> None:

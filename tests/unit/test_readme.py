@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from sagemaker_async import Credentials, Predictor, Session
 from sagemaker_async.local import InvocationRequest, LocalSageMaker, ModelFailure, ModelResponse, TextModel
@@ -70,6 +69,23 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
+def assistant(body: bytes) -> ModelResponse:
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
+    fields = json.loads(body)
+    asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
+    call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    message = {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    if not fields["stream"]:
+        return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
+    records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
+    if fields.get("stream_options"):
+        records.append({"choices": [], "usage": usage})
+    events = "".join(f"data: {json.dumps(record)}\n\n" for record in records)
+    return ModelResponse(sliced(f"{events}data: [DONE]\n\n".encode()), EVENTS)
+
+
 CONTAINERS = {
     "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
     "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
@@ -88,6 +104,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         local.add_endpoint("failing", failing)
         local.add_endpoint("lines", lambda body: body)
         local.add_endpoint("scores", lambda body: json.dumps({"score": len(json.loads(body)["inputs"])}))
+        local.add_endpoint("my-llm", assistant)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
@@ -138,15 +155,6 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in modules:
         sys.modules.pop(name, None)
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
