@@ -20,29 +20,39 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient
+    from .predictor.batches import Batch
     from .predictor.capacity import CapacityProgress, WaitForCapacity
+    from .predictor.mapping import map_records
+    from .predictor.outcome import Outcome
+    from .predictor.scoring import Scoring
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
             "CapacityProgress": "predictor.capacity",
+            "Batch": "predictor.batches",
             "DataCaptureConfig": "predictor.values",
+            "Outcome": "predictor.outcome",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
             "WaitForCapacity": "predictor.capacity",
+            "Scoring": "predictor.scoring",
+            "map_records": "predictor.mapping",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "Batch",
     "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -51,6 +61,7 @@ __all__ = [
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -59,6 +70,7 @@ __all__ = [
     "UnknownEvent",
     "WaitForCapacity",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 ]

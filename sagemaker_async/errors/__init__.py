@@ -18,7 +18,9 @@
     ├── UnexpectedStatusException (ValueError)  what was waited for came to another end; the SDK's name
     │   └── CapacityError                       because AWS has no capacity for it
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
+    ├── MapTimeoutError (TimeoutError)          not all records were done in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
+    ├── RunStoppedError                         a bulk run stopped before its end; it can be resumed
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
@@ -123,11 +125,13 @@ from .preparation import (
     CredentialsExpiredError,
     DeserializationError,
     FieldProblem,
+    MapTimeoutError,
     MissingExtraError,
     ModelsNotDeletedError,
     NoCredentialsError,
     NoRegionError,
     RequestValidationError,
+    RunStoppedError,
     SerializationError,
     SessionClosedError,
     StreamClosedError,
@@ -218,6 +222,7 @@ __all__ = [
     "InternalDependencyException",
     "InternalFailure",
     "InternalStreamFailure",
+    "MapTimeoutError",
     "MessageChecksumError",
     "MessageLengthError",
     "MissingExtraError",
@@ -245,6 +250,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "RunStoppedError",
     "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",

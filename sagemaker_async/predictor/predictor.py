@@ -27,6 +27,7 @@ from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
 from .management import HostedEndpoint
+from .many import MapsRecords
 from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
@@ -39,7 +40,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
+class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -295,7 +296,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity = None) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
         session = self.sagemaker_session
         client = session.runtime if self._routing_target is None else session.routers
@@ -410,8 +411,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
                 async with predictor.predict_stream({"inputs": "hello"}, iterator=LineIterator) as lines:
                     async for line in lines: ...
         """
-        check_iterator(iterator)
-        self._check_of_endpoint("response streams")
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -422,9 +421,22 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             SessionId=session_id,
             PrefixAwareId=prefix_aware_id,
         )
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        return self._stream(data, fields, options, iterator, capacity)
+
+    def _stream(
+        self,
+        data: Any,
+        fields: dict[str, Any],
+        options: CallOptions,
+        iterator: IteratorFactory[T],
+        capacity: Capacity = None,
+    ) -> PredictionStream[T]:
+        """Return the answer to `data` as a stream that is not open yet."""
+        check_iterator(iterator)
+        self._check_of_endpoint("response streams")
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 

@@ -278,6 +278,19 @@ async def stateful_session(world: World) -> None:
         assert await bound.predict(payload) == payload
 
 
+async def many_records(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async with Predictor("echo", world.session).map(payloads, concurrency=2) as outcomes:
+        assert [outcome.result async for outcome in outcomes] == payloads
+
+
+async def many_records_left_early(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async for outcome in Predictor("tokens", world.session).map(payloads, concurrency=2, stream=True):
+        assert outcome.result == payloads[0].decode().replace(" ", "")
+        break
+
+
 async def compat_client(world: World) -> None:
     payload = world.payload()
     async with get_session().create_client("sagemaker-runtime", **world.local.boto3_options) as client:
@@ -309,6 +322,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     low_level_stream_dispatched,
     call_that_is_retried,
     call_that_waits_for_capacity,
+    many_records,
+    many_records_left_early,
     describe_endpoint,
     pages,
     wait_until_in_service,

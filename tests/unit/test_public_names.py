@@ -17,11 +17,13 @@ from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
     "CapacityProgress",
+    "Batch",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -30,6 +32,7 @@ PUBLIC = {
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -38,6 +41,7 @@ PUBLIC = {
     "UnknownEvent",
     "WaitForCapacity",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 }

@@ -107,6 +107,8 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("lines", lambda body: body)
+        local.add_endpoint("scores", lambda body: json.dumps({"score": len(json.loads(body)["inputs"])}))
         local.add_endpoint("my-llm", assistant)
         local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
