@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -23,13 +23,16 @@ from sagemaker_async.errors import ConfigurationError, UsageError
 from .admission import Admission
 from .answers import Refusal
 from .as_model import ModelLike, as_model, spec_of
+from .asynchronous import AsyncInference, AsyncInvocation
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
-from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
+from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
+from .objects import ObjectStore
 from .operations import check_endpoint_name
 from .runtime import RuntimeService
+from .s3 import S3Service
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
 from .state_file import StateFile
 from .transitions import Transitions, TransitionTimes
@@ -101,9 +104,12 @@ class EmbeddedSageMaker(Seeding):
             transitions=Transitions(clock, transition_times, stepped=stepped_clock),
             account_id=self._credentials.account_id or ACCOUNT_ID,
             keys={self._credentials.access_key_id: self._credentials},
+            objects=ObjectStore(clock),
         )
+        self._s3 = S3Service(self._state)
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
+            self._s3,
             RuntimeService(self._state),
             ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
@@ -175,6 +181,7 @@ class EmbeddedSageMaker(Seeding):
         body_limit: int | None = None,
         async_output: str | None = None,
         async_failure: str | None = None,
+        asynchronous: AsyncInference | bool = False,
     ) -> Endpoint:
         """Add an endpoint that is in service at once, together with a model and an endpoint configuration.
 
@@ -186,6 +193,9 @@ class EmbeddedSageMaker(Seeding):
             body_limit: largest body of its synchronous routes in bytes; None: 26,214,400, or that of serverless ones.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
             async_failure: the same for its failures.
+            asynchronous: whether it takes only InvokeEndpointAsync, as an endpoint with an AsyncInferenceConfig does;
+                an `AsyncInference` says how many requests it works on, how long each takes, and more. False: it takes
+                all calls, and works on any number of asynchronous ones at once.
 
         Returns:
             The endpoint, with its counters and its fault script.
@@ -203,12 +213,20 @@ class EmbeddedSageMaker(Seeding):
             raise ConfigurationError(f"variants must be names of production variants, got {variants!r}")
         served = as_model(model)
         bucket = f"s3://sagemaker-{self._state.region}-{self._state.account_id}"
+        options = AsyncInference() if asynchronous is True else asynchronous or None
+        if options is not None and not options.failures and async_failure is not None:
+            raise ConfigurationError(
+                "async_failure says where failures go, and AsyncInference(failures=False) that none do"
+            )
         deployment = Deployment(
             variants=tuple([Variant(variant, served, 0.0 if place else 1.0) for place, variant in enumerate(variants)]),
             body_limit=body_limit or (SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT),
             serverless=serverless,
             async_output=async_output or f"{bucket}/async-endpoint-outputs",
-            async_failure=async_failure or f"{bucket}/async-endpoint-failures",
+            async_failure=None
+            if options is not None and not options.failures
+            else async_failure or f"{bucket}/async-endpoint-failures",
+            asynchronous=options,
         )
         endpoint = self._control_plane.add_endpoint(name, served, deployment, spec_of(model))
         self._models.append(served)
@@ -234,9 +252,30 @@ class EmbeddedSageMaker(Seeding):
         return list(self._state.requests)
 
     @property
-    def objects(self) -> MutableMapping[str, bytes]:
-        """The objects of its S3 by URL: the inputs and the results of InvokeEndpointAsync."""
+    def objects(self) -> ObjectStore:
+        """The objects of its S3 by URL: the inputs and the results of InvokeEndpointAsync.
+
+        Any S3 client can read and write them too, at the same URL as everything else.
+        """
         return self._state.objects
+
+    def place_bucket(self, bucket: str, region: str) -> None:
+        """Put a bucket into another region: requests for it must be signed for that region, others are redirected."""
+        check_region(region, "place_bucket's region")
+        self._s3.access.regions[bucket] = region
+
+    def deny_objects(self, prefix: str, *, missing: bool = False) -> None:
+        """Answer S3's requests for some objects with 403 AccessDenied from now on; see `allow_objects`.
+
+        Args:
+            prefix: the beginning of their URLs, such as ``s3://bucket/``.
+            missing: deny only what does not exist, as S3 does for callers without the permission s3:ListBucket.
+        """
+        self._s3.access.denied[prefix] = missing
+
+    def allow_objects(self, prefix: str) -> None:
+        """Take `deny_objects` back; unknown prefixes are ignored."""
+        self._s3.access.denied.pop(prefix, None)
 
     @property
     def async_invocations(self) -> list[AsyncInvocation]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -20,8 +20,10 @@ from aiohttp import web
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
-from .endpoints import AsyncInvocation, Endpoint
+from .asynchronous import AsyncInvocation, ObjectPlace
+from .endpoints import Endpoint
 from .faults import Plan
+from .objects import ObjectStore
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -61,14 +63,21 @@ class LocalState:
     keys: dict[str, Credentials] = field(default_factory=dict)
     """The accepted credentials, by access key id."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    objects: MutableMapping[str, bytes] = field(default_factory=dict)
+    objects: ObjectStore = field(default_factory=ObjectStore)
     """Objects by their S3 URL."""
+    other_s3: ObjectPlace | None = None
+    """The S3 that asynchronous invocations read from and write to instead of `objects`."""
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
     background: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")
+
+    @property
+    def async_objects(self) -> ObjectPlace:
+        """Where asynchronous invocations read and write."""
+        return self.other_s3 or self.objects
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
@@ -96,7 +105,7 @@ class LocalState:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request whose signature was verified, and the means to answer it."""
+    """One request, whose signature was verified unless the service does so itself, and the means to answer it."""
 
     request: web.BaseRequest
     body: bytes
@@ -128,8 +137,8 @@ class Service(Protocol):
     """One AWS API."""
 
     @property
-    def signing_name(self) -> str:
-        """The service's name in the credential scope."""
+    def signing_name(self) -> str | None:
+        """The service's name in the credential scope; None when its calls verify signatures themselves."""
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:
