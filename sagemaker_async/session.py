@@ -13,6 +13,7 @@ from .runtime.client import SageMakerRuntimeClient
 from .runtime.operations import SAGEMAKER_RUNTIME
 
 if TYPE_CHECKING:
+    from .aws.s3.client import S3Client
     from .aws.sts import CallerIdentity
     from .hosting.client import SageMakerClient
 
@@ -47,6 +48,7 @@ class Session:
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
+        self._s3: S3Client | None = None
         self._identity: CallerIdentity | None = None
 
     def __repr__(self) -> str:
@@ -78,6 +80,14 @@ class Session:
             client: SageMakerClient = _lazy.module("hosting.client").SageMakerClient(self)
             self._hosting = client
         return self._hosting
+
+    @property
+    def s3(self) -> S3Client:
+        """The client of Amazon S3, for the inputs and results of asynchronous inference; imported as `hosting` is."""
+        if self._s3 is None:
+            client: S3Client = _lazy.module("aws.s3.client").S3Client(self)
+            self._s3 = client
+        return self._s3
 
     @property
     def connections_in_use(self) -> int:

@@ -16,6 +16,7 @@ from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
+from .endpoints import Endpoint
 from .interceptors import InterceptorChain
 from .logs import LOGGERS, Loggers
 from .pipeline import Pipeline
@@ -50,7 +51,7 @@ class Channel:
     """The shared way to AWS; see the module's docstring."""
 
     def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
-        self._timing = timing
+        self.timing = timing
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -105,6 +106,25 @@ class Channel:
         self.check_usable()
         return self._pipelines.get(service.name)
 
+    async def settings(self) -> Settings:
+        """Return what the session runs with, opening what is not open yet.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
+        self.check_usable()
+        return (self._opened or await self._shared()).settings
+
+    async def pipeline_at(self, service: Service, endpoint: Endpoint) -> Pipeline:
+        """Return a new pipeline, for a service that is in many places, such as S3; the caller keeps it.
+
+        Raises:
+            As `settings`.
+        """
+        self.check_usable()
+        return self._new_pipeline(self._opened or await self._shared(), service, endpoint)
+
     async def credentials(self, service: Service) -> Credentials:
         """Return what calls of the service are signed with, from the cache unless they are about to expire.
 
@@ -126,20 +146,23 @@ class Channel:
         opened = self._opened or await self._shared()
         pipeline = self._pipelines.get(service.name)
         if pipeline is None:
-            settings = opened.settings
-            pipeline = self._pipelines[service.name] = Pipeline(
-                service,
-                settings.endpoint_for(service.endpoint_rules),
-                opened.transport,
-                opened.credentials,
-                retry=settings.retry,
-                interceptors=opened.interceptors,
-                correct_clock_skew=self.config.correct_clock_skew,
-                max_response_bytes=self.config.max_response_bytes,
-                timing=self._timing,
-                loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
-            )
+            endpoint = opened.settings.endpoint_for(service.endpoint_rules)
+            pipeline = self._pipelines[service.name] = self._new_pipeline(opened, service, endpoint)
         return pipeline
+
+    def _new_pipeline(self, opened: _Opened, service: Service, endpoint: Endpoint) -> Pipeline:
+        return Pipeline(
+            service,
+            endpoint,
+            opened.transport,
+            opened.credentials,
+            retry=opened.settings.retry,
+            interceptors=opened.interceptors,
+            correct_clock_skew=self.config.correct_clock_skew,
+            max_response_bytes=self.config.max_response_bytes,
+            timing=self.timing,
+            loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
+        )
 
     async def _shared(self) -> _Opened:
         """Return what all services share, opening it if nobody does so already.
@@ -163,7 +186,7 @@ class Channel:
         settings = await resolve_settings(self.config, environ=self._environ)
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         credentials = credential_source(
-            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self._timing
+            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self.timing
         )
         self.timeouts = settings.timeouts
         self.validate_params = settings.validate_params

@@ -32,8 +32,8 @@ from .endpoints import Endpoint
 from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
-from .protocols import service_error
-from .retries import Outcome, Retry, RetryPolicy
+from .protocols import is_error, service_error
+from .retries import CallState, Outcome, Retry, RetryPolicy, Stop
 from .shapes.operation import Operation, Service
 from .signing import Signer
 from .timing import SYSTEM_TIMING, Timing
@@ -85,7 +85,7 @@ class Pipeline:
         self._service = service
         self._transport = transport
         self._credentials = credentials
-        self._signer = Signer(endpoint.signing_region, endpoint.signing_name)
+        self._signer = Signer(endpoint.signing_region, endpoint.signing_name, service.signing_rules)
         self._policy = RetryPolicy(retry, service.retry_rules, now=timing.monotonic())
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
@@ -138,6 +138,22 @@ class Pipeline:
             if operation.streaming:
                 reply.watcher = StreamWatcher(self._interceptors, call.context, call.started, self._timing)
         return reply
+
+    def retry_of(self, state: CallState, error: CallError) -> Retry | Stop:
+        """Decide whether to ask again for the rest of a body that broke off, which is cheap and harmless.
+
+        Args:
+            state: of this body, from break to break.
+            error: how it broke off.
+        """
+        now = self._timing.monotonic()
+        return self._policy.next(
+            state, self._outcome(error, None), repeatable=True, random=self._timing.uniform(), now=now
+        )
+
+    def resumed(self, state: CallState) -> None:
+        """Take notice that the rest of a body came after all."""
+        self._policy.success(state, self._timing.monotonic())
 
     def _context(self, call: Call) -> CallContext:
         endpoint = self.endpoint
@@ -193,6 +209,8 @@ class Pipeline:
                     error = service_error(call.operation, response.status, response.headers, error_body)
                 elif not call.operation.streaming:
                     body = await self._body(response, call.progress)
+                    if call.operation.error_in_success and is_error(call.operation, body):
+                        error = service_error(call.operation, 500, response.headers, body)
             except CallError as failure:
                 error = failure
             except BaseException:  # cancelled, or a callback raised

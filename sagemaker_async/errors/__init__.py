@@ -36,6 +36,8 @@
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -44,6 +46,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -53,6 +57,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -150,6 +156,14 @@ from .service import (
     ThrottlingError,
     ValidationError,
 )
+from .storage import (
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+    UploadSourceError,
+)
 from .streams import (
     EventStreamError,
     HeaderError,
@@ -177,6 +191,7 @@ __all__ = [
     "Attempt",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -209,9 +224,12 @@ __all__ = [
     "ModelsNotDeletedError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -222,6 +240,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
@@ -245,6 +264,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

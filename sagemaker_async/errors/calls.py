@@ -199,10 +199,16 @@ class ResponseTooLargeError(CallError):
         received: how many had come; less than `limit` when the head of the answer announced more than that.
     """
 
-    def __init__(self, limit: int, received: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        received: int,
+        *,
+        remedy: str = "raise Config.max_response_bytes, or have the model answer with a stream",
+    ) -> None:
         super().__init__(
             f"the answer is larger than the {limit} bytes that are kept of one, and was not read on after {received}; "
-            "raise Config.max_response_bytes, or have the model answer with a stream"
+            f"{remedy}"
         )
         self.limit = limit
         self.received = received

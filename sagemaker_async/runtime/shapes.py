@@ -18,10 +18,10 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, SkipValidation
 
+from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
 from sagemaker_async.errors import ConfigurationError, StreamError, UnmodeledStreamError
 
-from .body_stream import BodyStream
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
 from .stream import EventStream
 

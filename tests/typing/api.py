@@ -30,6 +30,7 @@ from sagemaker_async import (
     name_from_base,
     production_variant,
 )
+from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
@@ -59,7 +60,6 @@ from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
-from sagemaker_async.runtime.body_stream import BodyStream
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,

@@ -349,8 +349,8 @@ CONTROL_PLANE = (
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
-S3 = ("aws.endpoints.s3",)
-"""For what keeps its payloads in S3, which predictions do not."""
+S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")
+"""For what keeps its payloads in S3 and waits for its results, which predictions do not."""
 GENERATORS = ("aws.endpoints.generator", "hosting.generator", "runtime.generator")
 
 

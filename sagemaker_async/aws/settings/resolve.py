@@ -30,8 +30,10 @@ from typing import NamedTuple
 
 from sagemaker_async.aws.endpoints.rules import Endpoint, EndpointRules, resolve, without_fips_marker
 from sagemaker_async.config import (
+    CHECKSUM_CHOICES,
     DEFAULTS_MODES,
     RETRY_MODES,
+    ChecksumChoice,
     Config,
     DefaultSeconds,
     DefaultsMode,
@@ -88,6 +90,10 @@ class Settings(NamedTuple):
     """Which requests go through which proxy."""
     user_agent_app_id: str | None
     """The application's name, as sent in the user agent."""
+    request_checksum_calculation: ChecksumChoice
+    """Whether uploads to S3 carry a checksum."""
+    response_checksum_validation: ChecksumChoice
+    """Whether what comes from S3 is compared with its checksum."""
     validate_params: bool
     """Whether requests are checked before they are sent."""
     max_connections: int
@@ -165,6 +171,8 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         ssl_context=_ssl_context(config, ca_bundle),
         proxies=Proxies(config.proxy) if config.proxy is not None else Proxies.from_environment(environ),
         user_agent_app_id=_app_id(config, sources),
+        request_checksum_calculation=_checksums(sources, "request_checksum_calculation", config),
+        response_checksum_validation=_checksums(sources, "response_checksum_validation", config),
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
     )
@@ -251,6 +259,14 @@ def _app_id(config: Config, sources: Sources) -> str | None:
     if len(found.text) > _APP_ID_LENGTH:
         logger.warning("%s is longer than the %d characters AWS keeps of it", found.source, _APP_ID_LENGTH)
     return found.text
+
+
+def _checksums(sources: Sources, name: str, config: Config) -> ChecksumChoice:
+    choice: ChecksumChoice | None = getattr(config, name)
+    if choice is not None:
+        return choice
+    found = sources.find(f"AWS_{name.upper()}", name)
+    return found.choice(CHECKSUM_CHOICES) if found is not None else "when_supported"
 
 
 def _validate_params(config: Config, sources: Sources) -> bool:
