@@ -19,21 +19,27 @@ from .runtime.stub import StubResponse
 from .session import Session
 
 if TYPE_CHECKING:
+    from .async_inference import AsyncInferenceJob, AsyncPredictor, WaiterConfig
     from .hosting.client import SageMakerClient
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
+            "AsyncInferenceJob": "async_inference",
+            "AsyncPredictor": "async_inference",
             "DataCaptureConfig": "predictor.values",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
+            "WaiterConfig": "async_inference",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "AsyncInferenceJob",
+    "AsyncPredictor",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -53,6 +59,7 @@ __all__ = [
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaiterConfig",
     "__version__",
     "name_from_base",
     "production_variant",

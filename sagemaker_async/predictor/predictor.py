@@ -25,6 +25,7 @@ from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
+from .fields import invocation_fields
 from .management import HostedEndpoint
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
@@ -394,27 +395,15 @@ class Predictor(HostedEndpoint, Generic[R]):
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
-        if initial_args is not None and not isinstance(initial_args, Mapping):
-            raise ConfigurationError(f"initial_args must be a mapping, got {type(initial_args).__name__}")
-        fields: dict[str, Any] = {}
-        for name, value in (initial_args or {}).items():
-            if not isinstance(name, str) or name == "timeout":
-                raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
-            aws_name = _AWS_NAMES.get(name, name)
-            if aws_name in fields:
-                raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
-            fields[aws_name] = value
-        fields.setdefault("EndpointName", self.endpoint_name)
-        if "ContentType" not in fields:
-            fields["ContentType"] = self.content_type
-        if "Accept" not in fields:
-            accept = self.accept
-            fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-        if self.component_name:
-            fields["InferenceComponentName"] = self.component_name
-        # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
-        fields |= {name: value for name, value in given.items() if value is not None and value != ""}
-        return fields
+        return invocation_fields(
+            initial_args,
+            _AWS_NAMES,
+            endpoint_name=self.endpoint_name,
+            content_type=self.content_type,
+            accept=self.accept,
+            component_name=self.component_name,
+            given=given,
+        )
 
 
 _AWS_NAMES = INVOKE_ENDPOINT.names

@@ -16,6 +16,8 @@ from sagemaker_async import errors
 from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
+    "AsyncInferenceJob",
+    "AsyncPredictor",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -35,6 +37,7 @@ PUBLIC = {
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaiterConfig",
     "__version__",
     "name_from_base",
     "production_variant",

@@ -451,9 +451,7 @@ async def test_a_redirect_to_where_the_call_came_from_is_not_followed() -> None:
 
 
 async def test_a_region_that_cannot_be_reached_is_not_remembered() -> None:
-    stub = StubTransport(
-        error(301, "PermanentRedirect", Region="eu-nowhere-1"), ConnectError("no such host"), head()
-    )
+    stub = StubTransport(error(301, "PermanentRedirect", Region="eu-nowhere-1"), ConnectError("no such host"), head())
     async with Session(transport=stub, region="eu-west-1") as session:
         with pytest.raises(ConnectError):
             await session.s3.get_object(**OBJECT)

@@ -232,9 +232,8 @@ class S3Call:
         if not (given.isascii() and given.isdigit() and len(given) < 10):
             raise Refusal(400, "InvalidArgument", "Provided max-keys not an integer or within integer range")
         limit = min(int(given), _MAX_KEYS)
-        after = (
-            _after(query.get("continuation-token")) if "continuation-token" in query else query.get("start-after", "")
-        )
+        token = query.get("continuation-token")
+        after = query.get("start-after", "") if token is None else _after(token)
 
         def text(value: str) -> str:
             return escape(quote(value, safe="/") if query.get("encoding-type") == "url" else value)
@@ -257,13 +256,13 @@ class S3Call:
                 f"<ETag>{escape(stored.etag)}</ETag><Size>{len(stored.body)}</Size>"
                 "<StorageClass>STANDARD</StorageClass></Contents>"
             )
-        token = base64.urlsafe_b64encode([*listed][-1].encode()).decode() if truncated and listed else ""
+        more = base64.urlsafe_b64encode([*listed][-1].encode()).decode() if truncated and listed else ""
         content = (
             f"<Name>{escape(address.bucket)}</Name><Prefix>{text(prefix)}</Prefix><KeyCount>{len(listed)}</KeyCount>"
-            f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{'true' if token else 'false'}</IsTruncated>"
+            f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{'true' if more else 'false'}</IsTruncated>"
             + (f"<Delimiter>{text(delimiter)}</Delimiter>" if delimiter else "")
             + ("<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else "")
-            + (f"<NextContinuationToken>{token}</NextContinuationToken>" if token else "")
+            + (f"<NextContinuationToken>{more}</NextContinuationToken>" if more else "")
             + "".join(listed.values())
         )
         return _xml(_element("ListBucketResult", content), headers)
