@@ -5,6 +5,8 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
+``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
+
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
 
@@ -37,6 +39,14 @@ def foreign(session: nox.Session) -> None:
     """Run the tests with aiobotocore and its botocore."""
     session.install("-q", "-e", ".[test-foreign]")
     session.run("pytest", "--confcutdir=tests/foreign", "tests/foreign", *session.posargs)
+
+
+@nox.session
+def sdk(session: nox.Session) -> None:
+    """Run the SageMaker Python SDK's own AsyncPredictor against the embedded SageMaker, and ours beside it."""
+    session.install("-q", "-e", ".[test-sdk]")
+    # The SDK warns of itself when it is imported.
+    session.run("pytest", "-W", "ignore", "--confcutdir=tests/sdk", "tests/sdk", *session.posargs)
 
 
 @nox.session
@@ -83,7 +93,7 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", "--ignore=tests/sdk", *session.posargs)
 
 
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")

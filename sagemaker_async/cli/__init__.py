@@ -1,4 +1,4 @@
-"""The command line ``sagemaker-async``: call or stream from an endpoint, list endpoints, serve one locally, run a demo.
+"""The command line ``sagemaker-async``: call or stream from an endpoint, submit work to it, serve one locally, ...
 
 `main` takes the arguments and returns the exit status:
 
@@ -22,7 +22,7 @@ from contextlib import contextmanager
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from . import demo, endpoints, invoke, serve, stream
+from . import demo, endpoints, invoke, result, serve, stream, submit
 from .arguments import make_parser
 from .failures import description, exit_status
 
@@ -31,6 +31,8 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "invoke": invoke.run,
     "stream": stream.run,
+    "submit": submit.run,
+    "result": result.run,
     "endpoints": endpoints.run,
     "serve": serve.run,
     "demo": demo.run,

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from sagemaker_async.config import ConfigFields, Credentials, check_region
+from sagemaker_async.config import ConfigFields, Credentials, check_endpoint_url, check_region
 from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
@@ -31,6 +31,7 @@ from .http_server import LoopbackServer
 from .models import Model
 from .objects import ObjectStore
 from .operations import check_endpoint_name
+from .other_s3 import OtherS3
 from .runtime import RuntimeService
 from .s3 import S3Service
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
@@ -66,6 +67,8 @@ class EmbeddedSageMaker(Seeding):
             change that a client makes and on closing. Models that are Python callables cannot be kept: their endpoints
             come back and answer with a ModelError (424) until `add_model` or `add_endpoint` is called again. Models
             given by a URL or a path come back by themselves. See `sagemaker_async.local.control_plane.saving`.
+        s3_url: another S3, such as moto's, from which asynchronous invocations read and to which they write, with
+            `credentials`; None: `objects`, which any S3 client can read and write at this server's own URL.
 
     Raises:
         ConfigurationError: the region, the port, an allowed host or a time is invalid; or the state file is malformed,
@@ -85,6 +88,7 @@ class EmbeddedSageMaker(Seeding):
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
         state: str | os.PathLike[str] | None = None,
+        s3_url: str | None = None,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
@@ -107,6 +111,11 @@ class EmbeddedSageMaker(Seeding):
             objects=ObjectStore(clock),
         )
         self._s3 = S3Service(self._state)
+        self._s3_url = s3_url
+        if s3_url is not None:
+            check_endpoint_url(s3_url, "LocalSageMaker.s3_url")
+            options: ConfigFields = {"region": region, "endpoint_url": s3_url, "credentials": self._credentials}
+            self._state.other_s3 = OtherS3(options)
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
             self._s3,
@@ -135,7 +144,12 @@ class EmbeddedSageMaker(Seeding):
     @property
     def client_options(self) -> ConfigFields:
         """The options of a `Session` that calls it: ``Session(**local.client_options)``."""
-        return {"region": self._state.region, "endpoint_url": self.url, "credentials": self._credentials}
+        options: ConfigFields = {
+            "region": self._state.region,
+            "endpoint_url": self.url,
+            "credentials": self._credentials,
+        }
+        return options if self._s3_url is None else {**options, "endpoint_urls": {"s3": self._s3_url}}
 
     @property
     def boto3_options(self) -> dict[str, str]:
@@ -323,6 +337,8 @@ class EmbeddedSageMaker(Seeding):
         self._closed = True
         await self._server.close()
         await self._save()
+        if self._state.other_s3 is not None:
+            await self._state.other_s3.close()
         models, self._models = self._models, []
         for model in models:
             await model.close()
@@ -368,6 +384,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
         state: str | os.PathLike[str] | None = None,
+        s3_url: str | None = None,
     ) -> ThreadedLocalSageMaker:
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
@@ -381,6 +398,7 @@ class LocalSageMaker(EmbeddedSageMaker):
             transition_times=transition_times,
             stepped_clock=stepped_clock,
             state=state,
+            s3_url=s3_url,
         )
 
 

@@ -24,6 +24,7 @@ from .asynchronous import AsyncInvocation, ObjectPlace
 from .endpoints import Endpoint
 from .faults import Plan
 from .objects import ObjectStore
+from .other_s3 import OtherS3
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -65,7 +66,7 @@ class LocalState:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     objects: ObjectStore = field(default_factory=ObjectStore)
     """Objects by their S3 URL."""
-    other_s3: ObjectPlace | None = None
+    other_s3: OtherS3 | None = None
     """The S3 that asynchronous invocations read from and write to instead of `objects`."""
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)

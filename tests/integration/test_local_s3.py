@@ -183,6 +183,9 @@ def test_every_bucket_exists(s3: Any, local: ThreadedLocalSageMaker) -> None:
     assert s3.head_bucket(Bucket="new")["BucketRegion"] == "us-east-1"
     s3.create_bucket(Bucket="new")
     assert s3.get_bucket_location(Bucket="new")["LocationConstraint"] is None
+    assert s3.list_buckets()["Buckets"] == []
+    s3.put_object(Bucket="new", Key="k", Body=b"1")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["new"]
     local.place_bucket("new", "eu-west-1")
     assert s3.get_bucket_location(Bucket="new")["LocationConstraint"] == "eu-west-1"
 
@@ -362,7 +365,7 @@ async def test_the_bucket_may_be_in_the_hosts_name() -> None:
 @pytest.mark.parametrize(
     ("method", "target", "headers"),
     [
-        ("GET", "/", {}),
+        ("PUT", "/", {}),
         ("GET", "/b?acl", {}),
         ("POST", "/b?delete", {}),
         ("PUT", "/b/k?tagging", {}),

@@ -68,6 +68,12 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
+def unless_told_to_fail(body: bytes) -> bytes:
+    if b"fail" in body:
+        raise ModelFailure(500, "CUDA out of memory")
+    return body
+
+
 CONTAINERS = {
     "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
     "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
@@ -84,6 +90,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("my-async-endpoint", unless_told_to_fail, asynchronous=True)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))

@@ -1,7 +1,8 @@
 """S3 on the wire: which requests are for it, what each does, and its XML.
 
 Objects: PUT, also in parts, GET with a range and conditions, HEAD, DELETE. Buckets: PUT and HEAD (every bucket exists),
-GET for its list of objects (version 2) and for its location. Everything else is refused with NotImplemented.
+GET for its list of objects (version 2) and for its location; GET of S3 itself lists those with objects.
+Everything else is refused with NotImplemented.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 """
@@ -101,8 +102,10 @@ class S3Call:
         unknown = [name for name in address.query if name not in known] + ["copy"] * (
             "x-amz-copy-source" in upload.fields
         )
-        if unknown or not address.bucket:
+        if unknown or not (address.bucket or method == "GET"):
             raise _not_implemented(f"{method} {' '.join(unknown)}".strip())
+        if not address.bucket:
+            return self._buckets(headers)
         if not address.key:
             return self._of_bucket(method, address, headers)
         match method:
@@ -210,6 +213,15 @@ class S3Call:
         return web.Response(status=204, headers=headers)
 
     # --- buckets ------------------------------------------------------------------------------------------------------
+
+    def _buckets(self, headers: dict[str, str]) -> web.Response:
+        """List the buckets that have objects."""
+        names = sorted({url.split("/")[2] for url in self._service.state.objects})
+        date = _iso(self._service.state.clock())
+        listed = "".join(
+            f"<Bucket><Name>{escape(name)}</Name><CreationDate>{date}</CreationDate></Bucket>" for name in names
+        )
+        return _xml(_element("ListAllMyBucketsResult", f"<Buckets>{listed}</Buckets>"), headers)
 
     def _of_bucket(self, method: str, address: Address, headers: dict[str, str]) -> web.Response:
         region = self._service.access.region_of(address.bucket)
