@@ -10,9 +10,11 @@ import time
 from importlib import import_module, metadata
 from pathlib import Path
 
+from .guard import regressions, store
 from .measure import HERE, Result, Run, available, canned_server, loops_there_are
 from .report import as_json, charts, tables
 from .suites import SUITES
+from .targets import standings
 
 PACKAGES = ("sagemaker-async", "aiohttp", "pydantic", "botocore", "aiobotocore", "boto3", "uvloop")
 
@@ -23,10 +25,9 @@ def main() -> None:
     loops = loops_there_are() if options.loops is None else tuple(options.loops.split(","))
     results: list[Result] = []
     begun = time.time()
-    with canned_server() as (url, pid):
-        run = Run(available(), url, pid, options.rounds or (2 if options.quick else 4), options.scale, loops)
-        if options.quick:
-            run = Run(run.commands, url, pid, run.rounds, 0.1, loops)
+    with canned_server() as server:
+        rounds, scale = (options.rounds or 2, 0.1) if options.quick else (options.rounds or 5, options.scale)
+        run = Run(available(), server, rounds, scale, loops)
         for name in options.suites or SUITES:
             print(f"{name}: {SUITES[name]} ...", file=sys.stderr, flush=True)
             results += import_module(f".suites.{name}", __package__).run(run)
@@ -36,6 +37,10 @@ def main() -> None:
         options.charts.mkdir(parents=True, exist_ok=True)
         for file, drawn in charts(results).items():
             (options.charts / file).write_text(drawn, encoding="utf-8")
+    if options.store:
+        store(standings(results))
+    if options.check and (worse := regressions(standings(results))):
+        sys.exit("worse than what is stored:\n  " + "\n  ".join(worse))
 
 
 def _write(folder: Path, results: list[Result], conditions: dict[str, object]) -> None:
@@ -75,12 +80,14 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="which to run; all when none is named")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds, of which the best counts (4)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds, whose medians are compared (5)")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the operations of a round (1.0)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations, two rounds: does it run?")
     parser.add_argument("--loops", help="asyncio, uvloop or both, with a comma (all there are)")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go (benchmarks/results)")
     parser.add_argument("--charts", type=Path, help="write the charts here as well: benchmarks/charts is committed")
+    parser.add_argument("--store", action="store_true", help="store the ratios of the targets, for --check")
+    parser.add_argument("--check", action="store_true", help="fail when a ratio lies above its stored spread")
     options = parser.parse_args()
     if unknown := sorted(set(options.suites) - set(SUITES)):
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")

@@ -1,7 +1,8 @@
-"""Running contestants: fresh processes, interleaved rounds, the best of them.
+"""Running contestants: fresh processes, interleaved rounds, their medians.
 
-Noise on a shared machine only ever adds, so the least CPU time of several interleaved runs is the closest to the truth,
-and what counts is the ratio of two of them within one run.
+What counts is the ratio of two contestants within one run: of their medians, with the spread of the ratios of the
+single rounds, in which both ran within moments of each other. The canned server has a core of its own where there are
+two: a server that must be woken on the core of its client punishes the client that waits least.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "HERE",
     "ROOT",
+    "TLS",
+    "Ratio",
     "Result",
     "Run",
+    "Server",
     "available",
     "canned_server",
     "compare",
@@ -33,12 +39,22 @@ __all__ = [
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-MORE_IS_BETTER = frozenset({"throughput", "events", "requests"})
-"""Measurements of which the most of all rounds counts; of the others, the least does."""
+TLS = "TLS, "
+"""What begins the names of results over TLS."""
 WITHOUT_UVLOOP = frozenset({"AWS SDK for JavaScript", "boto3 in threads"})
 """Contestants that have no use for the event loop."""
 
 Values = dict[str, float]
+
+
+class Ratio(NamedTuple):
+    """How many times as much one contestant took as another."""
+
+    value: float
+    """The ratio of their medians."""
+    low: float
+    high: float
+    """Between these two lie the middle half of the ratios of single rounds."""
 
 
 @dataclass
@@ -50,20 +66,43 @@ class Result:
     unit: str
     """What ``cpu`` is per: ``call``, ``event``, ``process``."""
     values: dict[str, Values] = field(default_factory=dict)
+    """The medians of all rounds."""
+    rounds: dict[str, list[Values]] = field(default_factory=dict)
 
-    def ratio(self, contestant: str, baseline: str, measurement: str = "cpu") -> float | None:
+    def ratio(self, contestant: str, baseline: str, measurement: str = "cpu") -> Ratio | None:
         """Return how many times as much one took as the other; None when one is missing."""
         try:
-            return self.values[contestant][measurement] / self.values[baseline][measurement]
+            value = self.values[contestant][measurement] / self.values[baseline][measurement]
+            pairs = zip(self.rounds.get(contestant, ()), self.rounds.get(baseline, ()), strict=False)
+            ratios = [one[measurement] / other[measurement] for one, other in pairs]
         except (KeyError, ZeroDivisionError):
             return None
+        quarters = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [value]
+        return Ratio(value, min(value, quarters[0]), max(value, quarters[-1]))
 
     def add(self, contestant: str, values: Values) -> None:
-        """Add one round's values, of which the best of each measurement is kept."""
-        best = self.values.setdefault(contestant, {})
-        for measurement, value in values.items():
-            pick: Callable[[float, float], float] = max if measurement in MORE_IS_BETTER else min
-            best[measurement] = pick(best.get(measurement, value), value)
+        """Add one round's values."""
+        rounds = self.rounds.setdefault(contestant, [])
+        rounds.append(values)
+        self.values[contestant] = {
+            name: statistics.median(each[name] for each in rounds if name in each)
+            for name in dict.fromkeys(name for each in rounds for name in each)
+        }
+
+
+class Server(NamedTuple):
+    """The canned server that runs."""
+
+    url: str
+    tls_url: str
+    authority: str
+    """The file with the authority that its certificate is of."""
+    pid: int
+
+    @property
+    def trust(self) -> dict[str, str]:
+        """The variables by which contestants are told of the authority."""
+        return dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), self.authority)
 
 
 @dataclass(frozen=True)
@@ -72,13 +111,16 @@ class Run:
 
     commands: dict[str, list[str]]
     """Contestant to the command that puts it through a scenario."""
-    url: str
-    """Where the canned server is."""
-    server_pid: int
+    server: Server
     rounds: int = 5
     scale: float = 1.0
     """How many of the operations of a scenario are made."""
     loops: tuple[str, ...] = ("asyncio",)
+
+    @property
+    def url(self) -> str:
+        """Where the canned server is, without TLS."""
+        return self.server.url
 
     def operations(self, full: int, least: int = 1) -> int:
         """Return how many operations to make of what would be a full number."""
@@ -86,25 +128,39 @@ class Run:
 
 
 @contextmanager
-def canned_server() -> Iterator[tuple[str, int]]:
-    """Run the canned server in a process of its own and give its URL and process id."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.server"],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    try:
-        port = process.stdout.readline().strip()
-        if not port:
-            raise RuntimeError("the canned server did not start; run 'python -m benchmarks.server' to see why")
-        yield f"http://127.0.0.1:{port}", process.pid
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def canned_server() -> Iterator[Server]:
+    """Run the canned server in a process of its own."""
+    cores, _ = split_cores()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [*_pinned(cores), sys.executable, "-m", "benchmarks.server", folder],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(),
+        )
+        assert process.stdout is not None
+        try:
+            ports = process.stdout.readline().split()
+            if not ports:
+                raise RuntimeError("the canned server did not start; run 'python -m benchmarks.server .' to see why")
+            plain, tls = (f"127.0.0.1:{port}" for port in ports)
+            yield Server(f"http://{plain}", f"https://{tls}", str(Path(folder) / "authority.pem"), process.pid)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def split_cores() -> tuple[set[int], set[int]]:
+    """Return the cores of the canned server and those of contestants; empty sets where there is one for both."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ({cores[-1]}, set(cores[:-1])) if len(cores) > 1 else (set(), set())
+
+
+def _pinned(cores: set[int]) -> list[str]:
+    """Return what begins a command that keeps to these cores."""
+    return ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))] if cores and shutil.which("taskset") else []
 
 
 def available() -> dict[str, list[str]]:
@@ -154,7 +210,7 @@ def environment() -> dict[str, str]:
     kept_variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "NODE_"))
+        if not name.startswith(("AWS_", "NODE_", "SSL_"))
         and not name.lower().endswith("_proxy")
         and (not name.startswith("PYTHON") or name in {"PYTHONPATH", "PYTHONHOME"})
     }
@@ -167,8 +223,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def compare(run: Run, result: Result, names: Iterable[str], scenario: dict[str, Any], loop: str = "asyncio") -> Result:
-    """Put contestants through a scenario, in turns, and keep the best of each measurement.
+def compare(
+    run: Run,
+    result: Result,
+    names: Iterable[str],
+    scenario: dict[str, Any],
+    loop: str = "asyncio",
+    *,
+    tls: bool = False,
+) -> Result:
+    """Put contestants through a scenario, in turns, and keep what each round gave.
 
     Each round begins with another of them, so that none always comes after the same one.
     """
@@ -177,17 +241,24 @@ def compare(run: Run, result: Result, names: Iterable[str], scenario: dict[str, 
     given = json.dumps({**scenario, "uvloop": loop == "uvloop"})
     for name in there:
         result.values.setdefault(name, {})  # in this order, whoever begins
+    url, variables = (run.server.tls_url, run.server.trust) if tls else (run.url, {})
     for turn in range(run.rounds):
         begins = turn % max(len(there), 1)
         for name in there[begins:] + there[:begins]:
-            result.add(name, json.loads(output_of([*run.commands[name], run.url, given])))
+            result.add(name, json.loads(output_of([*run.commands[name], url, given], **variables)))
     return result
 
 
 def output_of(command: list[str], **variables: str) -> str:
     """Return what a command prints; raise with what it wrote to stderr when it fails."""
+    _, cores = split_cores()
     process = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, env={**environment(), **variables}
+        [*_pinned(cores), *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**environment(), **variables},
     )
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)[:300]} failed: {process.stderr[-2000:]}")

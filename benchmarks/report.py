@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from .measure import Result
+from .measure import Ratio, Result
 from .targets import standings
 
 __all__ = ["Panel", "as_json", "charts", "shown", "svg", "tables"]
@@ -61,19 +61,25 @@ def tables(results: Iterable[Result]) -> str:
             cells = [shown(name, values[name]) if name in values else "" for name in names]
             if compared:
                 ratio = result.ratio("ours", contestant, leading) if contestant != "ours" else None
-                cells.append(f"{ratio:.2f} ×" if ratio is not None else "")
+                cells.append(_spread(ratio, 2) if ratio is not None else "")
             lines.append(_row([contestant, *cells]))
         parts.append("\n".join(lines))
     if rows := standings(measured):
         lines = ["### Targets", "", _row(["", "ours, as a multiple of", "must", "aim", "is", ""])]
         lines.append(_row(["---", "---", "---:", "---:", "---:", "---"]))
-        for target, name, ratio in rows:
-            verdict = "reached" if ratio <= target.limit else "not reached"
-            what = f"{target.suite}: {name}, {_TITLES.get(target.measurement, target.measurement)}"
+        for row in rows:
+            target = row.target
+            what = f"{target.suite}: {row.name}, {_TITLES.get(target.measurement, target.measurement)}"
             aim = f"{target.aim:.2f}" if target.aim is not None else ""
-            lines.append(_row([what, target.baseline, f"{target.limit:.2f}", aim, f"{ratio:.3f}", verdict]))
+            lines.append(_row([what, target.baseline, f"{target.limit:.2f}", aim, _spread(row.ratio, 3), row.verdict]))
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _spread(ratio: Ratio, digits: int) -> str:
+    """Return a ratio, and between what the middle half of its rounds lie."""
+    value, low, high = (f"{number:.{digits}f}" for number in ratio)
+    return f"{value} × ({low} to {high})"
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -83,7 +89,10 @@ def _row(cells: Sequence[str]) -> str:
 def as_json(results: Iterable[Result], conditions: dict[str, object]) -> str:
     """Return results, the targets and the conditions they were measured under, as JSON."""
     measured = list(results)
-    reached = [{**row.target._asdict(), "name": row.name, "ratio": row.ratio} for row in standings(measured)]
+    reached = [
+        {**row.target._asdict(), "name": row.name, "ratio": row.ratio.value, "verdict": row.verdict}
+        for row in standings(measured)
+    ]
     content = {"conditions": conditions, "results": [asdict(result) for result in measured], "targets": reached}
     return json.dumps(content, indent=2) + "\n"
 

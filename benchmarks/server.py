@@ -10,8 +10,9 @@ The path says what is answered, so that no state has to be set up:
   dialects of `payloads`, one record a part, flooded;
 - ``X-Amz-Target: SageMaker.DescribeEndpoint`` on ``/``: a fixed description.
 
-Run as ``python -m benchmarks.server``; it prints its port. It runs on uvloop where that is installed; the suite
-`server` measures what it can do.
+Run as ``python -m benchmarks.server FOLDER``; it prints two ports, for plain connections and for TLS, and writes
+``authority.pem``, the authority that its certificate is of, to the folder. It runs on uvloop where that is installed;
+the suite `server` measures what it can do.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ import functools
 import json
 import re
 import resource
+import ssl
+import sys
+from pathlib import Path
+
+import trustme
 
 from sagemaker_async.aws.eventstream import encode_message
 
@@ -168,19 +174,31 @@ class Connection(asyncio.Protocol):
         self.writable.set()
 
 
-async def serve() -> None:
+def tls_of(authority_file: Path) -> ssl.SSLContext:
+    """Return how a server on the loopback interface does TLS, and write its authority to a file."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(authority_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+async def serve(folder: Path) -> None:
     """Serve until killed."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    loop = asyncio.get_running_loop()
+    tls = tls_of(folder / "authority.pem")
+    plain = await loop.create_server(Connection, "127.0.0.1", 0, backlog=2048)
+    secure = await loop.create_server(Connection, "127.0.0.1", 0, backlog=2048, ssl=tls)
+    print(*(server.sockets[0].getsockname()[1] for server in (plain, secure)), flush=True)
+    await asyncio.gather(plain.serve_forever(), secure.serve_forever())
 
 
 if __name__ == "__main__":
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve())
+        asyncio.run(serve(Path(sys.argv[1])))
     else:
-        uvloop.run(serve())
+        uvloop.run(serve(Path(sys.argv[1])))

@@ -14,6 +14,7 @@ from .runtime.operations import SAGEMAKER_RUNTIME
 
 if TYPE_CHECKING:
     from .aws.s3.client import S3Client
+    from .aws.sqs.client import SQSClient
     from .aws.sts import CallerIdentity
     from .hosting.client import SageMakerClient
 
@@ -49,6 +50,7 @@ class Session:
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
         self._s3: S3Client | None = None
+        self._sqs: SQSClient | None = None
         self._identity: CallerIdentity | None = None
 
     def __repr__(self) -> str:
@@ -88,6 +90,14 @@ class Session:
             client: S3Client = _lazy.module("aws.s3.client").S3Client(self)
             self._s3 = client
         return self._s3
+
+    @property
+    def sqs(self) -> SQSClient:
+        """The client of Amazon SQS, for notifications of asynchronous inference; imported as `hosting` is."""
+        if self._sqs is None:
+            client: SQSClient = _lazy.module("aws.sqs.client").SQSClient(self)
+            self._sqs = client
+        return self._sqs
 
     @property
     def connections_in_use(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -34,6 +35,7 @@ class BareAiohttp:
 
 @asynccontextmanager
 async def opened(url: str, connections: int) -> AsyncIterator[BareAiohttp]:
-    connector = aiohttp.TCPConnector(limit=connections)
+    trusting = ssl.create_default_context() if url.startswith("https:") else True
+    connector = aiohttp.TCPConnector(limit=connections, ssl=trusting)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield BareAiohttp(session, url)

@@ -1,6 +1,7 @@
 // AWS's SDK for JavaScript v3: the scenarios of benchmarks/worker.py, printed in the same form.
 import { performance } from "node:perf_hooks";
 import http from "node:http";
+import https from "node:https";
 import {
   InvokeEndpointCommand,
   InvokeEndpointWithResponseStreamCommand,
@@ -12,11 +13,12 @@ const WARM_UP_ROUNDS = 2; // until V8 has compiled what is hot, which counts as 
 
 const [url, text] = process.argv.slice(2);
 const scenario = JSON.parse(text);
+const connections = { keepAlive: true, maxSockets: scenario.connections ?? 128 };
 const client = new SageMakerRuntimeClient({
   region: "us-east-1",
   endpoint: url,
   credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret", sessionToken: "t".repeat(300) },
-  requestHandler: { httpAgent: new http.Agent({ keepAlive: true, maxSockets: scenario.connections ?? 128 }) },
+  requestHandler: { httpAgent: new http.Agent(connections), httpsAgent: new https.Agent(connections) },
 });
 
 const cpuSeconds = () => {

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-from benchmarks.measure import Result, Run, output_of
+from benchmarks.measure import TLS, Result, Run, output_of
 
 __all__ = ["run"]
 
@@ -76,22 +76,26 @@ print(json.dumps({"cpu": cpu * 1e6, "wall": wall * 1e6, "rss": rss, "modules": m
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result."""
-    result = Result("cold_start", "explicit region and credentials", "process")
+    """Return one result for each kind of connection, TLS first."""
     names = [name for name in PROGRAMS if NEEDS.get(name, "ours") in run.commands]
     if JAVASCRIPT in run.commands:
         names.append(JAVASCRIPT)
-    for turn in range(run.rounds * PROCESSES + 1):
-        for name in names:
-            values = json.loads(output_of(_command(run, name)))
-            if turn:  # in the first, modules are compiled
-                result.add(name, values)
-    return [result]
+    results: list[Result] = []
+    for url, variables in ((run.server.tls_url, run.server.trust), (run.url, {})):
+        result = Result("cold_start", f"{TLS if variables else ''}explicit region and credentials", "process")
+        print(f"  {result.name}", file=sys.stderr, flush=True)
+        for turn in range(run.rounds * PROCESSES + 1):
+            for name in names:
+                values = json.loads(output_of(_command(run.commands, name, url), **variables))
+                if turn:  # in the first, modules are compiled
+                    result.add(name, values)
+        results.append(result)
+    return results
 
 
-def _command(run: Run, name: str) -> list[str]:
+def _command(commands: dict[str, list[str]], name: str, url: str) -> list[str]:
     """Return the command of a program that is started now."""
     if name == JAVASCRIPT:
         scenario = {"kind": "cold", "endpoint": "r300-d0", "body": 300, "started": time.monotonic()}
-        return [*run.commands[name], run.url, json.dumps(scenario)]
-    return [sys.executable, "-c", PROGRAMS[name] + _FIGURES, run.url, str(time.monotonic())]
+        return [*commands[name], url, json.dumps(scenario)]
+    return [sys.executable, "-c", PROGRAMS[name] + _FIGURES, url, str(time.monotonic())]

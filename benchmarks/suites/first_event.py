@@ -6,7 +6,9 @@ to its first token, which shows what that is to a caller.
 
 from __future__ import annotations
 
-from benchmarks.measure import Result, Run, compare
+import itertools
+
+from benchmarks.measure import TLS, Result, Run, compare
 
 __all__ = ["run"]
 
@@ -16,11 +18,11 @@ DELAYS_MS = {0: 1500, 20: 150}
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result for each delay and loop."""
+    """Return one result for each delay, loop and kind of connection, TLS first."""
     results: list[Result] = []
-    for delay, full in DELAYS_MS.items():
+    for tls, (delay, full) in itertools.product((True, False), DELAYS_MS.items()):
         for loop in run.loops:
             scenario = {"kind": "first", "endpoint": f"s2-b100-c1-i0-d{delay}", "operations": run.operations(full, 5)}
-            result = Result("first_event", f"model takes {delay} ms, {loop}", "stream")
-            results.append(compare(run, result, CONTESTANTS, scenario, loop))
+            result = Result("first_event", f"{TLS if tls else ''}model takes {delay} ms, {loop}", "stream")
+            results.append(compare(run, result, CONTESTANTS, scenario, loop, tls=tls))
     return results

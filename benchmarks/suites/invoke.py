@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.measure import Result, Run, compare
+import itertools
+
+from benchmarks.measure import TLS, Result, Run, compare
 
 __all__ = ["run"]
 
@@ -16,9 +18,9 @@ SIZES = {
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result for each size, concurrency and loop."""
+    """Return one result for each size, concurrency, loop and kind of connection, TLS first."""
     results: list[Result] = []
-    for size, (body, full, concurrencies) in SIZES.items():
+    for tls, (size, (body, full, concurrencies)) in itertools.product((True, False), SIZES.items()):
         for concurrency in concurrencies:
             for loop in run.loops:
                 scenario = {
@@ -29,6 +31,6 @@ def run(run: Run) -> list[Result]:
                     "connections": max(concurrency, 100),
                     "operations": run.operations(full, concurrency),
                 }
-                result = Result("invoke", f"{size}, {concurrency} at once, {loop}", "call")
-                results.append(compare(run, result, CONTESTANTS, scenario, loop))
+                result = Result("invoke", f"{TLS if tls else ''}{size}, {concurrency} at once, {loop}", "call")
+                results.append(compare(run, result, CONTESTANTS, scenario, loop, tls=tls))
     return results

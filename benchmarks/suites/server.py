@@ -7,6 +7,7 @@ read beside these.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measure import Result, Run, compare
@@ -38,12 +39,12 @@ def run(run: Run) -> list[Result]:
 
 def _measured(run: Run, result: Result, operations: int, scenario: dict[str, object]) -> Result:
     loop = run.loops[-1]
-    once = Run(run.commands, run.url, run.server_pid, rounds=1)
+    once = replace(run, rounds=1)
     for _ in range(run.rounds):
-        before = _cpu_of(run.server_pid)
+        before = _cpu_of(run.server.pid)
         compare(once, result, ["raw socket"], scenario, loop)
         passes = PASSES if scenario["kind"] == "stream" else 1
-        cpu = (_cpu_of(run.server_pid) - before) / operations / passes
+        cpu = (_cpu_of(run.server.pid) - before) / operations / passes
         if cpu:
             result.add("canned server", {"cpu": cpu * 1e6, "throughput": 1 / cpu})
     return result

@@ -6,7 +6,9 @@ resident memory, so that what the interpreter has left over from importing, or m
 
 from __future__ import annotations
 
-from benchmarks.measure import Result, Run, compare
+import itertools
+
+from benchmarks.measure import TLS, Result, Run, compare
 
 __all__ = ["run"]
 
@@ -19,10 +21,10 @@ INTERVAL_MS = 500
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result for each loop."""
+    """Return one result for each loop and kind of connection, TLS first."""
     streams = STREAMS if run.scale >= LEAST_SCALE else run.operations(STREAMS, 2)
     results: list[Result] = []
-    for loop in run.loops:
+    for tls, loop in itertools.product((True, False), run.loops):
         scenario = {
             "kind": "slow",
             "endpoint": f"s{EVENTS}-b100-c1-i{INTERVAL_MS}-d0",
@@ -32,6 +34,6 @@ def run(run: Run) -> list[Result]:
             "streams": streams,
             "connections": streams,
         }
-        result = Result("slow_streams", f"{streams} streams, {loop}", "event")
-        results.append(compare(run, result, CONTESTANTS, scenario, loop))
+        result = Result("slow_streams", f"{TLS if tls else ''}{streams} streams, {loop}", "event")
+        results.append(compare(run, result, CONTESTANTS, scenario, loop, tls=tls))
     return results

@@ -6,7 +6,9 @@ HTTP's chunks and the events in them, and not how many reads it takes.
 
 from __future__ import annotations
 
-from benchmarks.measure import Result, Run, compare
+import itertools
+
+from benchmarks.measure import TLS, Result, Run, compare
 
 __all__ = ["run"]
 
@@ -16,9 +18,9 @@ SIZES = {"100 B": (100, 20_000, (1, 10, 100)), "4 KB": (4096, 8000, (1, 10, 100)
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result for each size, number of events in a chunk, and loop."""
+    """Return one result for each size, number of events in a chunk, loop and kind of connection, TLS first."""
     results: list[Result] = []
-    for size, (part, full, counts) in SIZES.items():
+    for tls, (size, (part, full, counts)) in itertools.product((True, False), SIZES.items()):
         for per_chunk in counts:
             for loop in run.loops:
                 events = run.operations(full, per_chunk) // per_chunk * per_chunk
@@ -29,6 +31,6 @@ def run(run: Run) -> list[Result]:
                     "events": events,
                     "streams": 1,
                 }
-                result = Result("stream", f"{size} parts, {per_chunk} a chunk, {loop}", "event")
-                results.append(compare(run, result, CONTESTANTS, scenario, loop))
+                result = Result("stream", f"{TLS if tls else ''}{size} parts, {per_chunk} a chunk, {loop}", "event")
+                results.append(compare(run, result, CONTESTANTS, scenario, loop, tls=tls))
     return results

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.measure import Result, Run, compare
 from benchmarks.without import CALLS, CHECKS, STREAMS
 
@@ -32,7 +34,7 @@ def run(run: Run) -> list[Result]:
 
 
 def _compared(run: Run, result: Result, scenario: dict[str, object], tricks: list[str]) -> Result:
-    once = Run(run.commands, run.url, run.server_pid, rounds=1)
+    once = replace(run, rounds=1)
     for _ in range(run.rounds):
         compare(once, result, ["ours"], scenario)
         for trick in tricks:

@@ -29,6 +29,7 @@ from sagemaker_async.errors import (
 from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
+from .frames import forget_frames
 from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
@@ -234,6 +235,7 @@ class Pipeline:
             if decision.clock_offset is not None:
                 self._clock_offset = decision.clock_offset
             if isinstance(decision, Retry):
+                forget_frames(error)  # they hold the body, in a circle that only the garbage collector would end
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
             else:
                 lost_with = len(outgoing.body) if response is None else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import asyncio.sslproto
 import hashlib
 import logging
 import ssl
@@ -14,6 +16,8 @@ import trustme
 from cryptography import x509
 
 from sagemaker_async import RetryConfig, Session, TLSConfig
+from sagemaker_async.aws.transport import protocol
+from sagemaker_async.aws.transport.tls import LITTLE, TLSLayer
 from sagemaker_async.errors import ConnectionLostError, TLSError
 from sagemaker_async.local import LocalSageMaker
 
@@ -181,3 +185,47 @@ async def test_a_server_that_refuses_late_is_a_lost_connection(
     with pytest.raises((ConnectionLostError, TLSError)):
         await call(server, tls=TLSConfig(ca_bundle=bundle))
     assert not local.requests
+
+
+async def test_a_connection_reads_into_little_memory_until_it_carries_a_large_answer(
+    local: LocalSageMaker, tls_front: Front, server: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers: list[Any] = []
+
+    class Watched(TLSLayer):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            layers.append(self)
+
+    monkeypatch.setattr(protocol, "TLSLayer", Watched)
+    asyncios_own = asyncio.sslproto.SSLProtocol.max_size
+    local.add_endpoint("sized", lambda body: b"x" * int(body))
+    options = {
+        **local.client_options,
+        "endpoint_url": await tls_front(local, server),
+        "tls": TLSConfig(ca_bundle=bundle),
+    }
+    async with Session(**options, max_connections=1) as session:
+
+        async def read(size: int) -> int:
+            response = await session.runtime.invoke_endpoint(endpoint_name="sized", body=b"%d" % size)
+            assert len(response.body) == size
+            (layer,) = layers
+            return len(layer._asyncios._ssl_buffer)
+
+        assert [await read(size) for size in (300, 4_000, 300)] == [LITTLE] * 3
+        assert [await read(size) for size in (1_000_000, 300)] == [asyncios_own] * 2
+
+
+async def test_a_loop_that_shows_no_buffer_reads_as_it_likes() -> None:
+    class OfAnotherLoop(asyncio.Transport):
+        pass
+
+    sides = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(*sides, server_hostname="localhost")
+    layer = TLSLayer(OfAnotherLoop(), tls)
+
+    layer.saw(1 << 20)
+
+    assert not layer.holds_back()
+    assert not layer.closed_by_peer()

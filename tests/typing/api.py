@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, assert_type
 
 import pydantic
@@ -31,6 +32,7 @@ from sagemaker_async import (
     production_variant,
 )
 from sagemaker_async.aws.body_stream import BodyStream
+from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
@@ -259,6 +261,20 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     if context is not None:
         assert_type(await context.dataset_artifacts("Both"), list[Vertex])
         assert_type(await context.pipeline_execution_arn(), str | None)
+
+    place: Any = {"bucket": "b", "key": "k"}
+    written = await session.s3.put_object(bucket="b", key="k", body=Path("file"), content_type="text/csv")
+    assert_type(written, PutObjectResponse)
+    assert_type(await session.s3.head_object(bucket="b", key="k"), HeadObjectResponse)
+    async with await session.s3.get_object(**place) as got:
+        assert_type(await got.read(limit=5), bytes)
+        async for content in got:
+            assert_type(content, bytes)
+    async for summary in session.s3.list_objects(bucket="b", prefix="p"):
+        assert_type(summary.key, str)
+    await session.s3.put_object(bucket="b", key="k", body="text")  # type: ignore[arg-type]
+    received = await session.sqs.receive_message(queue_url="https://q/q", wait_time_seconds=20)
+    assert_type([message.body for message in received.messages], list[str])
 
     hosting = session.hosting
     assert_type(await hosting.describe_endpoint(endpoint_name="e"), DescribeEndpointResponse)

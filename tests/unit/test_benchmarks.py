@@ -7,17 +7,18 @@ import json
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import measure, own_time, report
+from benchmarks import guard, measure, own_time, report
 from benchmarks.contestants.hand_written import characters_of
-from benchmarks.measure import Result, Run, canned_server, compare
+from benchmarks.measure import Ratio, Result, Run, Server, canned_server, compare
 from benchmarks.payloads import DIALECTS
-from benchmarks.suites import SUITES, profile, slow_streams
+from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams
 from benchmarks.suites.cold_start import PROGRAMS
-from benchmarks.targets import TARGETS, standings
+from benchmarks.targets import TARGETS, Standing, standings
 from benchmarks.without import restore
 from benchmarks.worker import measured
 
@@ -30,13 +31,13 @@ ELSEWHERE = {"fastapi"}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, int]]:
+def server() -> Iterator[Server]:
     with canned_server() as running:
         yield running
 
 
 @pytest.fixture
-def run(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A round of next to nothing, whose workers are coroutines of this process."""
 
     start = measure.output_of
@@ -46,16 +47,20 @@ def run(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Run:
             return start(command, **variables)
         contestant, url, scenario = command[-3:]
         try:
-            return json.dumps(asyncio.run(measured(contestant, url, json.loads(scenario))))
+            with monkeypatch.context() as context:
+                for name, value in variables.items():
+                    context.setenv(name, value)
+                return json.dumps(asyncio.run(measured(contestant, url, json.loads(scenario))))
         finally:
             restore()
 
     monkeypatch.setattr(measure, "output_of", work)
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
     monkeypatch.setattr(slow_streams, "INTERVAL_MS", 100)
+    monkeypatch.setattr(cold_start, "PROCESSES", 1)
+    monkeypatch.setattr(invoke, "SIZES", {"300 B": (300, 4000, (1, 32)), "64 KB": (65_536, 1500, (2,))})
     commands = {name: command for name, command in measure.available().items() if name in CONTESTANTS}
-    url, pid = server
-    return Run(commands, url, pid, rounds=1, scale=0.002)
+    return Run(commands, server, rounds=1, scale=0.002)
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # bare aiohttp's
@@ -89,29 +94,34 @@ async def test_the_hand_written_loop_reads_all_text_of_a_dialect(dialect: str, c
     assert await characters_of(parts(), dialect) >= 5 * len(" token")
 
 
-def test_the_best_of_each_measurement_is_kept() -> None:
+def test_the_median_of_each_measurement_counts() -> None:
     result = Result("invoke", "300 B", "call")
 
-    result.add("ours", {"cpu": 100.0, "throughput": 900.0})
-    result.add("ours", {"cpu": 120.0, "throughput": 950.0})
+    for cpu, rate in ((100.0, 900.0), (120.0, 950.0), (250.0, 100.0)):
+        result.add("ours", {"cpu": cpu, "throughput": rate})
 
-    assert result.values["ours"] == {"cpu": 100.0, "throughput": 950.0}
+    assert result.values["ours"] == {"cpu": 120.0, "throughput": 900.0}
 
 
 def test_each_round_begins_with_another_contestant_and_all_keep_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
+    urls: set[tuple[str, str | None]] = set()
 
-    def work(command: list[str]) -> str:
+    def work(command: list[str], **variables: str) -> str:
         measured.append(command[0])
+        urls.add((command[1], variables.get("SSL_CERT_FILE")))
         return json.dumps({"cpu": 1.0})
 
     monkeypatch.setattr(measure, "output_of", work)
-    run = Run({name: [name] for name in "abc"}, "http://localhost", 0, rounds=4)
+    server = Server("http://localhost", "https://localhost", "authority.pem", 0)
+    run = Run({name: [name] for name in "abc"}, server, rounds=4)
 
     result = compare(run, Result("invoke", "300 B", "call"), ["a", "b", "missing", "c"], {})
 
     assert "".join(measured) == "abcbcacababc"
     assert list(result.values) == ["a", "b", "c"]
+    compare(run, Result("invoke", "TLS, 300 B", "call"), ["a"], {}, tls=True)
+    assert urls == {("http://localhost", None), ("https://localhost", "authority.pem")}
 
 
 def test_contestants_run_in_an_environment_that_slows_none_of_them_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,24 +220,63 @@ def test_a_result_without_ours_has_no_column_of_ratios() -> None:
     assert "| signature | 15 µs | 12.5% |" in table
 
 
-def test_a_ratio_is_ours_over_the_other() -> None:
-    result = Result("invoke", "300 B", "call", {"ours": {"cpu": 90.0}, "aiohttp": {"cpu": 60.0}, "none": {"cpu": 0.0}})
+def test_a_ratio_is_that_of_medians_with_the_middle_half_of_its_rounds() -> None:
+    result = Result("invoke", "300 B", "call")
+    for ours, others in ((90, 60), (100, 50), (80, 80), (90, 60), (90, 45)):
+        result.add("ours", {"cpu": float(ours)})
+        result.add("aiohttp", {"cpu": float(others)})
+        result.add("none", {"cpu": 0.0})
 
-    assert result.ratio("ours", "aiohttp") == 1.5
+    assert result.ratio("ours", "aiohttp") == Ratio(1.5, 1.5, 2.0)
     assert result.ratio("ours", "aiohttp", "rss") is None
     assert result.ratio("ours", "absent") is None
     assert result.ratio("ours", "none") is None
 
 
-@pytest.mark.parametrize(("ours", "reached"), [(134.0, True), (136.0, False)])
-def test_a_target_is_reached_at_its_limit_and_not_above(ours: float, reached: bool) -> None:
+def measured_target(*ratios: float) -> Result:
+    """Return what the first target is measured by, with a round for each ratio."""
     target = TARGETS[0]
-    result = Result(target.suite, target.result, "call", {"ours": {"cpu": ours}, target.baseline: {"cpu": 100.0}})
+    result = Result(target.suite, target.result, "call")
+    for ratio in ratios:
+        result.add("ours", {target.measurement: ratio * target.limit * 100})
+        result.add(target.baseline, {target.measurement: 100.0})
+    return result
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ((0.99,), "reached"),
+        ((1.01,), "not reached"),
+        ((0.9, 0.95, 0.99), "reached"),
+        ((0.9, 0.99, 1.2), "undecided"),
+        ((0.9, 1.01, 1.2), "undecided"),
+        ((1.01, 1.1, 1.2), "not reached"),
+    ],
+    ids=str,
+)
+def test_a_target_is_decided_when_the_spread_lies_on_one_side_of_it(ratios: tuple[float, ...], verdict: str) -> None:
+    result = measured_target(*ratios)
 
     (standing,) = standings([result])
 
-    assert standing.reached is reached
-    assert ("| reached |" if reached else "| not reached |") in report.tables([result])
+    assert standing.verdict == verdict
+    assert f"| {verdict} |" in report.tables([result])
+
+
+def test_the_guard_tells_what_lies_above_its_stored_spread(tmp_path: Path) -> None:
+    def measured(*ratios: float) -> list[Standing]:
+        return standings([measured_target(*ratios)])
+
+    stored = tmp_path / "stored.json"
+    with pytest.raises(FileNotFoundError):
+        guard.regressions(measured(0.9), stored)
+    guard.store(measured(0.8, 0.9, 1.0), stored)
+
+    assert guard.regressions(measured(0.5, 0.6, 0.7), stored) == []
+    assert guard.regressions(measured(0.7, 1.0, 1.3), stored) == []
+    (line,) = guard.regressions(measured(1.2, 1.3, 1.4), stored)
+    assert TARGETS[0].baseline in line
 
 
 @pytest.mark.parametrize(
@@ -270,3 +319,4 @@ def test_json_has_results_targets_and_conditions() -> None:
     assert content["conditions"] == {"rounds": 3}
     assert content["results"][0]["values"] == values
     assert content["targets"][0]["ratio"] == 1.0
+    assert content["targets"][0]["verdict"] == "reached"

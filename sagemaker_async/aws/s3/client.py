@@ -59,7 +59,7 @@ class S3Client(ServiceClient):
 
     operations = OPERATIONS
 
-    part_bytes: int = 8 << 20
+    part_bytes: int = 5 << 20
     """Larger bodies are uploaded in parts of this size; S3 takes 5 MiB to 5 GiB."""
     parallel_parts: int = 3
     """How many parts of a body are under way, and in memory, at once."""
@@ -103,7 +103,7 @@ class S3Client(ServiceClient):
             "range": range,
             "if_match": if_match,
             "expected_bucket_owner": expected_bucket_owner,
-            "checksum_mode": await self._checksum_mode() if range is None else None,
+            "checksum_mode": await self._checksum_mode(),
         }
         reply, pipeline = await self._send(GET_OBJECT, fields, None, timeout)
         try:
@@ -112,7 +112,7 @@ class S3Client(ServiceClient):
                 raise ResponseError("a range was asked for, and the whole object came", reply.metadata.status)
 
             async def reopen(rest: str, etag: str) -> Reply:
-                again = {**fields, "range": rest, "if_match": etag, "checksum_mode": None}
+                again = {**fields, "range": rest, "if_match": etag}
                 return (await self._send(GET_OBJECT, again, None, timeout))[0]
 
             config = self._channel.config
@@ -163,8 +163,9 @@ class S3Client(ServiceClient):
     ) -> PutObjectResponse:
         """Write an object; one that is there already is replaced, once the whole of the new one has come.
 
-        A body of more than 8 MiB goes in parts, a few at a time, each of which is repeated by itself where need be. No
-        more than those parts are held in memory. When the upload fails or is cancelled, its parts are deleted.
+        A body of more than 5 MiB (`part_bytes`) goes in parts, three at a time (`parallel_parts`), each of which is
+        repeated by itself where need be; no more than those are held in memory. When the upload fails or is cancelled,
+        its parts are deleted.
 
         Args:
             bucket: the bucket's name.

@@ -95,14 +95,18 @@ async def _of_file(path: Path, part_bytes: int) -> AsyncIterator[bytes]:
     try:
         identity, size = await asyncio.to_thread(_inspect, path)
         step = _part_bytes(size, part_bytes)
-        first = await asyncio.to_thread(_read, path, identity, 0, min(step, size))
+        # Made here and used for every part: what a thread allocates, the C library may keep for that thread.
+        buffer = memoryview(bytearray(min(step, size)))
+        await asyncio.to_thread(_read, path, identity, 0, buffer)
     except OSError as error:
         raise _refusal(f"the file {str(path)!r} cannot be read: {error.strerror or error}") from error
-    if first:
-        yield first
+    if size:
+        yield bytes(buffer)
     try:
         for start in range(step, size, step):
-            yield await asyncio.to_thread(_read, path, identity, start, min(step, size - start))
+            piece = buffer[: size - start]
+            await asyncio.to_thread(_read, path, identity, start, piece)
+            yield bytes(piece)
     except OSError as error:
         raise UploadSourceError(
             f"the file {str(path)!r} could not be read to its end: {error.strerror or error}"
@@ -123,17 +127,16 @@ def _inspect(path: Path) -> tuple[_Identity, int]:
     return _identity(status), status.st_size
 
 
-def _read(path: Path, identity: _Identity, start: int, size: int) -> bytes:
+def _read(path: Path, identity: _Identity, start: int, buffer: memoryview) -> None:
     with path.open("rb") as file:
         file.seek(start)
-        data = file.read(size)
+        read = file.readinto(buffer)
         now = _identity(os.fstat(file.fileno()))
-    if now != identity or len(data) != size:
+    if now != identity or read != len(buffer):
         raise UploadSourceError(
             f"the file {str(path)!r} changed while it was uploaded: it had {identity[2]:,} bytes and has {now[2]:,}, "
             "or another content; upload a copy that nobody writes to"
         )
-    return data
 
 
 async def _of_iterable(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncIterator[bytes]:
@@ -149,10 +152,9 @@ async def _of_iterable(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncIt
                 gathered += view[:room]
                 view = view[room:]
                 if len(gathered) == part_bytes:
-                    data = bytes(gathered)
+                    part = [bytes(gathered)]
                     gathered.clear()
-                    yield data
-                    del data  # not held while the next part is gathered
+                    yield part.pop()  # not held here while it is under way
         if gathered:
             yield bytes(gathered)
     finally:

@@ -32,6 +32,8 @@ class Service:
     signing_rules: SigningRules = STANDARD
     protocol: Literal["rest-json", "rest-xml", "json-rpc", "query"] = "rest-json"
     """How its requests and answers are written; see `protocols`."""
+    json_version: Literal["1.0", "1.1"] = "1.1"
+    """Of the JSON that json-rpc writes."""
     target_prefix: str = ""
     """What json-rpc puts before an operation's name, such as ``DynamoDB_20120810``."""
     api_version: str = ""

@@ -21,7 +21,6 @@ import asyncio
 import math
 import select
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +28,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
+
+from .tls import TLSLayer
 
 __all__ = ["ConnectionProtocol"]
 
@@ -73,8 +74,7 @@ class ConnectionProtocol(ResponseHandler):
     _timer_handle: asyncio.TimerHandle | None = None
     _fires_at = math.inf
     _limit_at: float | None = None
-    _tls: ssl.SSLObject | None = None
-    _incoming: ssl.MemoryBIO | None = None
+    _tls: TLSLayer | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -87,9 +87,8 @@ class ConnectionProtocol(ResponseHandler):
         self._poll = _poll_of(connection)
         self._acknowledged = _acknowledged_of(connection)
         self._acked = self._acknowledged()
-        self._tls = transport.get_extra_info("ssl_object")
-        # What came and is not a whole TLS record yet; other loops than asyncio's do not show it.
-        self._incoming = getattr(getattr(transport, "_ssl_protocol", None), "_incoming", None)
+        tls = transport.get_extra_info("ssl_object")
+        self._tls = None if tls is None else TLSLayer(transport, tls)
 
     def set_response_params(self, *, read_timeout: float | None = None, **params: Any) -> None:
         """Begin a request, of which nothing has been written yet: bytes that arrive from now on are its answer."""
@@ -124,7 +123,7 @@ class ConnectionProtocol(ResponseHandler):
                     return False
             except Exception:  # noqa: BLE001 - likewise, and not even a good one
                 return False
-        if self._tls is not None and (self._tls.pending() or (self._incoming is not None and self._incoming.pending)):
+        if self._tls is not None and self._tls.holds_back():
             return False
         return not self._poll(0)
 
@@ -133,7 +132,7 @@ class ConnectionProtocol(ResponseHandler):
         return bool(self._poll(0))
 
     def eof_received(self) -> None:
-        self._orderly_end = self._tls is None or _closed_by_peer(self._tls)
+        self._orderly_end = self._tls is None or self._tls.closed_by_peer()
         self._unread = self.asked and not self._received and self._nothing_acknowledged()
         super().eof_received()
 
@@ -174,6 +173,8 @@ class ConnectionProtocol(ResponseHandler):
             self._refuse("an answer began before the request had arrived")
             return
         self._received += len(data)
+        if self._tls is not None:
+            self._tls.saw(len(data))
         super().data_received(data)
         payload = self._payload
         payload_bytes = 0
@@ -333,13 +334,3 @@ def _poll_of(connection: Any) -> Callable[[int], object]:
     poll = select.poll()
     poll.register(descriptor, _POLLED)
     return poll.poll
-
-
-def _closed_by_peer(tls: ssl.SSLObject) -> bool:
-    """Return whether the peer ended TLS by its own word (close_notify), and not just the TCP connection beneath."""
-    try:
-        return not tls.read(1)
-    except ssl.SSLZeroReturnError:
-        return True
-    except (ssl.SSLError, OSError, ValueError):
-        return False
