@@ -7,8 +7,16 @@ its JSON in another process. One poller of a session looks into S3 for all jobs 
 from __future__ import annotations
 
 from .job import AsyncInferenceJob, as_completed
+from .notifications import CompletionQueue
 from .predictor import AsyncPredictor
 from .response import AsyncInferenceResponse
 from .waiter_config import WaiterConfig
 
-__all__ = ["AsyncInferenceJob", "AsyncInferenceResponse", "AsyncPredictor", "WaiterConfig", "as_completed"]
+__all__ = [
+    "AsyncInferenceJob",
+    "AsyncInferenceResponse",
+    "AsyncPredictor",
+    "CompletionQueue",
+    "WaiterConfig",
+    "as_completed",
+]
