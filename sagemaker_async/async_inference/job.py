@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -309,7 +309,7 @@ async def as_completed(
     limit: float | None = None,
     max_bytes: int | None = None,
     denied: Denied = "raise",
-) -> AsyncIterator[AsyncInferenceJob[R]]:
+) -> AsyncGenerator[AsyncInferenceJob[R], None]:
     """Yield jobs as they complete or fail; awaiting a yielded job returns or raises at once.
 
     ::

@@ -24,7 +24,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async import AsyncInferenceJob, AsyncPredictor, Credentials, Predictor, Session
+from sagemaker_async.async_inference import as_completed
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
 from sagemaker_async.hosting.waiting import Timing
@@ -227,6 +228,21 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def job_submitted(world: World) -> None:
+    predictor = AsyncPredictor(Predictor("echo", world.session), upload_to="s3://bucket/inputs", inline_bytes=0)
+    assert (await predictor.predict_async(world.payload())).inference_id
+
+
+async def jobs_awaited(world: World) -> None:
+    payloads = {f"s3://bucket/{next(NUMBERS)}": world.payload() for _ in range(2)}
+    world.local.objects.update(payloads)
+    jobs = [AsyncInferenceJob(world.session, output_path=url) for url in payloads]
+    assert await jobs[0] == payloads[jobs[0].output_path]
+    async with contextlib.aclosing(as_completed(jobs)) as completed:
+        async for job in completed:
+            assert await job == payloads[job.output_path]
+
+
 CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     predict,
     invoke_with_a_large_body,
@@ -243,6 +259,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     wait_until_in_service,
     waiter,
     update_endpoint,
+    job_submitted,
+    jobs_awaited,
 ]
 OF_ONE_REQUEST = [predict, tokens]
 

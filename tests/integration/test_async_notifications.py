@@ -1,11 +1,14 @@
-"""Completions told by a queue: moto's SQS server, and what the embedded SageMaker would publish."""
+"""Asynchronous inference with moto: completions told by a queue of its SQS, and results in its S3."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +22,8 @@ from sagemaker_async.async_inference.poller import Poller
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import AsyncInferenceModelError, CallError, RequestValidationError, UsageError
 from sagemaker_async.local import AsyncInference, LocalSageMaker, ModelFailure
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +204,11 @@ async def test_closing_leaves_no_task(session: Session, queue: str) -> None:
 )
 def test_messages_are_read_leniently(body: str, found: str | None) -> None:
     assert inference_id_of(body) == found
+
+
+def test_every_job_is_accounted_for_with_the_results_in_motos_s3() -> None:
+    program = [sys.executable, "-m", "tests.hostile.async_jobs", "--jobs", "40", "--s3", "moto"]
+    ran = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "moto S3: 40 jobs, 38 results and 2 failures" in ran.stdout
+    assert "20 of them awaited by another process" in ran.stdout
