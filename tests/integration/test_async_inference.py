@@ -30,6 +30,7 @@ from sagemaker_async.errors import (
     SerializationError,
     SessionClosedError,
     UnexpectedClientError,
+    ValidationError,
     WaitCancelledError,
 )
 from sagemaker_async.local import AsyncInference, LocalSageMaker, ModelFailure
@@ -390,6 +391,21 @@ async def test_the_default_limit_counts_from_the_submission(
     assert time.slept == []
     local.objects["s3://bkt/out"] = b"there"
     assert await old == b"there"
+
+
+@pytest.mark.parametrize("submitted", [1e11, 0.0])
+async def test_a_clock_that_jumped_neither_ends_a_wait_nor_makes_it_endless(
+    local: LocalSageMaker, session: Session, time: FakeTime, submitted: float
+) -> None:
+    with pytest.raises(PollingTimeoutError):
+        await job(session, submitted=submitted, ttl=100, timeout=40)
+    assert time.now == pytest.approx(1_200 if submitted else 1_000)
+
+
+async def test_a_refused_submission_is_raised_whatever_the_session_says(local: LocalSageMaker) -> None:
+    async with Session(**local.client_options, raise_response_errors=False) as session:
+        with pytest.raises(ValidationError, match="not found"):
+            await AsyncPredictor(Predictor("none", session)).predict(b"x")
 
 
 async def test_403_is_an_error_that_names_the_permissions(local: LocalSageMaker, session: Session) -> None:
