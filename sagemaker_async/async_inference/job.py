@@ -206,9 +206,9 @@ class AsyncInferenceJob(Generic[R]):
         self._waits.add(watch)
         return watch
 
-    async def _end(self, *watches: Watch) -> None:
-        self._waits.difference_update(watches)
-        await Poller.of(self.session).unwatch(*watches)
+    async def _end(self, watch: Watch) -> None:
+        self._waits.discard(watch)
+        await watch.end()
 
     def _settle(self, watch: Watch) -> None:
         """Keep what a wait has come to, for whoever awaits the job next."""

@@ -73,18 +73,20 @@ class Watch:
     """
 
     __slots__ = (
-        "deadline", "delay", "due", "future", "hidden", "inference_id", "look", "looks", "overdue", "pace", "task",
-        "trouble", "woken",
+        "deadline", "delay", "due", "future", "hidden", "inference_id", "look", "looks", "overdue", "pace", "poller",
+        "task", "trouble", "woken",
     )  # fmt: skip
 
     def __init__(
         self,
+        poller: Poller,
         look: Look,
         pace: Pace,
         inference_id: str | None,
         overdue: Callable[[Watch], SageMakerAsyncError],
         now: float,
     ) -> None:
+        self.poller = poller
         self.look = look
         self.pace = pace
         self.inference_id = inference_id
@@ -98,6 +100,10 @@ class Watch:
         self.woken = False
         self.task: asyncio.Task[None] | None = None
         self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    async def end(self) -> None:
+        """End the wait, and wait until nothing of it is left; idempotent, also when the session is closed."""
+        await self.poller.unwatch(self)
 
 
 class Poller:
@@ -158,7 +164,7 @@ class Poller:
         inference_id: str | None = None,
         overdue: Callable[[Watch], SageMakerAsyncError],
     ) -> Watch:
-        """Begin a wait; whoever begins one ends it with `unwatch`.
+        """Begin a wait; whoever begins one ends it with `Watch.end`.
 
         Args:
             look: looks once.
@@ -166,7 +172,7 @@ class Poller:
             inference_id: by which a notification names the job.
             overdue: returns the error for a wait whose limit has passed.
         """
-        watch = Watch(look, pace, inference_id, overdue, self.timing.monotonic())
+        watch = Watch(self, look, pace, inference_id, overdue, self.timing.monotonic())
         self.remember(inference_id)
         self._watches.add(watch)
         self._stand_in_line(watch)

@@ -197,19 +197,6 @@ async def _within(seconds: float, sleep: Callable[[float], Awaitable[object]], w
         await asyncio.gather(*both, return_exceptions=True)
 
 
-@asynccontextmanager
-async def _place(
-    queue: InvocationQueue, ttl: float, sleep: Callable[[float], Awaitable[object]]
-) -> AsyncGenerator[None, None]:
-    place = queue.enter()
-    try:
-        if not place.done():
-            await _within(ttl, sleep, asyncio.shield(asyncio.wrap_future(place)))
-        yield
-    finally:
-        queue.leave(place)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What running an invocation needs of the embedded SageMaker."""
@@ -221,6 +208,18 @@ class Surroundings:
     run: Callable[[InvocationRequest], Awaitable[ModelOutput]]
     changed: Callable[[], None]
     """Called when the queue or the number of running requests has changed."""
+
+
+@asynccontextmanager
+async def _place(queue: InvocationQueue, ttl: float, around: Surroundings) -> AsyncGenerator[None, None]:
+    place = queue.enter()
+    around.changed()
+    try:
+        if not place.done():
+            await _within(ttl, around.sleep, asyncio.shield(asyncio.wrap_future(place)))
+        yield
+    finally:
+        queue.leave(place)
 
 
 async def run_invocation(
@@ -236,7 +235,7 @@ async def run_invocation(
         written: tuple[str, str] | None = None
         reason = ""
         try:
-            async with _place(queue, invocation.ttl, around.sleep):
+            async with _place(queue, invocation.ttl, around):
                 around.changed()
                 body, content_type = await _answer(invocation, request, options, around)
                 await around.objects.write(invocation.output_location, body, content_type)

@@ -591,6 +591,18 @@ async def test_closing_the_session_ends_the_waits(local: LocalSageMaker, session
     assert not {task for task in asyncio.all_tasks() if task.get_name().startswith("sagemaker-async poller")}
 
 
+async def test_a_caller_that_is_cancelled_while_the_session_closes_is_cancelled(
+    local: LocalSageMaker, session: Session
+) -> None:
+    wait = asyncio.create_task(job(session).wait())
+    await until_waiting(session, local)
+    closing = asyncio.create_task(session.close())
+    wait.cancel()
+    await closing
+    with pytest.raises(asyncio.CancelledError):
+        await wait
+
+
 # --- many -------------------------------------------------------------------------------------------------------------
 
 

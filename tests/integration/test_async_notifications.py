@@ -20,7 +20,13 @@ from sagemaker_async.async_inference import CompletionQueue
 from sagemaker_async.async_inference.notifications import inference_id_of
 from sagemaker_async.async_inference.poller import Poller
 from sagemaker_async.aws.timing import Timing
-from sagemaker_async.errors import AsyncInferenceModelError, CallError, RequestValidationError, UsageError
+from sagemaker_async.errors import (
+    AsyncInferenceModelError,
+    CallError,
+    RequestValidationError,
+    UnexpectedClientError,
+    UsageError,
+)
 from sagemaker_async.local import AsyncInference, LocalSageMaker, ModelFailure
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +210,14 @@ async def test_closing_leaves_no_task(session: Session, queue: str) -> None:
 )
 def test_messages_are_read_leniently(body: str, found: str | None) -> None:
     assert inference_id_of(body) == found
+
+
+async def test_a_bucket_that_does_not_exist_is_an_error_at_once(local: LocalSageMaker, moto_url: str) -> None:
+    async with Session(**local.client_options, endpoint_urls={"s3": moto_url}) as session:
+        job: AsyncInferenceJob[bytes] = AsyncInferenceJob(session, output_path="s3://no-such-bucket/out")
+        with pytest.raises(UnexpectedClientError, match="NoSuchBucket"):
+            await job
+        assert Poller.of(session).counter.requests == 1
 
 
 def test_every_job_is_accounted_for_with_the_results_in_motos_s3() -> None:

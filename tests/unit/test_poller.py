@@ -49,7 +49,7 @@ async def wait(poller: Poller, look: Any, **pace: Any) -> Outcome:
     try:
         return await watch.future
     finally:
-        await poller.unwatch(watch)
+        await watch.end()
 
 
 async def test_delays_grow_by_half_up_to_the_longest() -> None:
@@ -160,7 +160,7 @@ async def test_a_notification_that_comes_during_a_look_makes_another_at_once() -
     poller.notify("mine")
     gate.set()
     assert await watch.future == FOUND
-    await poller.unwatch(watch)
+    await watch.end()
     assert "mine" in poller.known
 
 
