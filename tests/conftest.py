@@ -44,6 +44,16 @@ async def session(local: LocalSageMaker) -> AsyncIterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """Moto's AWS on loopback, with its S3, SQS and STS; one for all tests, so give what you make a name of its own."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No setting of this machine: no ``AWS_*`` or proxy variable, and an empty home, which is returned."""

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -124,6 +125,13 @@ async def test_a_payload_beyond_the_limit_of_the_request_goes_to_s3(
     if uploaded:
         assert local.requests[1].headers[X + "InputLocation"] == inputs[0]
         assert local.requests[0].headers["x-amz-expected-bucket-owner"] == "123456789012"
+
+
+async def test_a_large_payload_goes_to_s3_in_parts(local: LocalSageMaker, session: Session) -> None:
+    payload = bytes(range(256)) * (36 << 10)  # 9 MiB
+    local.add_endpoint("e", lambda body: sha256(body).digest(), asynchronous=True)
+    assert await AsyncPredictor(Predictor("e", session)).predict(payload) == sha256(payload).digest()
+    assert sum("partNumber" in request.target for request in local.requests) == 2
 
 
 async def test_all_fields_are_sent(local: LocalSageMaker, session: Session) -> None:

@@ -212,6 +212,28 @@ def test_messages_are_read_leniently(body: str, found: str | None) -> None:
     assert inference_id_of(body) == found
 
 
+async def test_inputs_and_results_may_be_in_another_s3(
+    moto_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with LocalSageMaker(s3_url=moto_url) as local, Session(**local.client_options) as session:
+        s3 = boto3.client("s3", **{**local.boto3_options, "endpoint_url": moto_url})
+        await asyncio.to_thread(s3.create_bucket, Bucket="other-s3")
+        s3.close()
+        places = {"async_output": "s3://other-s3/out", "async_failure": "s3://other-s3/failed"}
+        local.add_endpoint("e", lambda body: body[::-1], asynchronous=True, **places)
+        predictor = AsyncPredictor(Predictor("e", session))
+        assert await predictor.predict(b"abc", "s3://other-s3/in") == b"cba"
+        assert not local.objects
+        with pytest.raises(AsyncInferenceModelError, match="s3://other-s3/none cannot be read"):
+            await predictor.predict(input_path="s3://other-s3/none")
+
+        local.add_endpoint("lost", lambda body: body, asynchronous=True, async_output="s3://no-such-bucket-here/out")
+        await AsyncPredictor(Predictor("lost", session)).predict_async(b"x")
+        with pytest.raises(CallError, match="NoSuchBucket"):
+            await local.async_invocations[-1].finished()
+    assert "could not be written" in caplog.text
+
+
 async def test_a_bucket_that_does_not_exist_is_an_error_at_once(local: LocalSageMaker, moto_url: str) -> None:
     async with Session(**local.client_options, endpoint_urls={"s3": moto_url}) as session:
         job: AsyncInferenceJob[bytes] = AsyncInferenceJob(session, output_path="s3://no-such-bucket/out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,15 @@ import boto3
 import pytest
 import trustme
 from boto3.s3.transfer import TransferConfig
-from moto.server import ThreadedMotoServer
 
 from sagemaker_async import Credentials, Session
 from sagemaker_async.config import TLSConfig
 from sagemaker_async.errors import NoSuchBucketError, NoSuchKeyError, PreconditionFailedError
 
-BUCKET = "my-bucket"
+BUCKET = "bucket-of-test-s3-moto"
 PART = 5 << 20
 LARGE = bytes(range(256)) * (11 << 12)
 """11 MiB: two whole parts and a rest."""
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

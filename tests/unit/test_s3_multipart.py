@@ -197,6 +197,36 @@ async def test_a_part_that_fails_is_sent_again_by_itself(s3: FakeS3) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("there", ["it", "another", "nothing"])
+async def test_a_completion_whose_answer_was_lost_is_found_out(s3: FakeS3, there: str) -> None:
+    def completed_and_lost(request: HTTPRequest) -> Exception:
+        s3.complete(request, 0)
+        return ConnectionLostError("cut")
+
+    size, etag = (25, '"e-3"') if there == "it" else (25, '"e-2"')
+    head = StubResponse(200, b"", {"Content-Length": str(size), "ETag": etag, "x-amz-checksum-crc32": crc32(bytes(25))})
+    s3.faults = {
+        "complete": [completed_and_lost, error(404, "NoSuchUpload")],
+        "put": [StubResponse(404) if there == "nothing" else head],
+        "abort": [error(404, "NoSuchUpload")],
+    }
+    async with session_of(s3) as session:
+        upload = session.s3.put_object(**OBJECT, body=bytes(25))
+        if there == "it":
+            assert (await upload).etag == '"e-3"'
+            assert "abort" not in s3.log
+        else:
+            with pytest.raises(ServiceError, match="NoSuchUpload"):
+                await upload
+
+
+async def test_an_upload_that_is_gone_before_it_is_completed_is_an_error(s3: FakeS3) -> None:
+    s3.faults = {"complete": [error(404, "NoSuchUpload")], "abort": [error(404, "NoSuchUpload")]}
+    async with session_of(s3) as session:
+        with pytest.raises(ServiceError, match=r"CompleteMultipartUpload .* NoSuchUpload"):
+            await session.s3.put_object(**OBJECT, body=bytes(25))
+
+
 async def test_an_error_that_comes_with_status_200_is_an_error(s3: FakeS3) -> None:
     s3.faults = {"complete": [error(200, "InternalError")] * 3}
     async with session_of(s3) as session:

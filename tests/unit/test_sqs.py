@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from sagemaker_async import Credentials, Session, StubResponse, StubTransport, Timeouts
 from sagemaker_async.errors import (
@@ -133,15 +131,6 @@ async def test_an_answer_that_is_not_sqs_is_an_error(body: Any) -> None:
     async with Session(transport=StubTransport(StubResponse.json(body))) as session:
         with pytest.raises(ResponseError):
             await session.sqs.receive_message(queue_url=QUEUE)
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 async def test_a_message_makes_its_whole_way(moto_url: str) -> None:

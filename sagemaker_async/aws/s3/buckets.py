@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import OrderedDict
 
 from sagemaker_async.aws.channel import Channel
@@ -10,6 +11,7 @@ from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.endpoints.s3 import S3Endpoints
 from sagemaker_async.aws.pipeline import Pipeline
 from sagemaker_async.aws.settings import Settings
+from sagemaker_async.aws.signing import encode_segment
 
 from .operations import S3
 
@@ -29,7 +31,6 @@ class Buckets:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
-        self._endpoints: S3Endpoints | None = None
 
     async def pipeline(self, bucket: str) -> Pipeline:
         """Return the pipeline to a bucket.
@@ -63,17 +64,23 @@ class Buckets:
             at_url = settings.endpoint_for(S3.endpoint_rules)
             return Endpoint(
                 origin=at_url.origin,
-                base_path=f"{at_url.base_path}/{bucket}",
+                base_path=f"{at_url.base_path}/{encode_segment(bucket)}",
                 signing_region=at_url.signing_region,
                 signing_name=at_url.signing_name,
             )
-        return await asyncio.to_thread(self._at_aws, settings, bucket)
+        return await asyncio.to_thread(_at_aws, settings, bucket)
 
-    def _at_aws(self, settings: Settings, bucket: str) -> Endpoint:
-        self._endpoints = self._endpoints or S3Endpoints()
-        return self._endpoints.resolve(
-            settings.region,
-            bucket,
-            use_fips=settings.use_fips_endpoint,
-            use_dualstack=settings.use_dualstack_endpoint,
-        )
+
+def _at_aws(settings: Settings, bucket: str) -> Endpoint:
+    return _rules().resolve(
+        settings.region,
+        bucket,
+        use_fips=settings.use_fips_endpoint,
+        use_dualstack=settings.use_dualstack_endpoint,
+    )
+
+
+@functools.cache
+def _rules() -> S3Endpoints:
+    """Return AWS's rules, which take tens of milliseconds to load and never change. Blocks the first time."""
+    return S3Endpoints()

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from sagemaker_async.aws.shapes.operation import Operation
-from sagemaker_async.errors import SageMakerAsyncError
+from sagemaker_async.errors import SageMakerAsyncError, ServiceError
 
 from .checksums import crc32_text
 from .operations import (
     ABORT_MULTIPART_UPLOAD,
     COMPLETE_MULTIPART_UPLOAD,
     CREATE_MULTIPART_UPLOAD,
+    HEAD_OBJECT,
     UPLOAD_PART,
 )
 from .parts import Part
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 Perform = Callable[[Operation, Mapping[str, Any], bytes | None], Awaitable[Any]]
 """Calls an operation with these fields and this body, and returns its response."""
+
+Sent = dict[int, tuple[str, str | None]]
+"""ETag and CRC32 of each part by its number."""
 
 ABORT_SECONDS = 30.0
 """How long a caller whose upload failed waits for its parts to be deleted."""
@@ -70,10 +74,7 @@ async def upload_in_parts(
     upload["upload_id"] = created.upload_id
     try:
         etags, last = await _send_all(perform, upload, parts, parallel, checksums)
-        whole = {"checksum_crc32": crc32_text(last.crc_so_far), "checksum_type": "FULL_OBJECT"} if checksums else {}
-        completed: PutObjectResponse = await perform(
-            COMPLETE_MULTIPART_UPLOAD, {**upload, "object_size": last.size_so_far, **whole}, _list_of(etags)
-        )
+        completed: PutObjectResponse = await _complete(perform, upload, etags, last, checksums)
     except BaseException:
         task = asyncio.create_task(_abort(perform, upload), name="sagemaker-async abort of an upload")
         aborts.add(task)
@@ -85,9 +86,9 @@ async def upload_in_parts(
 
 async def _send_all(
     perform: Perform, upload: Mapping[str, Any], parts: AsyncIterator[Part], parallel: int, checksums: bool
-) -> tuple[dict[int, tuple[str, str | None]], Part]:
+) -> tuple[Sent, Part]:
     """Send all parts; return ETag and checksum of each by its number, and the last one without its data."""
-    sent: dict[int, tuple[str, str | None]] = {}
+    sent: Sent = {}
     free = asyncio.Semaphore(parallel)
 
     async def send(part: Part) -> None:
@@ -117,7 +118,37 @@ async def _send_all(
     raise failure
 
 
-def _list_of(etags: Mapping[int, tuple[str, str | None]]) -> bytes:
+async def _complete(perform: Perform, upload: Mapping[str, Any], etags: Sent, last: Part, checksums: bool) -> Any:
+    """Complete the upload, and return a `PutObjectResponse`."""
+    crc = crc32_text(last.crc_so_far) if checksums else None
+    whole = {"checksum_crc32": crc, "checksum_type": "FULL_OBJECT"} if checksums else {}
+    fields = {**upload, "object_size": last.size_so_far, **whole}
+    refused: ServiceError
+    try:
+        return await perform(COMPLETE_MULTIPART_UPLOAD, fields, _list_of(etags))
+    except ServiceError as error:
+        if error.code != "NoSuchUpload" or len(error.attempts) == 1:
+            raise
+        refused = error
+    # An attempt whose answer was lost may have completed it: then the object is there, in as many parts.
+    read = {name: value for name, value in upload.items() if name != "upload_id"}
+    try:
+        head = await perform(HEAD_OBJECT, {**read, "checksum_mode": "ENABLED" if checksums else None}, None)
+    except ServiceError:
+        raise refused from None
+    in_parts = str(head.etag).endswith(f'-{len(etags)}"')
+    if not in_parts or head.content_length != last.size_so_far or head.checksum_crc32 not in (None, crc):
+        raise refused
+    return COMPLETE_MULTIPART_UPLOAD.response.model_construct(
+        metadata=head.metadata,
+        etag=head.etag,
+        checksum_crc32=head.checksum_crc32,
+        version_id=head.version_id,
+        server_side_encryption=head.server_side_encryption,
+    )
+
+
+def _list_of(etags: Sent) -> bytes:
     lines = []
     for number, (etag, crc) in sorted(etags.items()):
         checksum = f"<ChecksumCRC32>{crc}</ChecksumCRC32>" if crc else ""

@@ -8,6 +8,8 @@ Source: AWS's service model ``s3`` of 2006-03-01 (rest-xml, signing name ``s3``)
 
 from __future__ import annotations
 
+from typing import Any
+
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
 from sagemaker_async.aws.shapes.operation import Operation, Service
@@ -18,6 +20,7 @@ from sagemaker_async.errors import (
     NoSuchKeyError,
     PreconditionFailedError,
     S3AccessDeniedError,
+    ServiceError,
 )
 
 __all__ = [
@@ -84,81 +87,74 @@ _WRITTEN = {
 }
 _UPLOAD = {"upload_id": "uploadId"}
 
-GET_OBJECT = Operation(
-    name="GetObject",
-    service=S3,
+
+def _operation(
+    name: str, *, path: str = "/{key}", not_found: type[ServiceError] | None = None, **fields: Any
+) -> Operation:
+    """Return a row.
+
+    Args:
+        name: AWS's name.
+        path: that of an object, where nothing else is said.
+        not_found: what a 404 without a code is, where answers have no body.
+        fields: the others of `Operation`.
+    """
+    return Operation(
+        name=name,
+        service=S3,
+        shapes=DeferredShapes(_SHAPES, name),
+        path=path,
+        repeatable=True,
+        errors_by_status=_STATUSES if not_found is None else {404: not_found, **_STATUSES},
+        **{"resource": "key", "sensitive": frozenset({"SSEKMSKeyId"}), **fields},
+    )
+
+
+GET_OBJECT = _operation(
+    "GetObject",
     method="GET",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "GetObject"),
     request_headers={"range": "Range", **_READ},
     response_headers={"ContentRange": "Content-Range", **_OBJECT},
-    sensitive=frozenset({"SSEKMSKeyId"}),
     streaming=True,
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-HEAD_OBJECT = Operation(
-    name="HeadObject",
-    service=S3,
+HEAD_OBJECT = _operation(
+    "HeadObject",
     method="HEAD",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "HeadObject"),
     request_headers=_READ,
     response_headers=_OBJECT,
-    sensitive=frozenset({"SSEKMSKeyId"}),
-    repeatable=True,
-    errors_by_status={404: NoSuchKeyError, **_STATUSES},
+    not_found=NoSuchKeyError,
 )
 
-HEAD_BUCKET = Operation(
-    name="HeadBucket",
-    service=S3,
+HEAD_BUCKET = _operation(
+    "HeadBucket",
     method="HEAD",
     resource="bucket",
+    path="/",
     request_headers=_OWNER,
-    shapes=DeferredShapes(_SHAPES, "HeadBucket"),
     response_headers={"BucketRegion": "x-amz-bucket-region"},
-    repeatable=True,
-    errors_by_status={404: NoSuchBucketError, **_STATUSES},
+    not_found=NoSuchBucketError,
 )
 
-PUT_OBJECT = Operation(
-    name="PutObject",
-    service=S3,
+PUT_OBJECT = _operation(
+    "PutObject",
     method="PUT",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "PutObject"),
     request_headers={**_WRITE, **_CHECKSUM},
     response_headers={"ETag": "ETag", **_WRITTEN},
-    sensitive=frozenset({"SSEKMSKeyId"}),
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-DELETE_OBJECT = Operation(
-    name="DeleteObject",
-    service=S3,
+DELETE_OBJECT = _operation(
+    "DeleteObject",
     method="DELETE",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "DeleteObject"),
     request_headers=_OWNER,
     response_headers={"VersionId": "x-amz-version-id"},
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-LIST_OBJECTS = Operation(
-    name="ListObjectsV2",
-    service=S3,
+LIST_OBJECTS = _operation(
+    "ListObjectsV2",
     method="GET",
     resource="bucket",
     path="/?list-type=2&encoding-type=url",
-    shapes=DeferredShapes(_SHAPES, "ListObjectsV2"),
     request_headers=_OWNER,
     request_query={
         "prefix": "prefix",
@@ -166,46 +162,28 @@ LIST_OBJECTS = Operation(
         "max_keys": "max-keys",
         "continuation_token": "continuation-token",
     },
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-CREATE_MULTIPART_UPLOAD = Operation(
-    name="CreateMultipartUpload",
-    service=S3,
-    resource="key",
+CREATE_MULTIPART_UPLOAD = _operation(
+    "CreateMultipartUpload",
     path="/{key}?uploads=",
-    shapes=DeferredShapes(_SHAPES, "CreateMultipartUpload"),
     request_headers={
         **_WRITE,
         "checksum_algorithm": "x-amz-checksum-algorithm",
         "checksum_type": "x-amz-checksum-type",
     },
-    sensitive=frozenset({"SSEKMSKeyId"}),
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-UPLOAD_PART = Operation(
-    name="UploadPart",
-    service=S3,
+UPLOAD_PART = _operation(
+    "UploadPart",
     method="PUT",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "UploadPart"),
     request_headers={**_OWNER, **_CHECKSUM},
     request_query={"part_number": "partNumber", **_UPLOAD},
     response_headers={"ETag": "ETag"},
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
-COMPLETE_MULTIPART_UPLOAD = Operation(
-    name="CompleteMultipartUpload",
-    service=S3,
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "CompleteMultipartUpload"),
+COMPLETE_MULTIPART_UPLOAD = _operation(
+    "CompleteMultipartUpload",
     request_headers={
         **_OWNER,
         "checksum_crc32": "x-amz-checksum-crc32",
@@ -214,22 +192,14 @@ COMPLETE_MULTIPART_UPLOAD = Operation(
     },
     request_query=_UPLOAD,
     response_headers=_WRITTEN,
-    repeatable=True,
     error_in_success=True,
-    errors_by_status=_STATUSES,
 )
 
-ABORT_MULTIPART_UPLOAD = Operation(
-    name="AbortMultipartUpload",
-    service=S3,
+ABORT_MULTIPART_UPLOAD = _operation(
+    "AbortMultipartUpload",
     method="DELETE",
-    resource="key",
-    path="/{key}",
-    shapes=DeferredShapes(_SHAPES, "AbortMultipartUpload"),
     request_headers=_OWNER,
     request_query=_UPLOAD,
-    repeatable=True,
-    errors_by_status=_STATUSES,
 )
 
 OPERATIONS = (
