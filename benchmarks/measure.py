@@ -175,6 +175,8 @@ def available() -> dict[str, list[str]]:
     for name, module, package in (
         ("aiobotocore", "aiobotocore_client", "aiobotocore"),
         ("boto3 in threads", "boto3_threads", "boto3"),
+        ("openai-python", "openai_client", "openai"),
+        ("ours, orjson", "ours:opened_with_orjson", "orjson"),
     ):
         if _importable(package):
             found[name] = worker(module)

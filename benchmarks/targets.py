@@ -54,6 +54,8 @@ TARGETS = (
     Target("stream", _TEN, "cpu", "aiobotocore", 0.15),
     Target("stream", _ONE, "cpu", "aiobotocore", 0.22),
     Target("stream", "64 KB parts, 1 a chunk, asyncio", "cpu", "aiohttp + crc32", 2.0),
+    Target("tokens", "openai-chat, 1 a chunk", "cpu", "openai-python", 0.10, 0.06),
+    Target("tokens", "openai-chat, 10 a chunk", "cpu", "openai-python", 0.10, 0.06),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "our client", 1.3),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "aiobotocore", 0.25),
     Target("compat", "100 B events, 1 a chunk, asyncio", "cpu", "our client", 1.3),

@@ -118,6 +118,7 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
         f"Call an endpoint with a response stream and print the parts as they arrive.\n\n{_BODY}",
         "examples:\n"
         '  sagemaker-async stream my-llm \'{"inputs": "hello", "stream": true}\' --tokens --stats\n'
+        "  sagemaker-async stream my-llm --chat 'Why is the sky blue?'\n"
         "  sagemaker-async stream my-llm @request.json --lines | grep data:",
     )
     _add_call(parser, _FIELDS, "time limit in seconds until the answer begins, all attempts included")
@@ -129,6 +130,14 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
     forms.add_argument("--lines", dest="form", action="store_const", const="lines", help="whole lines only")
     forms.add_argument(
         "--tokens", dest="form", action="store_const", const="tokens", help="the text a language model generates"
+    )
+    forms.add_argument(
+        "--chat",
+        dest="form",
+        action="store_const",
+        const="chat",
+        help="the same, of a model that takes messages as OpenAI's API does; BODY is what you say, or JSON: a list of "
+        "messages, or a whole request. What the model thinks first goes to standard error",
     )
     form.add_argument(
         "--dialect",

@@ -20,6 +20,7 @@
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
+    ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
     ├── AsyncInferenceError                     of asynchronous inference; the SDK's names
     │   ├── ObjectNotExistedError               there is no result yet, or it has vanished
@@ -147,6 +148,7 @@ from .preparation import (
     SessionClosedError,
     StreamClosedError,
     StreamConsumedError,
+    ToolArgumentsError,
     UnexpectedStatusException,
     UnknownMonitoringTypeError,
     UsageError,
@@ -281,6 +283,7 @@ __all__ = [
     "StreamStalledError",
     "TLSError",
     "ThrottlingError",
+    "ToolArgumentsError",
     "TotalTimeoutError",
     "TransportError",
     "TransportTimeoutError",

@@ -19,12 +19,13 @@ from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
-from sagemaker_async.errors import ConfigurationError, DeserializationError
+from sagemaker_async.errors import ConfigurationError, DeserializationError, InBandError
 from sagemaker_async.records.iterator import ByteIterator
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
+from .chat import ChatEndpoint
 from .fields import invocation_fields
 from .management import HostedEndpoint
 from .prediction import Prediction
@@ -38,7 +39,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, Generic[R]):
+class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -285,11 +286,12 @@ class Predictor(HostedEndpoint, Generic[R]):
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         try:
             return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
-        except DeserializationError as error:
+        except (DeserializationError, InBandError) as error:
             origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
             error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
             error.attempts = metadata.attempts
-            error.keep_answer(metadata.status, content_type, reply.body)
+            if isinstance(error, DeserializationError):
+                error.keep_answer(metadata.status, content_type, reply.body)
             raise
 
     @overload

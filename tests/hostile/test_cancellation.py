@@ -103,10 +103,14 @@ def local() -> Iterator[ThreadedLocalSageMaker]:
                 token |= {"generated_text": "".join(words), "details": {"finish_reason": "length"}}
             yield json.dumps(token).encode() + b"\n"
 
+    def completion(body: bytes) -> bytes:
+        return json.dumps({"choices": [{"message": json.loads(body)["messages"][0]}]}).encode()
+
     with LocalSageMaker.in_thread(stepped_clock=True) as local:
         local.add_endpoint("echo", lambda body: body)
         local.add_endpoint("parts", in_parts)
         local.add_endpoint("tokens", in_tokens)
+        local.add_endpoint("chat", completion)
         local.add_endpoint("stalling", lambda body: body).faults.always(Stall(after_parts=0))
         local.add_model("m", lambda body: body)
         yield local
@@ -169,6 +173,18 @@ async def tokens(world: World) -> None:
     async with Predictor("tokens", world.session).predict_stream(payload).tokens() as stream:
         texts = [token.text async for token in stream]
     assert " ".join(texts).encode() == payload
+
+
+async def whole_message(world: World) -> None:
+    words = world.payload(20).decode()
+    result = await Predictor("tokens", world.session).predict_stream(words.encode()).tokens().result()
+    assert result.text == words.replace(" ", "")
+
+
+async def chat(world: World) -> None:
+    payload = world.payload().decode()
+    answer = await Predictor("chat", world.session).chat([{"role": "user", "content": payload}])
+    assert answer.text == payload
 
 
 async def low_level_stream(world: World) -> None:
@@ -269,6 +285,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     stream_left_early,
     stream_without_a_name,
     tokens,
+    whole_message,
+    chat,
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,

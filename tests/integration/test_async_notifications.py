@@ -212,9 +212,7 @@ def test_messages_are_read_leniently(body: str, found: str | None) -> None:
     assert inference_id_of(body) == found
 
 
-async def test_inputs_and_results_may_be_in_another_s3(
-    moto_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_inputs_and_results_may_be_in_another_s3(moto_url: str, caplog: pytest.LogCaptureFixture) -> None:
     async with LocalSageMaker(s3_url=moto_url) as local, Session(**local.client_options) as session:
         s3 = boto3.client("s3", **{**local.boto3_options, "endpoint_url": moto_url})
         await asyncio.to_thread(s3.create_bucket, Bucket="other-s3")

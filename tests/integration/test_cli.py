@@ -221,6 +221,11 @@ def test_timeout_is_that_of_the_whole_call(local: ThreadedLocalSageMaker, capsys
         (["invoke", "echo", "x", "--profile", "no-such-profile"], "no-such-profile"),
         (["stream", "echo", "x", "--dialect", "tgi"], "--dialect is the format of tokens, so it needs --tokens"),
         (["stream", "echo", "x", "--tokens", "--dialect", "klingon"], "unknown dialect 'klingon'"),
+        (
+            ["stream", "echo", "x", "--chat", "--dialect", "tgi"],
+            "--dialect is the format of tokens, so it needs --tokens",
+        ),
+        (["stream", "echo", '[{"role": "user"}]', "--chat"], "messages[0].content: is missing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -283,6 +288,48 @@ def test_stream_prints_tokens_and_how_fast_they_came(
 def test_the_dialect_may_be_given(local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stream", "echo", "plain text", "--tokens", "--dialect", "raw"]) == 0
     assert capsys.readouterr().out == "plain text"
+
+
+def chunk(finish_reason: str | None = None, **delta: object) -> bytes:
+    record = {"choices": [{"delta": delta, "finish_reason": finish_reason}]}
+    return b"data: " + json.dumps(record).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("Why?", {"messages": [{"role": "user", "content": "Why?"}]}),
+        ('{"why": 1}', {"messages": [{"role": "user", "content": '{"why": 1}'}]}),
+        ('[{"role": "system", "content": "Why?"}]', {"messages": [{"role": "system", "content": "Why?"}]}),
+        (
+            '{"messages": [{"role": "user", "content": "a"}], "max_tokens": 5, "stream": false}',
+            {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5},
+        ),
+    ],
+)
+def test_stream_chats_and_shows_what_the_model_thinks_says_and_wants_called(
+    local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str], given: str, sent: dict[str, object]
+) -> None:
+    seen: list[dict[str, object]] = []
+
+    def model(body: bytes) -> Iterator[bytes]:
+        seen.append(json.loads(body))
+        yield chunk(reasoning_content="Let me ") + chunk(reasoning_content="see.")
+        yield chunk(content="Because ") + chunk(content="of Zürich.")
+        yield chunk(tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a":'}}])
+        yield chunk(tool_calls=[{"index": 1, "id": "d", "function": {"name": "g", "arguments": ""}}])
+        yield chunk("tool_calls", tool_calls=[{"index": 0, "function": {"arguments": ' "ü"}'}}])
+
+    local.add_endpoint("chat", model)
+    assert main(["stream", "chat", given, "--chat", "--stats"]) == 0
+    captured = capsys.readouterr()
+    said, first, second = captured.out.splitlines()
+    assert said == "Because of Zürich."
+    assert json.loads(first) == {"id": "c", "name": "f", "arguments": '{"a": "ü"}'}
+    assert json.loads(second) == {"id": "d", "name": "g", "arguments": ""}
+    assert captured.err.startswith("Let me see.\nfirst token after ")
+    assert "; 7 tokens and " in captured.err
+    assert seen == [{**sent, "stream": True}]
 
 
 def test_nothing_at_all_is_a_stream_too(local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,7 @@ from sagemaker_async.deserializers import (
     PydanticDeserializer,
     StringDeserializer,
 )
+from sagemaker_async.dialects import TokenLogprob, TokenResult, ToolCall, ToolCallDelta
 from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
 from sagemaker_async.hosting.generated.shapes import (
     DescribeEndpointResponse,
@@ -187,8 +188,25 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(stream.metadata, StreamMetadata | None)
     await stream.aclose()
 
+    tokens = predictor.predict_stream(b"").tokens()
+    assert_type(await tokens.result(), TokenResult)
+    assert_type(tokens.result.text, str)
+    assert_type(tokens.result.tool_calls, tuple[ToolCall, ...])
+    assert_type(tokens.result.choices[0].logprobs, tuple[TokenLogprob, ...])
+    assert_type((await anext(tokens)).tool_call, ToolCallDelta | None)
+
     predictor.predict_stream(b"", iterator=7)  # type: ignore[call-overload]
     predictor.predict_stream(b"", target_model="m")  # type: ignore[call-overload]
+
+
+async def chats(predictor: Predictor[bytes], flag: bool) -> None:
+    messages = [{"role": "user", "content": "Hello?"}]
+    assert_type(await predictor.chat(messages), TokenResult)
+    assert_type(await predictor.chat(messages, tools=[{"type": "function"}], max_tokens=5), TokenResult)
+    assert_type(predictor.chat(messages, stream=True), PredictionStream[Token])
+    assert_type(predictor.chat(messages, stream=flag), Coroutine[Any, Any, TokenResult] | PredictionStream[Token])
+
+    await predictor.chat("Hello?")  # type: ignore[arg-type]
 
 
 async def data_plane(runtime: SageMakerRuntimeClient) -> None:

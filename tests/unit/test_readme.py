@@ -75,6 +75,23 @@ def unless_told_to_fail(body: bytes) -> bytes:
     return body
 
 
+def assistant(body: bytes) -> ModelResponse:
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
+    fields = json.loads(body)
+    asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
+    call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    message = {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    if not fields["stream"]:
+        return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
+    records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
+    if fields.get("stream_options"):
+        records.append({"choices": [], "usage": usage})
+    events = "".join(f"data: {json.dumps(record)}\n\n" for record in records)
+    return ModelResponse(sliced(f"{events}data: [DONE]\n\n".encode()), EVENTS)
+
+
 CONTAINERS = {
     "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
     "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
@@ -92,6 +109,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
         local.add_endpoint("my-async-endpoint", unless_told_to_fail, asynchronous=True)
+        local.add_endpoint("my-llm", assistant)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
