@@ -229,9 +229,13 @@ class Poller:
             self._wake.set_result(None)
 
     async def _run(self) -> None:
-        while self._watches:
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._pause(self._begin_looks())
+        try:
+            while self._watches:
+                self._wake = asyncio.get_running_loop().create_future()
+                await self._pause(self._begin_looks())
+        except Exception as error:  # noqa: BLE001 - of a clock that is not the machine's; nobody may wait for ever
+            for watch in self._watches:
+                _settle(watch, error)
 
     def _begin_looks(self) -> float | None:
         """Begin what is due, and return the seconds until the next look; None when something else must happen first."""
@@ -259,6 +263,8 @@ class Poller:
         sleep: asyncio.Future[object] = asyncio.ensure_future(self.timing.sleep(seconds))
         try:
             await asyncio.wait((self._wake, sleep), return_when=asyncio.FIRST_COMPLETED)
+            if sleep.done():
+                sleep.result()
         finally:
             sleep.cancel()
             await asyncio.wait((sleep,))

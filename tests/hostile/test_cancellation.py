@@ -353,7 +353,9 @@ async def test_the_first_call_of_a_session(world: World, call: Any, manner: str,
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service])
+@pytest.mark.parametrize(
+    "call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service, job_submitted, jobs_awaited]
+)
 async def test_a_call_whose_session_is_closed(world: World, call: Any, moment: str) -> None:
     for number in each_suspension():
         session = await world.open(used=True)

@@ -172,6 +172,17 @@ async def test_whatever_a_look_raises_reaches_the_waiting() -> None:
         await wait(Poller(Timing()), look)
 
 
+async def test_a_clock_that_fails_ends_the_waits() -> None:
+    async def sleep(seconds: float) -> None:
+        raise OSError("no clock")
+
+    _, look = recorded(FakeTime())
+    poller = Poller(Timing(sleep=sleep))
+    with pytest.raises(OSError, match="no clock"):
+        await wait(poller, look)
+    assert poller.waiting == 0
+
+
 async def test_trouble_that_passes_does_not_end_a_wait_and_trouble_that_stays_does() -> None:
     time = FakeTime()
     started = time.now
