@@ -2,10 +2,11 @@
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
-- ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
+- ``tests``: everything but `tests/foreign`, `tests/openai` and `tests/sdk`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
 ``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
+``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -47,6 +48,16 @@ def sdk(session: nox.Session) -> None:
     session.install("-q", "-e", ".[test-sdk]")
     # The SDK warns of itself when it is imported.
     session.run("pytest", "-W", "ignore", "--confcutdir=tests/sdk", "tests/sdk", *session.posargs)
+
+
+@nox.session
+def openai(session: nox.Session) -> None:
+    """Run the tests with OpenAI's client, the oldest that takes a callable as its key and the newest, and its guide."""
+    for version in ("openai==1.106.*", "openai"):
+        session.install("-q", "-e", ".[test-openai]")
+        session.install("-q", "--upgrade", version)
+        session.run("pytest", "tests/openai", *session.posargs)
+        session.run("pytest", "tests/unit/test_readme.py", "-k", "openai", *session.posargs)
 
 
 @nox.session
@@ -93,7 +104,8 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", "--ignore=tests/sdk", *session.posargs)
+    ignored = [f"--ignore=tests/{folder}" for folder in ("foreign", "openai", "sdk")]
+    session.run("pytest", *_ON_ALL_CORES, *ignored, *session.posargs)
 
 
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")

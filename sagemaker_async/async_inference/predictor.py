@@ -86,7 +86,7 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         self.name = name
         self._upload_to = upload_to
         self._inline_bytes = inline_bytes
-        self._check_component()
+        self._check_target()
 
     def __repr__(self) -> str:
         return f"<AsyncPredictor of {self.endpoint_name!r}>"
@@ -196,7 +196,7 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         """
         if data is None and input_path is None:
             raise ConfigurationError("Please provide input data or input Amazon S3 location to use async prediction")
-        self._check_component()
+        self._check_target()
         place = None if input_path is None else parse_s3_uri(input_path)
         given = {
             "InferenceId": inference_id,
@@ -210,10 +210,10 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         fields = invocation_fields(
             initial_args,
             _AWS_NAMES,
-            endpoint_name=predictor.endpoint_name,
+            target={"EndpointName": predictor.endpoint_name},
             content_type=predictor.content_type,
             accept=predictor.accept,
-            component_name=None,
+            own={},
             given=given,
         )
         if twice := sorted(_ABOUT_INPUT & set(fields)):
@@ -232,7 +232,8 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
                 fields["InputLocation"] = str(await self._upload(body, place, fields["ContentType"], timeout))
         return await self._submit(fields, options)
 
-    def _check_component(self) -> None:
+    def _check_target(self) -> None:
+        self.predictor._check_of_endpoint("AsyncPredictor")
         if self.predictor.component_name:
             raise ConfigurationError(
                 f"the predictor names the inference component {self.predictor.component_name!r}, and "

@@ -21,7 +21,7 @@ from .endpoints import Endpoint
 from .interceptors import InterceptorChain
 from .logs import LOGGERS, Loggers
 from .pipeline import Pipeline
-from .settings import Settings, resolve_settings
+from .settings import Settings, read_settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
 from .timing import SYSTEM_TIMING, Timing
@@ -113,7 +113,7 @@ class Channel:
             WrongEventLoopError: it belongs to another event loop.
         """
         if self._closed:
-            raise SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
+            raise _closed()
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise _wrong_event_loop()
 
@@ -154,8 +154,12 @@ class Channel:
         self.check_usable()
         return self._new_pipeline(self._opened or await self._shared(), service, endpoint)
 
-    async def credentials(self, service: Service) -> Credentials:
+    async def credentials(self, service: Service, rejected: Credentials | None = None) -> Credentials:
         """Return what calls of the service are signed with, from the cache unless they are about to expire.
+
+        Args:
+            service: the service.
+            rejected: credentials that AWS has refused: the source is asked anew unless the cache has others by now.
 
         Raises:
             CredentialsError: there are none.
@@ -163,7 +167,23 @@ class Channel:
         """
         await self.pipeline(service)
         assert self._opened is not None  # there is a source from the first pipeline on
-        return await self._opened.credentials.get()
+        cache = self._opened.credentials
+        return await (cache.get() if rejected is None else cache.refresh(rejected))
+
+    def endpoint(self, service: Service) -> Endpoint:
+        """Return where a service is, without opening anything. Reads AWS's files unless something has been opened.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError: as `check_usable`.
+        """
+        if self._closed:
+            raise _closed()
+        pipeline = self._pipelines.get(service.name)
+        if pipeline is not None:
+            return pipeline.endpoint
+        settings = self._opened.settings if self._opened is not None else read_settings(self.config, self._environ)
+        return settings.endpoint_for(service.endpoint_rules)
 
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
@@ -280,6 +300,10 @@ class Channel:
                 await transport.close()
             finally:
                 await interceptors.closed(self)
+
+
+def _closed() -> SessionClosedError:
+    return SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
 
 
 def _wrong_event_loop() -> WrongEventLoopError:

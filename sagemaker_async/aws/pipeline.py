@@ -93,7 +93,8 @@ class Pipeline:
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
-        self._clock_offset = 0.0
+        self.clock_offset = 0.0
+        """Seconds by which the service's clock is ahead of this machine's, once it has refused a signature for that."""
 
     async def send(
         self,
@@ -233,7 +234,7 @@ class Pipeline:
                 now=self._timing.monotonic(),
             )
             if decision.clock_offset is not None:
-                self._clock_offset = decision.clock_offset
+                self.clock_offset = decision.clock_offset
             if isinstance(decision, Retry):
                 forget_frames(error)  # they hold the body, in a circle that only the garbage collector would end
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
@@ -278,7 +279,7 @@ class Pipeline:
         clock = self._timing.clock()
         # It may have waited for its connection for longer than its credentials are good.
         credentials = self._credentials.fresh(clock) or credentials
-        headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
+        headers = self._signer.sign(request, credentials, clock + self.clock_offset, payload_hash=payload_hash)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
         log_request(call.operation, outgoing, self._loggers)
@@ -334,7 +335,7 @@ class Pipeline:
             retry_after=headers.get("x-amz-retry-after"),
             date=headers.get("Date") if self._correct_clock_skew else None,
             wall_clock=self._timing.clock(),
-            applied_offset=self._clock_offset,
+            applied_offset=self.clock_offset,
         )
 
 

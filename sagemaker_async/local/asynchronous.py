@@ -286,10 +286,10 @@ async def _answer(
         raise ModelFailure(0, "Your invocation timed out.") from None
 
 
-def data_log_line(failure: ModelFailure) -> str:
-    """Return how SageMaker's data log words the failure of a container."""
+def data_log_line(failure: ModelFailure, source: str = "primary") -> str:
+    """Return how SageMaker's data log words the failure of a container, or of what else it names as the source."""
     side = "client" if 400 <= failure.status < 500 else "server"
-    return f'Received {side} error ({failure.status}) from primary with message "{failure.message}"'
+    return f'Received {side} error ({failure.status}) from {source} with message "{failure.message}"'
 
 
 def _notification(

@@ -19,7 +19,6 @@ from aiohttp import StreamReader, web
 from .admission import Admission
 from .answers import NOT_ADMITTED, Refusal, json_refusal
 from .faults import NO_FAULTS, CloseOnOversize, Plan, Reset
-from .signatures import verify
 from .state import Call, Exchange, LocalState, RecordedRequest, Service
 from .transmission import drop_connection
 
@@ -127,17 +126,16 @@ class LoopbackServer:
         body, size, payload_hash = await self._receive(request, target, request_id, call.body_limit, call.plan)
         try:
             self._admit(request)
-            if service.signing_name is not None:
-                verify(
-                    request.method,
-                    target,
-                    request.headers,
-                    payload_hash,
-                    keys=state.keys,
-                    region=state.region,
-                    service=service.signing_name,
-                    now=state.clock(),
-                )
+            service.verify(
+                request.method,
+                target,
+                request.headers,
+                payload_hash,
+                keys=state.keys,
+                region=state.region,
+                service=service.signing_name,
+                now=state.clock(),
+            )
             return await call.answer(Exchange(request, body, size, call.plan, headers))
         except Refusal as refusal:
             return call.refused(refusal, headers)

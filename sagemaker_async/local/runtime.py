@@ -43,6 +43,7 @@ from .operations import (
     invalid,
     invocation_request,
 )
+from .signatures import verify
 from .state import Exchange, LocalState
 from .transmission import EventStreamAnswer, before_answer, drop_connection, send_body
 
@@ -68,6 +69,7 @@ class RuntimeService:
     """The data plane of the embedded SageMaker."""
 
     signing_name: Final = "sagemaker"
+    verify = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state
@@ -84,7 +86,7 @@ class RuntimeService:
 class RuntimeCall:
     """One request to one of the routes."""
 
-    __slots__ = ("_endpoint", "_name", "_operation", "_state", "body_limit", "plan")
+    __slots__ = ("_endpoint", "_name", "_operation", "_state", "async_paths", "body_limit", "plan")
 
     def __init__(self, state: LocalState, operation: Operation, name: str) -> None:
         self._state = state
@@ -92,6 +94,8 @@ class RuntimeCall:
         self._name = name
         self._endpoint = endpoint = state.endpoints.get(name)
         self.plan: Plan = NO_FAULTS
+        self.async_paths: tuple[str | None, str | None] = (None, None)
+        """Where an inference router has results and failures go; None: where the endpoint has them go."""
         self.body_limit = REAL_TIME_BODY_LIMIT
         if endpoint is not None:
             endpoint.requests += 1
@@ -107,22 +111,34 @@ class RuntimeCall:
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
         """Validate the request, run the model, answer."""
-        endpoint = self._endpoint
         check_endpoint_name(self._name)
         if exchange.body_size > self.body_limit:
             raise self._oversize(exchange)
-        request = invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
+        return await self.serve(exchange, self._request(exchange))
+
+    def _request(self, exchange: Exchange) -> InvocationRequest:
+        """Return the request's fields; raises `Refusal` when one breaks a rule."""
+        return invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
+
+    async def serve(self, exchange: Exchange, request: InvocationRequest) -> web.StreamResponse:
+        """Run the model on a request that was checked, and answer."""
+        endpoint = self._endpoint
         if endpoint is None:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
-        if endpoint.deployment.asynchronous is not None and self._operation.name != "InvokeEndpointAsync":
+        if endpoint.deployment.asynchronous is not None and not self._operation.name.endswith("Async"):
             raise invalid(f"Endpoint {self._name} is asynchronous and takes only InvokeEndpointAsync.")
         variant = _chosen_variant(endpoint, request)
         if self.plan.faults:
             scripted = await self._instead_of_the_model(exchange, endpoint)
             if scripted is not None:
                 return scripted
+        return await self._perform(exchange, endpoint, request, variant)
+
+    async def _perform(
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
+    ) -> web.StreamResponse:
         match self._operation.name:
-            case "InvokeEndpoint":
+            case "InvokeEndpoint" | "InvokeInferenceRouter":
                 return await self._invoke(exchange, endpoint, request, variant)
             case "InvokeEndpointWithResponseStream":
                 return await self._stream(exchange, endpoint, request, variant)
@@ -147,12 +163,15 @@ class RuntimeCall:
                 drop_connection(exchange.request, reset=True)
             if isinstance(fault, Status | Throttle):
                 await before_answer(exchange, endpoint, self._state)
-                return scripted_answer(fault, exchange.headers)
+                return self._scripted(fault, exchange.headers)
             if isinstance(fault, NotAnEventStream):
                 await before_answer(exchange, endpoint, self._state)
                 headers = {**exchange.headers, "Content-Type": fault.content_type}
                 return await send_body(exchange, endpoint, fault.body, headers)
         return None
+
+    def _scripted(self, fault: Status | Throttle, headers: dict[str, str]) -> web.StreamResponse:
+        return scripted_answer(fault, headers)
 
     async def _run(self, endpoint: Endpoint, request: InvocationRequest, variant: Variant) -> ModelOutput:
         assert variant.model is not None
@@ -207,17 +226,18 @@ class RuntimeCall:
     async def _invoke_async(
         self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
     ) -> web.StreamResponse:
-        fields = async_fields(exchange.request.headers)
+        fields = async_fields(self._operation, exchange.request.headers)
         if (fields.input_location is None) == (not exchange.body):
             raise invalid("Exactly one of Body and InputLocation must be given.")
         name = str(uuid.uuid4())
+        output, failure = self.async_paths
         deployment = endpoint.deployment
+        failure = failure or deployment.async_failure
         place = [
-            deployment.async_output.rstrip("/"),
+            (output or deployment.async_output).rstrip("/"),
             (fields.output_extension or "").strip("/"),
             fields.filename or f"{name}.out",
         ]
-        failure = deployment.async_failure
         invocation = AsyncInvocation(
             endpoint_name=endpoint.name,
             inference_id=request.inference_id or str(uuid.uuid4()),
@@ -250,26 +270,40 @@ class RuntimeCall:
         self, endpoint: Endpoint, request: InvocationRequest, variant: Variant, failure: ModelFailure
     ) -> Refusal:
         region, account = self._state.region, self._state.account_id
-        group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-        if request.component in endpoint.components:
-            group = f"/aws/sagemaker/InferenceComponents/{request.component}"
+        group = _log_group(endpoint, request)
         log_arn = f"arn:{partition_of(region).id}:logs:{region}:{account}:log-group:{group}"
         if not failure.log_group_only:
             log_arn += f":log-stream:{variant.name}/i-00000000000000000"
-        code = "CLIENT_ERROR_FROM_MODEL" if 400 <= failure.status < 500 else "INTERNAL_FAILURE_FROM_MODEL"
         return Refusal(
             424,
             "ModelError",
-            f"{data_log_line(failure)}. "
-            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-            f"#logEventViewer:group={group} in account {account} for more information.",
+            self._words_of("primary", endpoint, request, failure),
             fields={
-                "ErrorCode": code,
+                "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if _is_clients(failure) else "INTERNAL_FAILURE_FROM_MODEL",
                 "LogStreamArn": log_arn,
                 "OriginalMessage": failure.message,
                 "OriginalStatusCode": failure.status,
             },
         )
+
+    def _words_of(self, source: str, endpoint: Endpoint, request: InvocationRequest, failure: ModelFailure) -> str:
+        """Return SageMaker's words for a failure of the model, which repeat the container's body as it is."""
+        region, account = self._state.region, self._state.account_id
+        return (
+            f"{data_log_line(failure, source)}. "
+            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={_log_group(endpoint, request)} in account {account} for more information."
+        )
+
+
+def _is_clients(failure: ModelFailure) -> bool:
+    return 400 <= failure.status < 500
+
+
+def _log_group(endpoint: Endpoint, request: InvocationRequest) -> str:
+    if request.component in endpoint.components:
+        return f"/aws/sagemaker/InferenceComponents/{request.component}"
+    return f"/aws/sagemaker/Endpoints/{endpoint.name}"
 
 
 def _content_type(request: InvocationRequest, response: ModelOutput) -> str:

@@ -30,8 +30,10 @@ from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
 from .objects import ObjectStore
+from .openai_route import OpenAIService
 from .operations import check_endpoint_name
 from .other_s3 import OtherS3
+from .router_runtime import RouterRuntimeService
 from .runtime import RuntimeService
 from .s3 import S3Service
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
@@ -59,8 +61,8 @@ class EmbeddedSageMaker(Seeding):
         clock: returns seconds since the epoch; used to judge signatures and to date answers.
         sleep: the function that `SlowFirstByte` waits with.
         transition_times: seconds that changes of state take (Creating to InService, ...), for all kinds of resources or
-            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent and MonitoringSchedule. None: they
-            are complete at the next call.
+            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent, InferenceRouter and
+            MonitoringSchedule. None: they are complete at the next call.
         stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
         state: a file in which the control plane is kept over a restart. It is read at once, and written after each
@@ -120,6 +122,8 @@ class EmbeddedSageMaker(Seeding):
         services: list[Service] = [
             self._s3,
             RuntimeService(self._state),
+            OpenAIService(self._state),
+            RouterRuntimeService(self._state),
             ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
         ]

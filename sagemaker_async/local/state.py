@@ -17,14 +17,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
 from .asynchronous import AsyncInvocation, ObjectPlace
+from .destinations import RouterTarget
 from .endpoints import Endpoint
 from .faults import Plan
 from .objects import ObjectStore
 from .other_s3 import OtherS3
+from .signatures import Verify
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -64,6 +67,8 @@ class LocalState:
     keys: dict[str, Credentials] = field(default_factory=dict)
     """The accepted credentials, by access key id."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    routers: dict[str, Mapping[str, RouterTarget]] = field(default_factory=dict)
+    """The inference routers that can be invoked, by name: their targets by name."""
     objects: ObjectStore = field(default_factory=ObjectStore)
     """Objects by their S3 URL."""
     other_s3: OtherS3 | None = None
@@ -79,6 +84,11 @@ class LocalState:
     def async_objects(self) -> ObjectPlace:
         """Where asynchronous invocations read and write."""
         return self.other_s3 or self.objects
+
+    @property
+    def arn_prefix(self) -> str:
+        """What begins the ARNs of its resources: ``arn:aws:sagemaker:us-east-1:123456789012``."""
+        return f"arn:{partition_of(self.region).id}:sagemaker:{self.region}:{self.account_id}"
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
@@ -106,7 +116,7 @@ class LocalState:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, whose signature was verified unless the service does so itself, and the means to answer it."""
+    """One request whose signature was verified, and the means to answer it."""
 
     request: web.BaseRequest
     body: bytes
@@ -138,8 +148,13 @@ class Service(Protocol):
     """One AWS API."""
 
     @property
-    def signing_name(self) -> str | None:
-        """The service's name in the credential scope; None when its calls verify signatures themselves."""
+    def signing_name(self) -> str:
+        """The service's name in the credential scope."""
+        ...
+
+    @property
+    def verify(self) -> Verify:
+        """What checks who calls, such as `signatures.verify`."""
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:

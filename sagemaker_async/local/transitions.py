@@ -22,7 +22,7 @@ __all__ = ["TIMED_KINDS", "TransitionTimes", "Transitions"]
 TransitionTimes: TypeAlias = float | Mapping[str, float]
 """Seconds that a change of state takes: for all kinds of resources, or by kind (see `TIMED_KINDS`)."""
 
-TIMED_KINDS: Final = ("Endpoint", "InferenceComponent", "MonitoringSchedule")
+TIMED_KINDS: Final = ("Endpoint", "InferenceComponent", "InferenceRouter", "MonitoringSchedule")
 """The kinds of resources that have states."""
 
 _STEPPED_SECONDS = 1.0

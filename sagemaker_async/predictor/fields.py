@@ -14,10 +14,10 @@ def invocation_fields(
     initial_args: Mapping[str, Any] | None,
     names: Mapping[str, str],
     *,
-    endpoint_name: str,
+    target: Mapping[str, str],
     content_type: str,
     accept: str | tuple[str, ...],
-    component_name: str | None,
+    own: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the fields of a request under AWS's names.
@@ -25,11 +25,11 @@ def invocation_fields(
     Args:
         initial_args: fields under either spelling, which the predictor's own do not replace.
         names: AWS's name of each field by its Python name.
-        endpoint_name: the predictor's.
+        target: the fields that say what is called.
         content_type: the predictor's.
         accept: the predictor's.
-        component_name: the predictor's; it replaces the one in `initial_args`.
-        given: the arguments of the call, which replace everything; None and empty texts are not given.
+        own: further fields of the predictor, which replace those in `initial_args`.
+        given: the arguments of the call, which replace everything. Of both, None and empty texts are not given.
 
     Raises:
         ConfigurationError: `initial_args` is not a mapping of fields, or has one twice.
@@ -44,11 +44,11 @@ def invocation_fields(
         if aws_name in fields:
             raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
         fields[aws_name] = value
-    fields.setdefault("EndpointName", endpoint_name)
+    fields = {**target, **fields}
     fields.setdefault("ContentType", content_type)
     if "Accept" not in fields:
         fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-    if component_name:
-        fields["InferenceComponentName"] = component_name
     # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
-    return fields | {name: value for name, value in given.items() if value is not None and value != ""}
+    for more in (own, given):
+        fields |= {name: value for name, value in more.items() if value is not None and value != ""}
+    return fields

@@ -21,7 +21,7 @@ from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
 from sagemaker_async.errors import ConfigurationError, DeserializationError, InBandError
 from sagemaker_async.records.iterator import ByteIterator
-from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from sagemaker_async.runtime.operations import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
@@ -192,8 +192,14 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``.
             component_name: the inference component, instead of the predictor's own.
             target_container_hostname: the container of a multi-container endpoint.
-            session_id: the stateful session, or ``NEW_SESSION``.
-            prefix_aware_id: routes requests with the same prefix to the same instance.
+            session_id: the stateful session, or ``NEW_SESSION``; `session` opens, binds and closes one.
+            prefix_aware_id: routes requests with the same id to the same instance, as long as it is not overloaded, so
+                that what its container has cached is used again: the key-value cache of a long system prompt, of a
+                document that many questions are about, or of a conversation. It helps on endpoints with two instances
+                or more whose variant has the routing strategy ``PREFIX_AWARE``, and with prefixes of thousands of
+                tokens. 1 to 64 printable characters, such as a conversation's id or a hash of the shared prefix.
+                Without one, SageMaker compares the first bytes of the bodies, which must then be equal: the same order
+                of keys, and the long part first.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
             on_chunk_sent: is told how the body goes out, as for `SageMakerRuntimeClient`.
@@ -219,7 +225,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
+        return await self._answer(await self._reply(data, fields, options), fields)
 
     async def predict_full(
         self,
@@ -262,14 +268,17 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
-        names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
+        headers = reply.metadata.headers
+        said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
         return Prediction(
-            answer=await self._answer(reply, fields["EndpointName"]),
-            content_type=headers.get(names["ContentType"]),
-            custom_attributes=headers.get(names["CustomAttributes"]),
-            variant=headers.get(names["InvokedProductionVariant"]),
-            new_session_id=headers.get(names["NewSessionId"]),
-            closed_session_id=headers.get(names["ClosedSessionId"]),
+            answer=await self._answer(reply, fields),
+            content_type=said["ContentType"],
+            custom_attributes=said["CustomAttributes"],
+            variant=said["InvokedProductionVariant"],
+            new_session_id=said.get("NewSessionId"),
+            closed_session_id=said.get("ClosedSessionId"),
+            routed_to=said.get("InvokedRoutedResourceArn"),
+            routing_reason=said.get("RoutingReason"),
             request_id=reply.metadata.request_id,
             attempts=reply.metadata.attempts,
         )
@@ -278,17 +287,23 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         """Return the answer to `data`, its body read and not deserialised."""
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
-        client = self.sagemaker_session.runtime
-        return await client.send(client.prepare(INVOKE_ENDPOINT, fields, options))
+        session = self.sagemaker_session
+        client = session.runtime if self._routing_target is None else session.routers
+        reply = await client.send(client.prepare(self._operation, fields, options))
+        if self._sticky is not None:
+            self._sticky.note(reply.metadata.headers)
+        return reply
 
-    async def _answer(self, reply: Reply, endpoint_name: str) -> R:
+    async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R:
         metadata = reply.metadata
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         try:
             return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
         except (DeserializationError, InBandError) as error:
-            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
-            error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
+            operation = self._operation
+            called = fields.get("EndpointName", self.endpoint_name)
+            origin = self.sagemaker_session.channel.origin(operation.service)
+            error.locate(operation.name, called, origin, metadata.request_id)
             error.attempts = metadata.attempts
             if isinstance(error, DeserializationError):
                 error.keep_answer(metadata.status, content_type, reply.body)
@@ -379,6 +394,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
                     async for line in lines: ...
         """
         check_iterator(iterator)
+        self._check_of_endpoint("response streams")
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -397,18 +413,19 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
+        target = {"EndpointName": self.endpoint_name}
+        if self._routing_target is not None:
+            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
+        own = {"InferenceComponentName": self.component_name, "SessionId": self._sticky and self._sticky.id}
         return invocation_fields(
             initial_args,
-            _AWS_NAMES,
-            endpoint_name=self.endpoint_name,
+            self._operation.names,
+            target=target,
             content_type=self.content_type,
             accept=self.accept,
-            component_name=self.component_name,
+            own=own,
             given=given,
         )
-
-
-_AWS_NAMES = INVOKE_ENDPOINT.names
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

@@ -260,6 +260,22 @@ async def jobs_awaited(world: World) -> None:
             assert await job == payloads[job.output_path]
 
 
+async def prediction_of_a_router(world: World) -> None:
+    destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
+    target = {"Name": "default", "Destinations": [destination]}
+    with contextlib.suppress(Exception):
+        await world.session.hosting.create_inference_router(inference_router_name="router", routing_targets=[target])
+    world.local.step(10)
+    payload = world.payload()
+    assert await Predictor.of_router("router", "default", world.session).predict(payload) == payload
+
+
+async def stateful_session(world: World) -> None:
+    payload = world.payload()
+    async with Predictor("echo", world.session).session() as bound:
+        assert await bound.predict(payload) == payload
+
+
 async def compat_client(world: World) -> None:
     payload = world.payload()
     async with get_session().create_client("sagemaker-runtime", **world.local.boto3_options) as client:
@@ -297,6 +313,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     update_endpoint,
     job_submitted,
     jobs_awaited,
+    prediction_of_a_router,
+    stateful_session,
     compat_client,
     compat_pages_and_waiter,
 ]

@@ -52,6 +52,7 @@ from sagemaker_async.hosting.generated.shapes import (
     ProductionVariant,
     Vertex,
 )
+from sagemaker_async.integrations.openai import OpenAITokens, openai_base_url
 from sagemaker_async.iterators import (
     BaseIterator,
     ByteIterator,
@@ -70,6 +71,7 @@ from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
 from sagemaker_async.runtime.client import ResponseStreamCall
+from sagemaker_async.runtime.routers.shapes import InvokeInferenceRouterResponse
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
     InvokeEndpointResponse,
@@ -398,3 +400,33 @@ async def embedded() -> None:
             assert_type(session, Session)
     with LocalSageMaker.in_thread() as threaded:
         assert_type(threaded, ThreadedLocalSageMaker)
+
+
+async def openai_routers_and_sessions(session: Session) -> None:
+    tokens = OpenAITokens(session, expires=300)
+    assert_type(await tokens(), str)
+    assert_type(tokens.refused("token"), None)
+    assert_type(openai_base_url(session, "e", component="c"), str)
+
+    router = Predictor.of_router("router", "target", session, JSONSerializer(), JSONDeserializer())
+    prediction = await router.predict_full({"inputs": "hello"})
+    assert_type(prediction.routed_to, str | None)
+    assert_type(prediction.routing_reason, str | None)
+    response = await session.routers.invoke_inference_router(
+        inference_router_name="router", routing_target_name="target", body=b"hello"
+    )
+    assert_type(response, InvokeInferenceRouterResponse)
+    assert_type(response.routing_reason, str | None)
+    queued = await session.routers.invoke_inference_router_async(
+        inference_router_name="router", RoutingTargetName="target", input_location="s3://bucket/key"
+    )
+    assert_type(queued.output_location, str | None)
+    assert_type((await session.hosting.describe_inference_router(inference_router_name="router")).status, str)
+
+    predictor = Predictor("e", session, JSONSerializer(), JSONDeserializer())
+    async with predictor.session(timeout=5) as bound:
+        assert_type(bound, Predictor[Any])
+        assert_type(bound.session_id, str | None)
+    texts = Predictor("e", session, deserializer=StringDeserializer())
+    async with texts.session() as bound_texts:
+        assert_type(await bound_texts.predict("hello"), str)

@@ -2,6 +2,8 @@
 
 A guide is a file `GUIDE.md` or `GUIDE-topic.md` beside the code that it describes.
 
+Examples that need a library of `ELSEWHERE` run in the environment that has it; all others run in each.
+
 Each Python example runs by itself, with `await` at its top level, against an embedded SageMaker that it finds through
 the environment, as it would find AWS. The endpoints it names are below; each answers in one container's dialect, cut
 into slices of a few bytes, and refuses requests that the container would refuse.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
+import importlib.util
 import inspect
 import json
 import re
@@ -83,7 +86,7 @@ def assistant(body: bytes) -> ModelResponse:
     message = {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
     choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
     usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
-    if not fields["stream"]:
+    if not fields.get("stream"):
         return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
     records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
     if fields.get("stream_options"):
@@ -110,6 +113,7 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         local.add_endpoint("failing", failing)
         local.add_endpoint("my-async-endpoint", unless_told_to_fail, asynchronous=True)
         local.add_endpoint("my-llm", assistant)
+        local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
@@ -162,6 +166,15 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
+ELSEWHERE = {"openai": r"openai_client\(|from openai |import openai$"}
+"""Libraries that only some environments have, with what shows that an example needs one: it runs where it is there."""
+
+
+def runs_here(example: Example) -> bool:
+    needed = [name for name, sign in ELSEWHERE.items() if re.search(sign, example.code, re.MULTILINE)]
+    return all(importlib.util.find_spec(name) for name in needed)
+
+
 @pytest.fixture
 def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Examples of S3 find a bucket, and may write files."""
@@ -177,7 +190,7 @@ def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
-@pytest.mark.parametrize("example", examples("python"), ids=name_of)
+@pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
 def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None, example: Example) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -235,12 +235,7 @@ class InferenceComponents:
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("InferenceComponent", happen)
+        self._account.schedule_on(self.table, record, "InferenceComponent", change)
 
     def _serve(self, record: ComponentRecord) -> None:
         record.copies = record.desired_copies

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from sagemaker_async.aws.signing import S3, UNSIGNED_PAYLOAD, credential_scope, signature, signing_key
+from sagemaker_async.config import Credentials
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.signatures import verify
 from sagemaker_async.local.state import Exchange, LocalState
 
-from .addresses import Address
+from .addresses import Address, address_of
 from .chunked import decoded
 
 __all__ = ["Access", "Upload"]
@@ -26,7 +27,7 @@ _STREAMING: Final = "STREAMING-"
 _CHUNKS_SIGNED: Final = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _CHUNKS_UNSIGNED: Final = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _EMPTY: Final = sha256(b"").hexdigest()
-_scope_of = re.compile(r"Credential=[^,/]+/(\d{8})/([^/,]*)/s3/aws4_request").search
+_scope_of = re.compile(r"Credential=(?P<key>[^,/]+)/(?P<date>\d{8})/(?P<region>[^/,]*)/s3/aws4_request").search
 _signature_of = re.compile(r"Signature=([0-9a-f]{64})").search
 
 
@@ -62,52 +63,59 @@ class Access:
             if address.url.startswith(prefix) and not (only_missing and found):
                 raise Refusal(403, "AccessDenied", "Access Denied")
 
-    def admitted(self, address: Address, exchange: Exchange, target: str) -> Upload:
-        """Return what a request carries, once its signature, its region and its body's hash have been checked.
-
-        Raises:
-            Refusal: one of them is wrong.
-        """
-        request = exchange.request
-        authorization = request.headers.get("Authorization", "")
-        scope = _scope_of(authorization)
-        region = self.region_of(address.bucket)
-        if scope is not None and scope[2] != region:
-            raise self._wrong_region(address.bucket, region, scope[2])
-        content_hash = request.headers.get("x-amz-content-sha256")
-        if content_hash is None:
+    def verify(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        payload_hash: str,
+        *,
+        keys: Mapping[str, Credentials],
+        region: str,
+        service: str,
+        now: float,
+    ) -> Credentials:
+        """Return the credentials that a request is signed with, for the region of its bucket; see `Verify`."""
+        bucket = address_of(headers.get("Host", ""), target).bucket
+        region = self.regions.get(bucket, region)
+        scope = _scope_of(headers.get("Authorization", ""))
+        if scope is not None and scope["region"] != region:
+            raise self._wrong_region(bucket, region, scope["region"])
+        given = headers.get("x-amz-content-sha256")
+        if given is None:
             raise Refusal(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
         credentials = verify(
-            request.method,
-            target,
-            request.headers,
-            content_hash,
-            keys=self._state.keys,
-            region=region,
-            service="s3",
-            now=self._state.clock(),
-            rules=S3,
+            method, target, headers, given, keys=keys, region=region, service=service, now=now, rules=S3
         )
-        fields = {name.lower(): value for name, value in request.headers.items()}
-        body = exchange.body
-        if content_hash.startswith(_STREAMING):
-            check_chunk = None
-            if content_hash in _CHUNKS_SIGNED:
-                date, seed = fields.get("x-amz-date", ""), _signature_of(authorization)
-                assert seed is not None  # `verify` has read it
-                key = signing_key(credentials.secret_access_key, date[:8], region, "s3")
-                check_chunk = _chunk_check(key, date, credential_scope(date[:8], region, "s3"), seed[1])
-            elif content_hash != _CHUNKS_UNSIGNED:
-                raise Refusal(501, "NotImplemented", f"The embedded SageMaker does not take {content_hash}.")
-            body, trailers = decoded(body, fields.get("x-amz-decoded-content-length"), check_chunk)
-            fields |= trailers
-        elif content_hash not in (UNSIGNED_PAYLOAD, sha256(body).hexdigest()):
+        if not given.startswith(_STREAMING) and given not in (UNSIGNED_PAYLOAD, payload_hash):
             raise Refusal(
                 400,
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
             )
-        return Upload(body, fields)
+        return credentials
+
+    def upload(self, address: Address, exchange: Exchange) -> Upload:
+        """Return what a verified request carries; raises `Refusal` when its chunks are not what they should be."""
+        request = exchange.request
+        fields = {name.lower(): value for name, value in request.headers.items()}
+        kind = fields["x-amz-content-sha256"]
+        if not kind.startswith(_STREAMING):
+            return Upload(exchange.body, fields)
+        check_chunk = None
+        if kind in _CHUNKS_SIGNED:
+            scope, seed = _scope_of(fields["authorization"]), _signature_of(fields["authorization"])
+            assert scope is not None  # `verify` has read both
+            assert seed is not None
+            credentials = self._state.keys[scope["key"]]
+            region = self.region_of(address.bucket)
+            key = signing_key(credentials.secret_access_key, scope["date"], region, "s3")
+            date = fields.get("x-amz-date", "")
+            check_chunk = _chunk_check(key, date, credential_scope(scope["date"], region, "s3"), seed[1])
+        elif kind != _CHUNKS_UNSIGNED:
+            raise Refusal(501, "NotImplemented", f"The embedded SageMaker does not take {kind}.")
+        body, trailers = decoded(exchange.body, fields.get("x-amz-decoded-content-length"), check_chunk)
+        return Upload(body, fields | trailers)
 
     def _wrong_region(self, bucket: str, region: str, given: str) -> Refusal:
         if bucket in self.regions:

@@ -60,13 +60,13 @@ _OF_BUCKETS: Final = frozenset(
 class S3Service:
     """The part of S3 that the embedded SageMaker implements."""
 
-    signing_name: Final = None
-    """S3 verifies signatures in its own way; see `Access`."""
+    signing_name: Final = "s3"
 
     def __init__(self, state: LocalState) -> None:
         self.state: Final = state
         self.access: Final = Access(state)
         self.uploads: Final = Uploads()
+        self.verify: Final = self.access.verify
 
     def match(self, request: web.BaseRequest, target: str) -> S3Call | None:
         """Return the call for a request, None when it is for another API: S3's are signed for ``s3``."""
@@ -94,7 +94,7 @@ class S3Call:
         if exchange.body_size > BODY_LIMIT:
             raise Refusal(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         address = address_of(request.headers.get("Host", ""), self._target)
-        upload = self._service.access.admitted(address, exchange, self._target)
+        upload = self._service.access.upload(address, exchange)
         headers = {**exchange.headers, "x-amz-request-id": exchange.headers["x-amzn-RequestId"]}
         stored = self._service.state.objects.find(address.url) if address.key else None
         self._service.access.check(address, stored is not None)
