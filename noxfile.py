@@ -6,7 +6,8 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
 ``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
-``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest.
+``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
+and with LiteLLM.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -56,8 +57,10 @@ def openai(session: nox.Session) -> None:
     for version in ("openai==1.106.*", "openai"):
         session.install("-q", "-e", ".[test-openai]")
         session.install("-q", "--upgrade", version)
-        session.run("pytest", "tests/openai", *session.posargs)
+        session.run("pytest", "tests/openai", "-k", "not litellm", *session.posargs)
         session.run("pytest", "tests/unit/test_readme.py", "-k", "openai", *session.posargs)
+    session.install("-q", "litellm", "mcp")  # which wants an OpenAI client of its own choice
+    session.run("pytest", "tests/openai", "-k", "litellm", *session.posargs)
 
 
 @nox.session

@@ -21,6 +21,7 @@ from .session import Session
 if TYPE_CHECKING:
     from .async_inference import AsyncInferenceJob, AsyncPredictor, WaiterConfig
     from .hosting.client import SageMakerClient
+    from .predictor.capacity import CapacityProgress, WaitForCapacity
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
@@ -28,9 +29,11 @@ else:
         {
             "AsyncInferenceJob": "async_inference",
             "AsyncPredictor": "async_inference",
+            "CapacityProgress": "predictor.capacity",
             "DataCaptureConfig": "predictor.values",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
+            "WaitForCapacity": "predictor.capacity",
             "WaiterConfig": "async_inference",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
@@ -40,6 +43,7 @@ else:
 __all__ = [
     "AsyncInferenceJob",
     "AsyncPredictor",
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -59,6 +63,7 @@ __all__ = [
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "WaiterConfig",
     "__version__",
     "name_from_base",

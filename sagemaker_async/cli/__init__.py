@@ -1,4 +1,5 @@
-"""The command line ``sagemaker-async``: call or stream from an endpoint, submit work to it, serve one locally, ...
+"""The command line ``sagemaker-async``: call or stream from an endpoint, submit work to it, list endpoints, serve one
+locally or as OpenAI's API, run a demo.
 
 `main` takes the arguments and returns the exit status:
 
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from . import demo, endpoints, invoke, result, serve, stream, submit
+from . import demo, endpoints, invoke, openai, result, serve, stream, submit
 from .arguments import make_parser
 from .failures import description, exit_status
 
@@ -35,6 +36,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "result": result.run,
     "endpoints": endpoints.run,
     "serve": serve.run,
+    "openai": openai.run,
     "demo": demo.run,
 }
 

@@ -44,6 +44,7 @@
         │       ├── FirstByteTimeoutError
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
+        ├── NoCapacityError (TimeoutError)      no copy of the model became ready in time
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
         ├── ChecksumMismatchError               what came is not what S3 has
         ├── UploadSourceError                   a file changed while it was uploaded
@@ -119,6 +120,7 @@ from .calls import (
     ConnectTimeoutError,
     DNSError,
     FirstByteTimeoutError,
+    NoCapacityError,
     NotAnEventStreamError,
     PoolFullError,
     PoolTimeoutError,
@@ -245,6 +247,7 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "ModelsNotDeletedError",
+    "NoCapacityError",
     "NoCredentialsError",
     "NoRegionError",
     "NoSuchBucketError",

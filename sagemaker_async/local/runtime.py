@@ -127,7 +127,7 @@ class RuntimeCall:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
         if endpoint.deployment.asynchronous is not None and not self._operation.name.endswith("Async"):
             raise invalid(f"Endpoint {self._name} is asynchronous and takes only InvokeEndpointAsync.")
-        variant = _chosen_variant(endpoint, request)
+        variant = self._chosen_variant(endpoint, request)
         if self.plan.faults:
             scripted = await self._instead_of_the_model(exchange, endpoint)
             if scripted is not None:
@@ -156,6 +156,30 @@ class RuntimeCall:
             return invalid(f"Request {exchange.headers['x-amzn-RequestId']} has oversize body.")
         # https://github.com/aws/sagemaker-python-sdk/issues/171
         return Refusal(413, "", f"HTTP content length exceeded {self.body_limit} bytes.", common=True)
+
+    def _chosen_variant(self, endpoint: Endpoint, request: InvocationRequest) -> Variant:
+        """Return the variant or inference component that a request goes to.
+
+        Raises:
+            Refusal: the variant or component that it names does not exist; or it names a component although the
+                endpoint's variants have models, or does not name one although they are for components.
+        """
+        target = request.target_variant
+        if target is not None and target not in endpoint.variants:
+            raise invalid(f"Variant {target} of endpoint {endpoint.name} not found.")
+        variants = endpoint.deployment.variants
+        if request.component is not None:
+            component = endpoint.components.get(request.component)
+            if component is not None:
+                if component.model is None:
+                    self._state.no_capacity(request.component)
+                return _serving(component, _NO_COPIES)
+            if all(variant.model is not None for variant in variants):
+                raise invalid(_NO_COMPONENTS_HERE)
+            raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
+        if target is None:
+            return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
+        return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)
 
     async def _instead_of_the_model(self, exchange: Exchange, endpoint: Endpoint) -> web.StreamResponse | None:
         for fault in exchange.plan.faults:
@@ -314,29 +338,6 @@ def _describe(variant: Variant, response: ModelOutput, headers: dict[str, str]) 
     headers["x-Amzn-Invoked-Production-Variant"] = variant.name
     if response.custom_attributes is not None:
         headers[PREFIX + "Custom-Attributes"] = response.custom_attributes
-
-
-def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
-    """Return the variant or inference component that a request goes to.
-
-    Raises:
-        Refusal: the variant or component that it names does not exist; or it names a component although the endpoint's
-            variants have models, or does not name one although they are for components.
-    """
-    target = request.target_variant
-    if target is not None and target not in endpoint.variants:
-        raise invalid(f"Variant {target} of endpoint {endpoint.name} not found.")
-    variants = endpoint.deployment.variants
-    if request.component is not None:
-        component = endpoint.components.get(request.component)
-        if component is not None:
-            return _serving(component, _NO_COPIES)
-        if all(variant.model is not None for variant in variants):
-            raise invalid(_NO_COMPONENTS_HERE)
-        raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
-    if target is None:
-        return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
-    return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)
 
 
 def _serving(variant: Variant, otherwise: str) -> Variant:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from sagemaker_async.config import ConfigFields, Credentials, check_endpoint_url, check_region
+from sagemaker_async.config import ConfigFields, Credentials, check_endpoint_url, check_region, check_seconds
 from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
@@ -65,6 +65,9 @@ class EmbeddedSageMaker(Seeding):
             MonitoringSchedule. None: they are complete at the next call.
         stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
+        scale_from_zero: seconds that an inference component with zero copies takes to get one, once two invocations
+            within a minute were refused for want of it; in the time of `stepped_clock`, if that is set. None: nobody
+            has configured a scaling policy, and it gets none by itself.
         state: a file in which the control plane is kept over a restart. It is read at once, and written after each
             change that a client makes and on closing. Models that are Python callables cannot be kept: their endpoints
             come back and answer with a ModelError (424) until `add_model` or `add_endpoint` is called again. Models
@@ -89,12 +92,14 @@ class EmbeddedSageMaker(Seeding):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
         s3_url: str | None = None,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
             raise ConfigurationError(f"LocalSageMaker.port must be from 0 (any free one) to 65535, got {port!r}")
+        check_seconds(scale_from_zero, "LocalSageMaker.scale_from_zero", zero_allowed=True)
         self._host = host
         self._port = port
         self._credentials = credentials or DEFAULT_CREDENTIALS
@@ -111,6 +116,7 @@ class EmbeddedSageMaker(Seeding):
             account_id=self._credentials.account_id or ACCOUNT_ID,
             keys={self._credentials.access_key_id: self._credentials},
             objects=ObjectStore(clock),
+            scale_from_zero=scale_from_zero,
         )
         self._s3 = S3Service(self._state)
         self._s3_url = s3_url
@@ -387,6 +393,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
         s3_url: str | None = None,
     ) -> ThreadedLocalSageMaker:
@@ -401,6 +408,7 @@ class LocalSageMaker(EmbeddedSageMaker):
             sleep=sleep,
             transition_times=transition_times,
             stepped_clock=stepped_clock,
+            scale_from_zero=scale_from_zero,
             state=state,
             s3_url=s3_url,
         )

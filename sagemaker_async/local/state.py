@@ -76,6 +76,10 @@ class LocalState:
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
+    scale_from_zero: float | None = None
+    """Seconds that a component with zero copies takes to get one; None: it gets none by itself."""
+    no_capacity: Callable[[str], None] = lambda _: None
+    """Is told the component of each invocation that was refused because it has no copies."""
     background: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")

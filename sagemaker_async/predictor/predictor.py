@@ -28,6 +28,7 @@ from sagemaker_async.session import Session
 from .chat import ChatEndpoint
 from .fields import invocation_fields
 from .management import HostedEndpoint
+from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
 
@@ -50,6 +51,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         component_name: the inference component to call, unless a call names another. None or empty: none.
         content_type: sent instead of the serializer's ``CONTENT_TYPE``.
         accept: asked for instead of the deserializer's ``ACCEPT``.
+        capacity: makes calls wait while the model has no copies, as one scaled to zero; None: they fail at once.
         endpoint: deprecated name of `endpoint_name`.
 
     Raises:
@@ -74,6 +76,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -88,6 +91,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -101,6 +105,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None:
         if endpoint is not None:
@@ -112,12 +117,15 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         deserializer = cast("Deserializer[R]", BytesDeserializer()) if deserializer is None else deserializer
         _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
+        if capacity is not None:
+            check_capacity(capacity)
         if sagemaker_session is not None:
             shared_channel(sagemaker_session)
         self._owns_session = sagemaker_session is None
         super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
         self.serializer: Serializer = serializer
         self.deserializer: Deserializer[R] = deserializer
+        self.capacity: WaitForCapacity | None = capacity
         self._content_type = content_type
         self._accept = accept
 
@@ -177,6 +185,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> R:
@@ -202,6 +211,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
                 of keys, and the long part first.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
+            capacity: how to wait while the model has no copies; None: as the predictor does; False: not at all.
             on_chunk_sent: is told how the body goes out, as for `SageMakerRuntimeClient`.
             on_chunk_received: is told how the answer comes in.
 
@@ -209,6 +219,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             SerializationError: `data` cannot be serialised; nothing was sent.
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
+            NoCapacityError: the model had no copies for too long; only with `capacity`.
             CallError: the call failed in another way.
             DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
@@ -225,7 +236,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options), fields)
+        return await self._answer(await self._reply(data, fields, options, capacity), fields)
 
     async def predict_full(
         self,
@@ -242,6 +253,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> Prediction[R]:
@@ -267,7 +279,8 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
-        reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        reply = await self._reply(data, fields, options, capacity)
         headers = reply.metadata.headers
         said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
         return Prediction(
@@ -283,13 +296,14 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions) -> Reply:
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
-        fields["Body"] = await serialize_off_loop(self.serializer, data)
-        # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         session = self.sagemaker_session
         client = session.runtime if self._routing_target is None else session.routers
-        reply = await client.send(client.prepare(self._operation, fields, options))
+        send = self._patient(client.send, capacity)
+        fields["Body"] = await serialize_off_loop(self.serializer, data)
+        # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
+        reply = await send(client.prepare(self._operation, fields, options))
         if self._sticky is not None:
             self._sticky.note(reply.metadata.headers)
         return reply
@@ -323,6 +337,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[bytes]: ...
@@ -342,6 +357,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[T]: ...
@@ -360,6 +376,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[Any]:
@@ -377,6 +394,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             session_id: the stateful session.
             prefix_aware_id: as for `predict`.
             timeout: seconds up to the head of the answer, or limits of its own.
+            capacity: as for `predict`; the wait is part of opening the stream.
             on_chunk_sent: as for `predict`.
             on_chunk_received: as for `predict`; the framing of events counts as well.
 
@@ -409,7 +427,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
         client = self.sagemaker_session.runtime
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
-        return PredictionStream(partial(client.open_stream, call), iterator)
+        return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""

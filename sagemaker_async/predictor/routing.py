@@ -16,6 +16,8 @@ from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
 from sagemaker_async.serializers import Serializer
 from sagemaker_async.session import Session
 
+from .patient import WaitForCapacity
+
 __all__ = ["RoutedCalls"]
 
 P = TypeVar("P")
@@ -39,6 +41,7 @@ class RoutedCalls:
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
     ) -> P:
         """Return a predictor that calls an inference router instead of an endpoint.
 
@@ -56,6 +59,7 @@ class RoutedCalls:
             deserializer: as for `Predictor`.
             content_type: as for `Predictor`.
             accept: as for `Predictor`.
+            capacity: as for `Predictor`; a router without capacity answers ModelNotReadyException.
 
         Raises:
             ConfigurationError: as for `Predictor`; or `target` is not a non-empty str.
@@ -69,7 +73,13 @@ class RoutedCalls:
         if not isinstance(target, str) or not target:
             raise ConfigurationError(f"of_router needs the name of a routing target, a non-empty str, got {target!r}")
         predictor: Any = cls(
-            router, sagemaker_session, serializer, deserializer, content_type=content_type, accept=accept
+            router,
+            sagemaker_session,
+            serializer,
+            deserializer,
+            content_type=content_type,
+            accept=accept,
+            capacity=capacity,
         )
         predictor._operation = _lazy.module("runtime.routers.operations").INVOKE_INFERENCE_ROUTER
         predictor._routing_target = target

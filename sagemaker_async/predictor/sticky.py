@@ -26,6 +26,7 @@ from sagemaker_async.runtime.new_session import NewSession
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
 
 from .components import HostedComponents
+from .patient import PatientCalls
 
 __all__ = ["StatefulCalls", "StickySession"]
 
@@ -36,7 +37,7 @@ CLOSING = json.dumps({"requestType": "CLOSE"}).encode()
 _NEW, _CLOSED = (INVOKE_ENDPOINT.response_headers[name] for name in ("NewSessionId", "ClosedSessionId"))
 
 
-class StatefulCalls(HostedComponents):
+class StatefulCalls(PatientCalls, HostedComponents):
     """Mixed into `Predictor`."""
 
     _sticky: StickySession[StatefulCalls] | None = None
@@ -170,4 +171,5 @@ class StickySession(Generic[P]):
             "SessionId": session_id,
         }
         client = predictor.sagemaker_session.runtime
-        return await client.send(client.prepare(INVOKE_ENDPOINT, fields, self._options))
+        send = predictor._patient(client.send) if self._opened is None else client.send
+        return await send(client.prepare(INVOKE_ENDPOINT, fields, self._options))

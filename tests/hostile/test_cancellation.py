@@ -24,7 +24,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sagemaker_async import AsyncInferenceJob, AsyncPredictor, Credentials, Predictor, Session
+from sagemaker_async import (
+    AsyncInferenceJob,
+    AsyncPredictor,
+    Credentials,
+    Predictor,
+    Session,
+    WaitForCapacity,
+)
 from sagemaker_async.async_inference import as_completed
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.compat.aiobotocore import get_session
@@ -64,6 +71,12 @@ class World:
 
     async def _stepped(self, seconds: float) -> None:
         self.local.step()
+        await asyncio.sleep(0)
+
+    async def passed(self, seconds: float) -> None:
+        """Let time pass at once; `NUMBERS` is the clock."""
+        for _ in range(int(seconds)):
+            next(NUMBERS)
         await asyncio.sleep(0)
 
     async def check_next_call(self) -> None:
@@ -217,6 +230,18 @@ async def call_that_is_retried(world: World) -> None:
         world.local.endpoints["echo"].faults.clear()
 
 
+async def call_that_waits_for_capacity(world: World) -> None:
+    refusal = Status(400, "ValidationError", "Inference Component has no capacity to process this request. Wait.")
+    world.local.script("echo", [refusal, refusal])
+    world.session.channel.timing = Timing(monotonic=lambda: float(next(NUMBERS)), sleep=world.passed)
+    payload = world.payload()
+    try:
+        predictor = Predictor("echo", world.session, capacity=WaitForCapacity(interval=30))
+        assert await predictor.predict(payload) == payload
+    finally:
+        world.local.endpoints["echo"].faults.clear()
+
+
 async def describe_endpoint(world: World) -> None:
     assert (await world.session.hosting.describe_endpoint(endpoint_name="echo")).endpoint_name == "echo"
 
@@ -306,6 +331,7 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,
+    call_that_waits_for_capacity,
     describe_endpoint,
     pages,
     wait_until_in_service,

@@ -28,6 +28,7 @@ from sagemaker_async import (
     Session,
     Timeouts,
     UnknownEvent,
+    WaitForCapacity,
     __version__,
     name_from_base,
     production_variant,
@@ -160,6 +161,9 @@ async def predictions(session: Session) -> None:
 
     Predictor("e", serializer=JSONSerializer)  # type: ignore[call-overload]
     await plain.predict(b"", target_varient="v")  # type: ignore[call-arg]
+    assert_type(await plain.predict(b"", capacity=WaitForCapacity(limit=60)), bytes)
+    await plain.predict(b"", capacity=False)
+    await plain.predict(b"", capacity=True)  # type: ignore[arg-type]
 
 
 async def prediction_streams(predictor: Predictor[Any]) -> None:

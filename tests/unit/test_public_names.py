@@ -18,6 +18,7 @@ from sagemaker_async.config import Config, ConfigFields, Credentials
 PUBLIC = {
     "AsyncInferenceJob",
     "AsyncPredictor",
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -37,6 +38,7 @@ PUBLIC = {
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "WaiterConfig",
     "__version__",
     "name_from_base",

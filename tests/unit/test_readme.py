@@ -83,7 +83,9 @@ def assistant(body: bytes) -> ModelResponse:
     fields = json.loads(body)
     asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
     call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
-    message = {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    message: dict[str, Any] = (
+        {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    )
     choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
     usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
     if not fields.get("stream"):

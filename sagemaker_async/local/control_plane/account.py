@@ -71,18 +71,25 @@ class Account:
         """Return seconds since the epoch."""
         return self.state.transitions.now()
 
-    def schedule(self, kind: str, change: Callable[[], None]) -> None:
+    def schedule(self, kind: str, change: Callable[[], None], seconds: float | None = None) -> None:
         """Schedule a change of state."""
-        self.state.transitions.schedule(kind, change)
+        self.state.transitions.schedule(kind, change, seconds)
 
-    def schedule_on(self, table: Table[RecordT], record: RecordT, kind: str, change: Callable[[], None]) -> None:
+    def schedule_on(
+        self,
+        table: Table[RecordT],
+        record: RecordT,
+        kind: str,
+        change: Callable[[], None],
+        seconds: float | None = None,
+    ) -> None:
         """Schedule a change of one resource, which is dropped if the resource has been removed by then."""
 
         def happen() -> None:
             if table.find(record.name) is record:
                 change()
 
-        self.schedule(kind, happen)
+        self.schedule(kind, happen, seconds)
 
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
         """Return an empty table."""

@@ -77,6 +77,7 @@ class ControlPlane:
         self._configs = EndpointConfigs(account, self._models)
         self._endpoints = Endpoints(account, self._models, self._configs)
         self._components = InferenceComponents(account, self._models, self._endpoints)
+        state.no_capacity = self._components.no_capacity
         self._routers = InferenceRouters(account)
         self._definitions = JobDefinitions(account)
         self._jobs = ProcessingJobs(account)
