@@ -2,9 +2,10 @@
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
-- ``tests``: everything but `tests/foreign`, `tests/openai` and `tests/ray`, with the newest botocore as the oracle.
+- ``tests``: everything but the folders below, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
+``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
 ``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
 and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is too large for the others' environments.
 
@@ -40,6 +41,14 @@ def foreign(session: nox.Session) -> None:
     """Run the tests with aiobotocore and its botocore."""
     session.install("-q", "-e", ".[test-foreign]")
     session.run("pytest", "--confcutdir=tests/foreign", "tests/foreign", *session.posargs)
+
+
+@nox.session
+def sdk(session: nox.Session) -> None:
+    """Run the SageMaker Python SDK's own AsyncPredictor against the embedded SageMaker, and ours beside it."""
+    session.install("-q", "-e", ".[test-sdk]")
+    # The SDK warns of itself when it is imported.
+    session.run("pytest", "-W", "ignore", "--confcutdir=tests/sdk", "tests/sdk", *session.posargs)
 
 
 @nox.session
@@ -106,7 +115,7 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("foreign", "openai", "ray")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("foreign", "openai", "ray", "sdk")]
     session.run("pytest", *_ON_ALL_CORES, *elsewhere, *session.posargs)
 
 

@@ -19,6 +19,7 @@ from .runtime.stub import StubResponse
 from .session import Session
 
 if TYPE_CHECKING:
+    from .async_inference import AsyncInferenceJob, AsyncPredictor, WaiterConfig
     from .hosting.client import SageMakerClient
     from .predictor.batches import Batch
     from .predictor.capacity import CapacityProgress, WaitForCapacity
@@ -30,6 +31,8 @@ else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
+            "AsyncInferenceJob": "async_inference",
+            "AsyncPredictor": "async_inference",
             "CapacityProgress": "predictor.capacity",
             "Batch": "predictor.batches",
             "DataCaptureConfig": "predictor.values",
@@ -39,12 +42,15 @@ else:
             "WaitForCapacity": "predictor.capacity",
             "Scoring": "predictor.scoring",
             "map_records": "predictor.mapping",
+            "WaiterConfig": "async_inference",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "AsyncInferenceJob",
+    "AsyncPredictor",
     "Batch",
     "CapacityProgress",
     "Config",
@@ -69,6 +75,7 @@ __all__ = [
     "Timeouts",
     "UnknownEvent",
     "WaitForCapacity",
+    "WaiterConfig",
     "__version__",
     "map_records",
     "name_from_base",

@@ -1,5 +1,5 @@
-"""The command line ``sagemaker-async``: call endpoints, score files, list endpoints, serve one locally or as OpenAI's
-API, run a demo.
+"""The command line ``sagemaker-async``: call endpoints, submit work to them, score files, list endpoints, serve one
+locally or as OpenAI's API, run a demo.
 
 `main` takes the arguments and returns the exit status:
 
@@ -24,7 +24,7 @@ from contextlib import contextmanager
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from . import bulk, demo, endpoints, invoke, openai, serve, stream
+from . import bulk, demo, endpoints, invoke, openai, result, serve, stream, submit
 from .arguments import make_parser
 from .failures import description, exit_status
 
@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "invoke": invoke.run,
     "stream": stream.run,
     "bulk": bulk.run,
+    "submit": submit.run,
+    "result": result.run,
     "endpoints": endpoints.run,
     "serve": serve.run,
     "openai": openai.run,

@@ -49,6 +49,12 @@ _BULK_FIELDS = tuple(
     not in {"content_type", "inference_id", "session_id", "prefix_aware_id", "enable_explanations"}  # of one request
 )
 
+_SUBMIT_FIELDS = (
+    *[field for field in _FIELDS if field.name in {"content_type", "accept", "inference_id", "custom_attributes"}],
+    _Field("s3_output_path_extension", "PATH", "folder below the endpoint's output path"),
+    _Field("filename", "NAME", "name of the output object"),
+)
+
 _BODY = """\
 BODY is text, @FILE for the contents of a file, or - for standard input; without
 it, standard input is read unless it is a terminal. Region, credentials and
@@ -72,6 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_invoke(commands)
     _add_stream(commands)
     _add_bulk(commands)
+    _add_submit(commands)
+    _add_result(commands)
     _add_endpoints(commands)
     _add_serve(commands)
     _add_openai(commands)
@@ -149,6 +157,72 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--stats", action="store_true", help="at the end, print time to first part and rate on standard error"
     )
     parser.set_defaults(form="raw")
+
+
+def _add_submit(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "submit",
+        "submit work to an asynchronous endpoint",
+        "Submit a request to an asynchronous endpoint, and print the job as one line of JSON, from which\n"
+        f"'result' gets its result, also on another machine. A large body is put into S3 first.\n\n{_BODY}",
+        "examples:\n"
+        "  sagemaker-async submit my-endpoint @video.mp4 --content-type video/mp4 > job.json\n"
+        "  sagemaker-async result @job.json -o boxes.json\n"
+        "  sagemaker-async submit my-endpoint --input s3://bucket/key --wait",
+    )
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    parser.add_argument("body", metavar="BODY", nargs="?", help="what to send: text, @FILE or -")
+    parser.add_argument("--input", metavar="S3-URI", help="where the input is in S3 already, instead of BODY")
+    _add_where(parser, "time limit of submitting in seconds, all attempts included")
+    request = parser.add_argument_group("the request")
+    for field in _SUBMIT_FIELDS:
+        request.add_argument(field.option, dest=field.name, metavar=field.metavar, help=field.help)
+    request.add_argument(
+        "--ttl", dest="request_ttl_seconds", metavar="SECONDS", type=int, help="longest time in the queue (21600)"
+    )
+    request.add_argument(
+        "--invocation-timeout",
+        dest="invocation_timeout_seconds",
+        metavar="SECONDS",
+        type=int,
+        help="longest time that the model may take (900)",
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for the result and print it instead of the job")
+    _add_waiting(parser)
+    names = [field.name for field in _SUBMIT_FIELDS]
+    parser.set_defaults(fields=(*names, "request_ttl_seconds", "invocation_timeout_seconds"))
+
+
+def _add_result(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "result",
+        "wait for the result of a submitted job, and print it",
+        "Wait for the result of a job that 'submit' printed, and print it, byte for byte. The exit status is 1 if the\n"
+        "invocation failed, or if there was no result within --limit.",
+    )
+    parser.add_argument("job", metavar="JOB", nargs="?", help="the job: its JSON, @FILE or - for standard input")
+    parser.add_argument("--status", action="store_true", help="do not wait: print InProgress, Completed or Failed")
+    _add_where(parser, None)
+    _add_waiting(parser)
+
+
+def _add_waiting(parser: argparse.ArgumentParser) -> None:
+    waiting = parser.add_argument_group("the result")
+    waiting.add_argument(
+        "--limit", type=float, metavar="SECONDS", help="longest time to wait; default: until nothing can come any more"
+    )
+    waiting.add_argument("--max-bytes", type=int, metavar="N", help="largest result to read")
+    waiting.add_argument(
+        "--denied-is-not-yet",
+        dest="denied",
+        action="store_const",
+        const="wait",
+        default="raise",
+        help="keep waiting when S3 answers 403, as it does for a missing object without s3:ListBucket",
+    )
+    waiting.add_argument("-o", "--output", metavar="FILE", help="write the result to a file")
 
 
 def _add_call(parser: argparse.ArgumentParser, fields: tuple[_Field, ...], timeout: str) -> None:

@@ -26,6 +26,7 @@ from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
+from .fields import invocation_fields
 from .management import HostedEndpoint
 from .many import MapsRecords
 from .patient import Capacity, WaitForCapacity, check_capacity
@@ -442,32 +443,19 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
-        if initial_args is not None and not isinstance(initial_args, Mapping):
-            raise ConfigurationError(f"initial_args must be a mapping, got {type(initial_args).__name__}")
-        fields: dict[str, Any] = {}
-        for name, value in (initial_args or {}).items():
-            if not isinstance(name, str) or name == "timeout":
-                raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
-            aws_name = self._operation.names.get(name, name)
-            if aws_name in fields:
-                raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
-            fields[aws_name] = value
-        if self._routing_target is None:
-            fields.setdefault("EndpointName", self.endpoint_name)
-        else:
-            fields = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target} | fields
-        if "ContentType" not in fields:
-            fields["ContentType"] = self.content_type
-        if "Accept" not in fields:
-            accept = self.accept
-            fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-        if self.component_name:
-            fields["InferenceComponentName"] = self.component_name
-        if self._sticky is not None:
-            fields["SessionId"] = self._sticky.id
-        # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
-        fields |= {name: value for name, value in given.items() if value is not None and value != ""}
-        return fields
+        target = {"EndpointName": self.endpoint_name}
+        if self._routing_target is not None:
+            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
+        own = {"InferenceComponentName": self.component_name, "SessionId": self._sticky and self._sticky.id}
+        return invocation_fields(
+            initial_args,
+            self._operation.names,
+            target=target,
+            content_type=self.content_type,
+            accept=self.accept,
+            own=own,
+            given=given,
+        )
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

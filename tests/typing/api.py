@@ -11,6 +11,7 @@ from typing import Any, assert_type
 import pydantic
 
 from sagemaker_async import (
+    AsyncPredictor,
     Batch,
     Config,
     Credentials,
@@ -37,6 +38,7 @@ from sagemaker_async import (
     name_from_base,
     production_variant,
 )
+from sagemaker_async.async_inference import WaiterConfig, as_completed
 from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
 from sagemaker_async.compat import aioboto3
@@ -266,6 +268,15 @@ async def data_plane(runtime: SageMakerRuntimeClient) -> None:
     queued = await runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k", request_ttl_seconds=60)
     assert_type(queued, InvokeEndpointAsyncResponse)
     assert_type(queued.output_location, str | None)
+
+    asynchronous = AsyncPredictor(Predictor("e", deserializer=StringDeserializer()))
+    assert_type(await asynchronous.predict(b""), str)
+    job = await asynchronous.predict_async(b"", filename="x.out")
+    assert_type(await job, str)
+    assert_type(await job.get_result(WaiterConfig(max_attempts=1)), str)
+    async for done in as_completed([job]):
+        assert_type(await done, str)
+    await asynchronous.predict_async(b"", request_ttl_seconds="60")  # type: ignore[arg-type]
 
     await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-overload]
     await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[call-overload]

@@ -16,6 +16,8 @@ from sagemaker_async import errors
 from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
+    "AsyncInferenceJob",
+    "AsyncPredictor",
     "CapacityProgress",
     "Batch",
     "Config",
@@ -40,6 +42,7 @@ PUBLIC = {
     "Timeouts",
     "UnknownEvent",
     "WaitForCapacity",
+    "WaiterConfig",
     "__version__",
     "map_records",
     "name_from_base",
