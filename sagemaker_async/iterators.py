@@ -46,10 +46,12 @@ from .records import (
     TextSplitter,
     TokenSplitter,
 )
+from .records.base_iterator import BaseIterator, handle_stream_errors
 from .records.dialects import Dialect, Token
 from .records.iterator import NO_EVENT_STREAM, ByteIterator, SplitterIterator, StreamIterator
 
 __all__ = [
+    "BaseIterator",
     "ByteIterator",
     "JSONIterator",
     "JSONLinesIterator",
@@ -60,6 +62,7 @@ __all__ = [
     "TextIterator",
     "Token",
     "TokenIterator",
+    "handle_stream_errors",
 ]
 
 

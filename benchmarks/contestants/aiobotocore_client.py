@@ -1,29 +1,27 @@
-"""aiobotocore, as its documentation says to use it."""
+"""aiobotocore, as its documentation says to use it; and ours under its names."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import Any
-
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from . import Told
 from .hand_written import characters_of
 
 
 class Aiobotocore:
-    def __init__(self, stack: AsyncExitStack, connections: int, url: str) -> None:
+    def __init__(self, stack: AsyncExitStack, connections: int, url: str, session: Any, config: Any) -> None:
         self.stack = stack
-        self.session = get_session()
+        self.session = session
         self.options: dict[str, Any] = {
             "region_name": "us-east-1",
             "endpoint_url": url,
             "aws_access_key_id": "AKIDEXAMPLE",
             "aws_secret_access_key": "secret",
             "aws_session_token": "t" * 300,
-            "config": AioConfig(max_pool_connections=connections),
+            "config": config(max_pool_connections=connections),
         }
         self.runtime: Any = None
         self.hosting: Any = None
@@ -59,7 +57,21 @@ class Aiobotocore:
 
 @asynccontextmanager
 async def opened(url: str, connections: int) -> AsyncIterator[Aiobotocore]:
+    config, session = import_module("aiobotocore.config"), import_module("aiobotocore.session")
+    async with _client(url, connections, session.get_session(), config.AioConfig) as contestant:
+        yield contestant
+
+
+@asynccontextmanager
+async def compat(url: str, connections: int) -> AsyncIterator[Aiobotocore]:
+    ours = import_module("sagemaker_async.compat.aiobotocore")
+    async with _client(url, connections, ours.get_session(), ours.AioConfig) as contestant:
+        yield contestant
+
+
+@asynccontextmanager
+async def _client(url: str, connections: int, session: Any, config: Any) -> AsyncIterator[Aiobotocore]:
     async with AsyncExitStack() as stack:
-        contestant = Aiobotocore(stack, connections, url)
+        contestant = Aiobotocore(stack, connections, url, session, config)
         contestant.runtime = await contestant.client("sagemaker-runtime")
         yield contestant

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from sagemaker_async import Credentials, Predictor, Session
 
@@ -52,10 +53,33 @@ class Ours:
         return str((await self.session.hosting.describe_endpoint(endpoint_name="benchmark")).endpoint_status)
 
 
+class OurClient(Ours):
+    """The session's own client, which a predictor and the compat client are faces of."""
+
+    async def invoke(self, endpoint: str, body: bytes) -> int:
+        return len((await self.session.runtime.invoke_endpoint(endpoint_name=endpoint, body=body)).body)
+
+    async def stream(self, endpoint: str, body: bytes, on_first: Told = None, on_head: Told = None) -> int:
+        events = 0
+        async with self.session.runtime.invoke_endpoint_with_response_stream(
+            endpoint_name=endpoint, body=body
+        ) as response:
+            if on_head is not None:
+                on_head()
+            async for _ in response.body:
+                if on_first is not None and not events:
+                    on_first()
+                events += 1
+        return events
+
+
 @asynccontextmanager
-async def opened(url: str, connections: int) -> AsyncIterator[Ours]:
+async def opened(url: str, connections: int, kind: type[Ours] = Ours) -> AsyncIterator[Ours]:
     credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
     async with Session(
         region="us-east-1", endpoint_url=url, credentials=credentials, max_connections=connections
     ) as session:
-        yield Ours(session)
+        yield kind(session)
+
+
+client = partial(opened, kind=OurClient)

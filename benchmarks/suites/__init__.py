@@ -19,6 +19,7 @@ SUITES = {
     "tokens": "tokens of each dialect, beside a hand-written loop",
     "profile": "where the time goes: a call by layer, the first event, imports by package",
     "tricks": "what each trick of the request path is worth",
+    "compat": "the client with aiobotocore's names, beside our own and aiobotocore",
     "hosting": "a control plane call, the first and the others",
     "loop_stall": "how long the event loop stands still while credentials are looked up for the first time",
     "fastapi": "what FastAPI adds to the latency of a call",

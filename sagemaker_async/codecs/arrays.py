@@ -7,11 +7,13 @@ class imports its optional package when it is constructed, and raises `MissingEx
 from __future__ import annotations
 
 import io
+import pickle
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_async import _lazy
-from sagemaker_async.config import MAX_RESPONSE_BYTES, check_count
+from sagemaker_async.config import MAX_RESPONSE_BYTES, check_count, check_flag
 from sagemaker_async.errors import DeserializationError, SerializationError
 
 from .array_sizes import NPY_MAGIC, ZIP_MAGIC, check_archive, check_array, check_size
@@ -37,14 +39,30 @@ class NumpySerializer(SimpleBaseSerializer):
     Args:
         dtype: convert to this type; None keeps an array's own and lets numpy choose for lists.
         content_type: the Content-Type of requests.
+        allow_pickle: send arrays of Python objects as well, pickled; warns, because whoever reads a pickle runs it.
     """
 
     offload = True
 
-    def __init__(self, dtype: DTypeLike | None = None, content_type: str = "application/x-npy") -> None:
+    def __init__(
+        self,
+        dtype: DTypeLike | None = None,
+        content_type: str = "application/x-npy",
+        *,
+        allow_pickle: bool = False,
+    ) -> None:
         super().__init__(content_type)
         _lazy.optional("numpy", "NumpySerializer")
+        check_flag(allow_pickle, "NumpySerializer.allow_pickle")
         self.dtype = dtype
+        self.allow_pickle = allow_pickle
+        if allow_pickle:
+            warnings.warn(
+                "NumpySerializer(allow_pickle=True) pickles arrays of Python objects: the model's container must load "
+                "them with allow_pickle=True, and then runs whatever code a request brings; send numbers if you can",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def serialize(self, data: Any) -> bytes | str:
         """Return a file's contents as they are, anything else as .npy bytes.
@@ -61,13 +79,16 @@ class NumpySerializer(SimpleBaseSerializer):
             raise SerializationError(f"numpy cannot make an array of the {type(data).__name__}: {error}") from None
         if array.size == 0:
             raise SerializationError(f"the array is empty (its shape is {array.shape}); there is nothing to send")
-        if array.dtype.hasobject:
+        if array.dtype.hasobject and not self.allow_pickle:
             raise SerializationError(
                 f"the {type(data).__name__} becomes an array of Python objects, which would have to be pickled; "
-                "pass numbers, or a dtype that all elements fit"
+                "pass numbers, or a dtype that all elements fit; allow_pickle=True sends it all the same"
             )
         buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
+        try:
+            np.save(buffer, array, allow_pickle=self.allow_pickle)
+        except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
+            raise SerializationError(f"the array's elements cannot be pickled: {error}") from None
         return buffer.getvalue()
 
 

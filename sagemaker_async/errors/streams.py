@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .by_name import ByAWSName
 from .calls import CallError, ChunkTimeoutError, ConnectionLostError
 
 
@@ -115,7 +118,7 @@ class InBandError(StreamError):
         return [f"{name} {value}" for name, value in given if value is not None] + super()._facts()
 
 
-class ModelStreamError(StreamError):
+class ModelStreamError(StreamError, ByAWSName):
     """The model's stream broke: an event, and an exception; of a subclass when the service says why.
 
     What came before it was delivered, and nothing is repeated by itself. Ask again, or go on with what there is:
@@ -136,6 +139,13 @@ class ModelStreamError(StreamError):
     def code(self) -> str | None:
         """The same as `error_code`."""
         return self.error_code
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the event's members for ``ModelStreamError``, as botocore has them in a dict."""
+        if name != "ModelStreamError":
+            return default
+        code = {} if self.error_code is None else {"ErrorCode": self.error_code}
+        return {"Message": self.message, **code}
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -165,11 +175,15 @@ class StreamBroken(ModelStreamError):
         super().__init__(message, "StreamBroken")
 
 
-class InternalStreamFailure(StreamError):
+class InternalStreamFailure(StreamError, ByAWSName):
     """The service failed while streaming: an event, and an exception. Ask again; AWS Support takes the `request_id`."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the event's members for ``InternalStreamFailure``, as botocore has them in a dict."""
+        return {"Message": self.message} if name == "InternalStreamFailure" else default
 
 
 class UnmodeledStreamError(StreamError):

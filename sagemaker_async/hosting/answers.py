@@ -1,14 +1,14 @@
-"""What can be said of any answer of the control plane: whether the call failed, and a member by AWS's name of it."""
+"""What can be said of any answer of the control plane: whether the call failed."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
 
-__all__ = ["answer_or_raise", "member"]
+__all__ = ["answer_or_raise"]
 
 Response = TypeVar("Response", bound="ResponseShape")
 
@@ -25,13 +25,3 @@ async def answer_or_raise(call: Awaitable[Response]) -> Response:
     if response.error is not None:
         raise response.error
     return response
-
-
-def member(response: ResponseShape, aws_name: str) -> Any:
-    """Return a member of an answer by AWS's name, whether it is modelled or not; None when there is none."""
-    extra = response.model_extra or {}
-    if aws_name in extra:
-        return extra[aws_name]
-    fields = type(response).model_fields
-    name = next((name for name, info in fields.items() if info.alias == aws_name), None)
-    return response.__dict__.get(name) if name is not None else None

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sagemaker_async.errors import ResponseError
 
-from .answers import member
-
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
 
@@ -39,7 +37,7 @@ class Pages(Generic[Response, Item]):
         async for page in self.pages():
             if page.error is not None:
                 raise page.error
-            items: list[Item] = member(page, self._items) or []
+            items: list[Item] = page.get(self._items) or []
             for item in items:
                 yield item
 
@@ -54,7 +52,7 @@ class Pages(Generic[Response, Item]):
         while True:
             page: Response = await self._fetch(fields)
             yield page
-            previous, token = token, member(page, "NextToken")
+            previous, token = token, page.get("NextToken")
             if not token:
                 return
             if token == previous:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_async.errors import ConfigurationError
 
-from .answers import member
 from .pages import Fetch, Pages
 
 if TYPE_CHECKING:
@@ -76,13 +75,13 @@ class PageIterator:
         left, here = self._max_items, self._start
         pages: Pages[ResponseShape, Any] = Pages(self._fetch, self._items, self._fields)
         async for page in pages.pages():
-            found = member(page, self._items) or []
+            found = page.get(self._items) or []
             kept = found[here.skip :]
             if left is not None and len(kept) > left:
                 self._resume_token = _resume_token(here.token, here.skip + left)
                 yield _with_items(page, self._items, kept[:left])
                 return
-            following = _Position(member(page, "NextToken") or None)
+            following = _Position(page.get("NextToken") or None)
             if left is not None and (left := left - len(kept)) == 0 and following.token is not None:
                 self._resume_token = _resume_token(following.token)
             yield _with_items(page, self._items, kept) if here.skip and found else page
@@ -100,7 +99,7 @@ class PageIterator:
         async for page in self:
             if page.error is not None:
                 raise page.error
-            items += member(page, self._items) or []
+            items += page.get(self._items) or []
         result: dict[str, Any] = {self._items: items}
         if self._resume_token is not None:
             result["NextToken"] = self._resume_token

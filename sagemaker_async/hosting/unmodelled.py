@@ -27,13 +27,3 @@ class UnmodelledResponse(ResponseShape):
     def members(self) -> dict[str, Any]:
         """All members of the answer."""
         return dict(self.model_extra or {})
-
-    def __getitem__(self, name: str) -> Any:
-        return (self.model_extra or {})[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in (self.model_extra or {})
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a member, or `default` when it was not answered."""
-        return (self.model_extra or {}).get(name, default)

@@ -27,8 +27,6 @@ from sagemaker_async.errors import (
     WaiterTimeoutError,
 )
 
-from .answers import member
-
 if TYPE_CHECKING:
     from sagemaker_async.aws.shapes.models import ResponseShape
 
@@ -169,8 +167,8 @@ async def wait(
             continue
         except ThrottlingError:
             continue
-        status = str(member(description, rules.status))
-        reason = member(description, "FailureReason")
+        status = str(description.get(rules.status))
+        reason = description.get("FailureReason")
         if on_progress is not None and inspect.isawaitable(observed := on_progress(description)):
             await observed
         if status in rules.success:

@@ -357,7 +357,8 @@ class HostedEndpoint(HostedComponents):
             return config
         # Nobody is asked for the account when it is not needed.
         session = self.sagemaker_session
-        return config.request_fields(await session.default_bucket() if config.destination_s3_uri is None else "")
+        bucket_of = config.sagemaker_session or session
+        return config.request_fields(await bucket_of.default_bucket() if config.destination_s3_uri is None else "")
 
     async def _perform(self, update: updates.EndpointUpdate, plan: updates.Waiting | None) -> bool:
         """Return whether the update was made; it was not when the endpoint runs another configuration meanwhile."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sagemaker_async.errors import UnknownMonitoringTypeError
+from sagemaker_async.errors import ConfigurationError, UnknownMonitoringTypeError
 from sagemaker_async.hosting.answers import answer_or_raise
 from sagemaker_async.hosting.client import SageMakerClient
 from sagemaker_async.hosting.generated import shapes
+
+from .monitoring_results import MonitoringResults
 
 __all__ = ["Monitor", "MonitorKind", "list_monitors"]
 
@@ -41,8 +43,8 @@ class MonitorKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Monitor:
-    """One monitoring schedule, as it was when it was asked for."""
+class Monitor(MonitoringResults):
+    """One monitoring schedule, as it was when it was asked for; its methods have the SDK's names as well."""
 
     name: str
     """The schedule's name."""
@@ -103,6 +105,74 @@ class Monitor:
         """
         await answer_or_raise(self._hosting.delete_monitoring_schedule(monitoring_schedule_name=self.name))
 
+    async def update(
+        self,
+        schedule: str | None = None,
+        *,
+        job_definition_name: str | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> Monitor:
+        """Change when the schedule runs, or what, and return it as it is then; what is not given stays.
+
+        Args:
+            schedule: a cron expression, or ``NOW`` to run once, at once.
+            job_definition_name: the job definition of the runs from now on.
+            data_analysis_start_time: with ``NOW``, from when on data are analysed, such as ``-PT1H``.
+            data_analysis_end_time: with ``NOW``, until when.
+
+        Raises:
+            ConfigurationError: nothing was given to change.
+            CallError: a call failed.
+        """
+        config = self.description.monitoring_schedule_config
+        when = {
+            "ScheduleExpression": schedule,
+            "DataAnalysisStartTime": data_analysis_start_time,
+            "DataAnalysisEndTime": data_analysis_end_time,
+        }
+        changed = {name: value for name, value in when.items() if value is not None}
+        if not changed and job_definition_name is None:
+            raise ConfigurationError(
+                "there is nothing to update: give schedule, job_definition_name, or the times of the data to analyse"
+            )
+        fields: dict[str, Any] = {"MonitoringType": self.description.monitoring_type or config.monitoring_type}
+        if changed or config.schedule_config is not None:
+            fields["ScheduleConfig"] = config.schedule_config if not changed else {**self._when(), **changed}
+        if job_definition_name is not None or config.monitoring_job_definition is None:
+            fields["MonitoringJobDefinitionName"] = job_definition_name or self.job_definition_name
+        else:
+            fields["MonitoringJobDefinition"] = config.monitoring_job_definition
+        await answer_or_raise(
+            self._hosting.update_monitoring_schedule(
+                monitoring_schedule_name=self.name, monitoring_schedule_config=fields
+            )
+        )
+        return await self.refresh()
+
+    def _when(self) -> dict[str, Any]:
+        now = self.description.monitoring_schedule_config.schedule_config
+        names = ("ScheduleExpression", "DataAnalysisStartTime", "DataAnalysisEndTime")
+        return {} if now is None else {name: now[name] for name in names if name in now}
+
+    async def update_monitoring_schedule(
+        self,
+        schedule_cron_expression: str | None = None,
+        *,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> Monitor:
+        """Do as `update`, under the SDK's name; raises as that does."""
+        return await self.update(
+            schedule_cron_expression,
+            data_analysis_start_time=data_analysis_start_time,
+            data_analysis_end_time=data_analysis_end_time,
+        )
+
+    async def describe_schedule(self) -> shapes.DescribeMonitoringScheduleResponse:
+        """Return SageMaker's description of the schedule as it is now; raises as `refresh` does."""
+        return (await self.refresh()).description
+
     async def refresh(self) -> Monitor:
         """Return the schedule as it is now.
 
@@ -111,6 +181,11 @@ class Monitor:
             CallError: a call failed.
         """
         return await _monitor(self._hosting, self.name, self.endpoint_name)
+
+    list_executions = executions
+    start_monitoring_schedule = start
+    stop_monitoring_schedule = stop
+    delete_monitoring_schedule = delete
 
 
 async def list_monitors(hosting: SageMakerClient, endpoint_name: str) -> list[Monitor]:

@@ -20,7 +20,7 @@ from sagemaker_async.errors import (
     ValidationError,
     WaiterTimeoutError,
 )
-from sagemaker_async.hosting.answers import answer_or_raise, member
+from sagemaker_async.hosting.answers import answer_or_raise
 from sagemaker_async.hosting.client import SageMakerClient
 from sagemaker_async.hosting.generated import shapes
 from sagemaker_async.hosting.waiting import WAIT_RULES, OnProgress, Pace, WaitRules, kind_of_failure
@@ -145,7 +145,7 @@ class EndpointUpdate:
                 ", ".join(old.model_extra),
                 self.old_config,
             )
-        fields = {name: member(old, name) for name in CARRIED_OVER} | self.changes
+        fields = {name: old.get(name) for name in CARRIED_OVER} | self.changes
         tags: Sequence[Any] | None = self.tags
         if tags is None:
             every = hosting.iter_tags(resource_arn=old.endpoint_config_arn)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
 from sagemaker_async.errors import ConfigurationError
 
@@ -28,12 +28,15 @@ _CAPTURE_MODES = {
 }
 
 
-def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.datetime | None = None) -> str:
-    """Return a unique name: `base`, shortened as needed, and the time to the millisecond, in UTC.
+def name_from_base(
+    base: str, max_length: int = MAX_NAME_LENGTH, short: bool = False, *, now: dt.datetime | None = None
+) -> str:
+    """Return a name that is unique in time: `base`, shortened as needed, and the time to the millisecond, in UTC.
 
     Args:
         base: what the name begins with.
         max_length: the most characters it may have.
+        short: append the time to the minute only, as ``-yymmdd-HHMM``; two names of one minute are the same.
         now: the time to use; None: the present.
 
     Raises:
@@ -42,7 +45,8 @@ def name_from_base(base: str, max_length: int = MAX_NAME_LENGTH, *, now: dt.date
     if not isinstance(base, str):
         raise ConfigurationError(f"base must be a str, got {type(base).__name__}")
     moment = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
-    suffix = f"-{moment:%Y-%m-%d-%H-%M-%S}-{moment.microsecond // 1000:03d}"
+    milliseconds = moment.microsecond // 1000
+    suffix = f"-{moment:%y%m%d-%H%M}" if short else f"-{moment:%Y-%m-%d-%H-%M-%S}-{milliseconds:03d}"
     room = max_length - len(suffix)
     if room < 1:
         raise ConfigurationError(f"max_length must be more than {len(suffix)}, to hold the time, got {max_length!r}")
@@ -116,6 +120,14 @@ def production_variant(
     return _given(variant)
 
 
+class HasDefaultBucket(Protocol):
+    """What knows the default bucket: a `Session`."""
+
+    async def default_bucket(self) -> str:
+        """Return its name."""
+        ...
+
+
 @dataclass(frozen=True)
 class DataCaptureConfig:
     """What of an endpoint's traffic is kept, how much of it, and where; its fields are in the SDK's order.
@@ -140,6 +152,8 @@ class DataCaptureConfig:
     """What is kept as CSV; None: ``text/csv``. Anything in neither list is kept as base64."""
     json_content_types: Sequence[str] | None = None
     """What is kept as JSON; None: ``application/json``."""
+    sagemaker_session: HasDefaultBucket | None = field(default=None, repr=False, compare=False)
+    """The session whose default bucket is meant; None: that of whoever uses this."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.enable_capture, bool):
@@ -160,6 +174,19 @@ class DataCaptureConfig:
                 remedy = f"; did you mean {_CAPTURE_MODES[near[0]]!r}?" if near else ""
                 rule = "a list of REQUEST (or Input), RESPONSE (or Output) and InputAndOutput"
                 raise ConfigurationError(f"DataCaptureConfig.capture_options must be {rule}, got {option!r}{remedy}")
+
+    def _to_request_dict(self) -> dict[str, Any]:
+        """Return what the SDK's method of this name returns: `request_fields`, where the destination is known.
+
+        Raises:
+            ConfigurationError: `destination_s3_uri` is None: the default bucket must be awaited.
+        """
+        if self.destination_s3_uri is None:
+            raise ConfigurationError(
+                "DataCaptureConfig has no destination_s3_uri, and looking up the default bucket takes an await here: "
+                "use request_fields(await session.default_bucket())"
+            )
+        return self.request_fields("")
 
     def request_fields(self, default_bucket: str) -> dict[str, Any]:
         """Return the structure of this name that ``CreateEndpointConfig`` takes, under AWS's names.

@@ -2,7 +2,8 @@
 
 A stream yields `PayloadPart` any number of times, then ends, or ends with one `ModelStreamError` or
 `InternalStreamFailure` (from `sagemaker_async.errors`: exceptions that are yielded as values here and raised by the
-iterators above). Types the service may add later arrive as `UnknownEvent`.
+iterators above). Types the service may add later arrive as `UnknownEvent`. Each answers to AWS's spelling as well, as
+botocore's dicts do: ``event["PayloadPart"]["Bytes"]``, ``"ModelStreamError" in event``.
 
 Source: AWS API reference, `InvokeEndpointWithResponseStream`_, and the event-stream conventions of ``:message-type``.
 
@@ -24,6 +25,7 @@ from sagemaker_async.errors import (
     StreamBroken,
     UnmodeledStreamError,
 )
+from sagemaker_async.errors.by_name import ByAWSName
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
@@ -36,13 +38,14 @@ __all__ = [
     "UnknownEvent",
     "event_of",
     "is_payload_part",
+    "model_stream_error",
 ]
 
 
 _Bytes = bytes  # for the class below, whose field has that name
 
 
-class PayloadPart:
+class PayloadPart(ByAWSName):
     """An arbitrary slice of what the model's container answers; where it is cut means nothing."""
 
     __slots__ = ("bytes",)
@@ -52,6 +55,10 @@ class PayloadPart:
 
     def __init__(self, bytes: _Bytes) -> None:  # noqa: A002 - AWS's own name of the field
         self.bytes = bytes
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return ``{"Bytes": ...}`` for ``PayloadPart``."""
+        return {"Bytes": self.bytes} if name == "PayloadPart" else default
 
     def __eq__(self, other: object) -> bool:
         return self.bytes == other.bytes if isinstance(other, PayloadPart) else NotImplemented
@@ -63,7 +70,7 @@ class PayloadPart:
         return f"PayloadPart(<{len(self.bytes)} bytes>)"
 
 
-class UnknownEvent:
+class UnknownEvent(ByAWSName):
     """An event of a type this version does not know; the iterators skip it."""
 
     __slots__ = ("event_type", "headers", "payload")
@@ -73,6 +80,10 @@ class UnknownEvent:
         self.event_type = event_type
         self.headers = headers
         self.payload = payload
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the event's type for ``SDK_UNKNOWN_MEMBER``, which is what botocore makes of such events."""
+        return {"name": self.event_type} if name == "SDK_UNKNOWN_MEMBER" else default
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, UnknownEvent):
@@ -110,7 +121,7 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
         exception_type = _text(headers, ":exception-type")
         members = _members(payload)
         if exception_type == "ModelStreamError":
-            return _model_stream_error(_message(members), members.get("ErrorCode"))
+            return model_stream_error(_message(members), members.get("ErrorCode"))
         if exception_type == "InternalStreamFailure":
             return InternalStreamFailure(_message(members))
         raise UnmodeledStreamError(exception_type, _message(members))
@@ -119,7 +130,8 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
     raise HeaderError(f"an event's :message-type is {kind!r}; it must be event, exception or error")
 
 
-def _model_stream_error(message: str, code: object) -> ModelStreamError:
+def model_stream_error(message: str, code: object) -> ModelStreamError:
+    """Return the exception that a `ModelStreamError` with this message and error code is."""
     match code:
         case "ModelInvocationTimeExceeded":
             return ModelInvocationTimeExceeded(message)

@@ -26,6 +26,7 @@ import pytest
 
 from sagemaker_async import Credentials, Predictor, Session
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
+from sagemaker_async.compat.aiobotocore import get_session
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
 from sagemaker_async.hosting.waiting import Timing
 from sagemaker_async.iterators import LineIterator
@@ -227,6 +228,23 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def compat_client(world: World) -> None:
+    payload = world.payload()
+    async with get_session().create_client("sagemaker-runtime", **world.local.boto3_options) as client:
+        assert await (await client.invoke_endpoint(EndpointName="echo", Body=payload))["Body"].read() == payload
+        response = await client.invoke_endpoint_with_response_stream(EndpointName="parts", Body=payload)
+        async with response["Body"] as events:
+            parts = [event["PayloadPart"]["Bytes"] async for event in events]
+    assert b"".join(parts) == payload + b"\n"
+
+
+async def compat_pages_and_waiter(world: World) -> None:
+    async with get_session().create_client("sagemaker", **world.local.boto3_options) as client:
+        pages = client.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 2, "MaxItems": 3})
+        assert [len(page["Endpoints"]) async for page in pages] == [2, 1]
+        await client.get_waiter("endpoint_in_service").wait(EndpointName="echo", WaiterConfig={"Delay": 0})
+
+
 async def many_records(world: World) -> None:
     payloads = [world.payload() for _ in range(5)]
     async with Predictor("echo", world.session).map(payloads, concurrency=2) as outcomes:
@@ -258,6 +276,8 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     wait_until_in_service,
     waiter,
     update_endpoint,
+    compat_client,
+    compat_pages_and_waiter,
 ]
 OF_ONE_REQUEST = [predict, tokens]
 

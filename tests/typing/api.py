@@ -34,6 +34,8 @@ from sagemaker_async import (
     name_from_base,
     production_variant,
 )
+from sagemaker_async.compat import aioboto3
+from sagemaker_async.compat.aiobotocore import AioConfig, Client, get_session
 from sagemaker_async.deserializers import (
     BytesDeserializer,
     JSONDeserializer,
@@ -49,6 +51,7 @@ from sagemaker_async.hosting.generated.shapes import (
     Vertex,
 )
 from sagemaker_async.iterators import (
+    BaseIterator,
     ByteIterator,
     JSONLinesIterator,
     LineIterator,
@@ -58,6 +61,7 @@ from sagemaker_async.iterators import (
     TextIterator,
     Token,
     TokenIterator,
+    handle_stream_errors,
 )
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
@@ -73,7 +77,7 @@ from sagemaker_async.runtime.shapes import (
     NewSession,
 )
 from sagemaker_async.runtime.stream import EventStream
-from sagemaker_async.serializers import JSONSerializer
+from sagemaker_async.serializers import JSONSerializer, NumpySerializer
 
 assert_type(__version__, str)
 
@@ -103,6 +107,15 @@ async def words(event_stream: EventStream) -> AsyncIterator[str]:
     async for event in event_stream:
         if isinstance(event, PayloadPart):
             yield event.bytes.decode()
+
+
+class Sizes(BaseIterator[int]):
+    """An iterator class that moved over from the SageMaker SDK."""
+
+    async def __anext__(self) -> int:
+        event = await anext(self.event_stream)
+        handle_stream_errors(event)
+        return len(event["PayloadPart"]["Bytes"])
 
 
 async def sessions() -> None:
@@ -180,6 +193,7 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(predictor.predict_stream(b"", iterator=JSONLinesIterator), PredictionStream[Any])
     assert_type(predictor.predict_stream(b"", iterator=Pairs), PredictionStream[tuple[int, int]])
     assert_type(predictor.predict_stream(b"", iterator=words), PredictionStream[str])
+    assert_type(predictor.predict_stream(b"", iterator=Sizes), PredictionStream[int])
     crlf = functools.partial(LineIterator, line_ends="crlf")
     assert_type(predictor.predict_stream(b"", iterator=crlf), PredictionStream[bytes])
     positional = predictor.predict_stream(b"", None, None, None, None, None, None, TextIterator, session_id="s")
@@ -272,7 +286,10 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.delete_predictor(wait=True, limit=60)
     await predictor.delete_endpoint(delete_endpoint_config=False)
     await predictor.delete_model()
-    assert_type(name_from_base("e"), str)
+    assert_type(name_from_base("e", short=True), str)
+    await predictor.update_data_capture_config(DataCaptureConfig(True, sagemaker_session=session))
+    DataCaptureConfig(True, sagemaker_session="session")  # type: ignore[arg-type]
+    NumpySerializer("float32", allow_pickle=True)
     assert_type(production_variant("m", "ml.m5.large"), dict[str, Any])
 
     assert_type(await predictor.list_related_models(), tuple[list[InferenceComponentSummary], str | None])
@@ -282,6 +299,12 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
         assert_type(monitor, Monitor)
         assert_type(monitor.kind, MonitorKind)
         assert_type(await monitor.executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.list_executions(), list[MonitoringExecutionSummary])
+        assert_type(await monitor.update("NOW", data_analysis_start_time="-PT1H"), Monitor)
+        assert_type(await monitor.update_monitoring_schedule(schedule_cron_expression="NOW"), Monitor)
+        await monitor.start_monitoring_schedule()
+        await monitor.latest_monitoring_statistics(read=read_object)
+        await monitor.latest_monitoring_statistics(read=len)  # type: ignore[arg-type]
     context = await predictor.endpoint_context()
     assert_type(context, EndpointContext | None)
     if context is not None:
@@ -305,6 +328,35 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
     await predictor.update_endpoint(intervall=5)  # type: ignore[call-arg]
     await predictor.update_endpoint("1")  # type: ignore[arg-type]
     DataCaptureConfig()  # type: ignore[call-arg]
+
+
+async def read_object(uri: str) -> bytes:
+    return uri.encode()
+
+
+async def half_moved(session: Session) -> None:
+    response = await session.runtime.invoke_endpoint(EndpointName="e", Body=b"")
+    assert_type(response, InvokeEndpointResponse)
+    assert_type(response.get("ContentType"), Any)
+    assert_type("ContentType" in response, bool)
+    streamed = await session.runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"")
+    async for event in streamed.body:
+        assert_type(event.get("PayloadPart"), Any)
+    description = await session.hosting.describe_endpoint(EndpointName="e")
+    assert_type(description["EndpointStatus"], Any)
+
+
+async def other_clients_names() -> None:
+    config = AioConfig({"keepalive_timeout": 3}, read_timeout=65)
+    async with get_session().create_client("sagemaker-runtime", region_name="us-east-1", config=config) as client:
+        assert_type(client, Client)
+        assert_type(await client.invoke_endpoint(EndpointName="e", Body=b""), dict[str, Any])
+        async for page in client.get_paginator("list_endpoints").paginate(MaxResults=1):
+            assert_type(page, dict[str, Any])
+        assert_type(await client.get_waiter("endpoint_in_service").wait(EndpointName="e"), dict[str, Any])
+    async with aioboto3.Session(region_name="us-east-1").client("sagemaker") as control:
+        assert_type(control, Client)
+    get_session().create_client("sagemaker", region="us-east-1")  # type: ignore[call-arg]
 
 
 async def errors(predictor: Predictor[bytes]) -> None:

@@ -208,3 +208,26 @@ def test_events_copy_and_pickle(event: Any, duplicate: Any) -> None:
         assert vars(other) == vars(event)
     else:
         assert other == event
+
+
+@pytest.mark.parametrize(
+    ("event", "as_a_dict"),
+    [
+        (PayloadPart(b"ab"), {"PayloadPart": {"Bytes": b"ab"}}),
+        (ModelStreamError("no", "Odd"), {"ModelStreamError": {"Message": "no", "ErrorCode": "Odd"}}),
+        (ModelStreamError("no"), {"ModelStreamError": {"Message": "no"}}),
+        (StreamBroken("no"), {"ModelStreamError": {"Message": "no", "ErrorCode": "StreamBroken"}}),
+        (InternalStreamFailure("no"), {"InternalStreamFailure": {"Message": "no"}}),
+        (UnknownEvent("NewEvent", {}, b""), {"SDK_UNKNOWN_MEMBER": {"name": "NewEvent"}}),
+    ],
+    ids=repr,
+)
+def test_an_event_can_be_read_as_botocores_dict(event: Any, as_a_dict: dict[str, Any]) -> None:
+    for name in ("PayloadPart", "ModelStreamError", "InternalStreamFailure", "SDK_UNKNOWN_MEMBER", "bytes", 7):
+        assert (name in event) == (name in as_a_dict)
+        if name in as_a_dict:
+            assert event[name] == event.get(name) == as_a_dict[name]
+        else:
+            assert event.get(name, "none") == "none"
+            with pytest.raises(KeyError, match=str(name)):
+                event[name]

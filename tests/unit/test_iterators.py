@@ -22,6 +22,7 @@ from sagemaker_async.errors import (
     InternalStreamFailure,
     ModelStreamError,
     RecordTooLongError,
+    StreamBroken,
     StreamClosedError,
     StreamDecodeError,
     StreamError,
@@ -30,6 +31,7 @@ from sagemaker_async.errors import (
     TruncatedStreamError,
 )
 from sagemaker_async.iterators import (
+    BaseIterator,
     ByteIterator,
     JSONIterator,
     JSONLinesIterator,
@@ -39,6 +41,7 @@ from sagemaker_async.iterators import (
     StreamIterator,
     TextIterator,
     TokenIterator,
+    handle_stream_errors,
 )
 from sagemaker_async.runtime.events import PayloadPart, UnknownEvent
 
@@ -569,6 +572,7 @@ class TestOnesOwn:
 
 def test_the_public_names_are_these() -> None:
     assert iterators.__all__ == [
+        "BaseIterator",
         "ByteIterator",
         "JSONIterator",
         "JSONLinesIterator",
@@ -579,5 +583,65 @@ def test_the_public_names_are_these() -> None:
         "TextIterator",
         "Token",
         "TokenIterator",
+        "handle_stream_errors",
     ]
     assert all(hasattr(iterators, name) for name in iterators.__all__)
+
+
+# --- the SDK's names --------------------------------------------------------------------------------------------------
+
+
+class Upper(BaseIterator[str]):
+    """As one writes it for the SDK, but for `async` and `await`."""
+
+    async def __anext__(self) -> str:
+        event = await anext(self.event_stream)
+        handle_stream_errors(event)
+        return event["PayloadPart"]["Bytes"].decode().upper()  # type: ignore[no-any-return]
+
+
+async def test_an_iterator_with_the_sdks_base_reads_events() -> None:
+    upper = Upper(Events(PayloadPart(b"a"), PayloadPart(b"b")).__aiter__())
+    assert [text async for text in upper] == ["A", "B"]
+    with pytest.raises(StopAsyncIteration):
+        await anext(upper)
+
+
+async def test_an_iterator_with_the_sdks_base_raises_what_the_stream_carried() -> None:
+    upper = Upper(Events(PayloadPart(b"a"), ModelStreamError("no", "Odd")).__aiter__())
+    assert await anext(upper) == "A"
+    with pytest.raises(ModelStreamError, match="no"):
+        await anext(upper)
+
+
+@pytest.mark.parametrize("stream", [None, [PayloadPart(b"a")]])
+def test_the_sdks_base_refuses_what_is_no_stream(stream: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"predict_stream\(iterator=Upper\) makes the iterator"):
+        Upper(stream)
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_every_iterator_counts_as_one_of_the_sdks_base(kind: type) -> None:
+    assert issubclass(kind, BaseIterator)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "error", "code"),
+    [
+        ({"ModelStreamError": {"Message": "no", "ErrorCode": "StreamBroken"}}, StreamBroken, "StreamBroken"),
+        ({"ModelStreamError": {"Message": "no"}}, ModelStreamError, None),
+        ({"InternalStreamFailure": {"Message": "no"}}, InternalStreamFailure, None),
+        (InternalStreamFailure("no"), InternalStreamFailure, None),
+        (ModelStreamError("no", "Odd"), ModelStreamError, "Odd"),
+    ],
+)
+def test_errors_among_events_are_raised(chunk: Any, error: type[StreamError], code: str | None) -> None:
+    with pytest.raises(error) as caught:
+        handle_stream_errors(chunk)
+    assert caught.value.message == "no"
+    assert getattr(caught.value, "error_code", None) == code
+
+
+@pytest.mark.parametrize("chunk", [PayloadPart(b"a"), {"PayloadPart": {"Bytes": b"a"}}, UnknownEvent("N", {}, b"")])
+def test_other_events_are_no_errors(chunk: Any) -> None:
+    handle_stream_errors(chunk)

@@ -615,6 +615,17 @@ class TestDataCapture:
             "s3://sagemaker-eu-west-1-999999999999/model-monitor/data-capture"
         )
 
+    async def test_the_bucket_is_that_of_the_configurations_own_session(
+        self, account: Account, predictor: Predictor[bytes]
+    ) -> None:
+        class Other:
+            async def default_bucket(self) -> str:
+                return "elsewhere"
+
+        await predictor.update_data_capture_config(DataCaptureConfig(True, sagemaker_session=Other()), wait=False)
+        created = [json.loads(r.body) for r in account.transport.requests if b"DestinationS3Uri" in (r.body or b"")]
+        assert created[-1]["DataCaptureConfig"]["DestinationS3Uri"] == "s3://elsewhere/model-monitor/data-capture"
+
     async def test_an_endpoint_that_is_not_there(self, account: Account, predictor: Predictor[bytes]) -> None:
         account.script["DescribeEndpoint"] = MISSING
         with pytest.raises(ConfigurationError, match="does not exist"):

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Predictor, Session, StubResponse, StubTransport
-from sagemaker_async.errors import ResourceNotFound, SageMakerAsyncError, UnknownMonitoringTypeError
+from sagemaker_async.errors import (
+    ConfigurationError,
+    DeserializationError,
+    ResourceNotFound,
+    SageMakerAsyncError,
+    UnknownMonitoringTypeError,
+)
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 
@@ -188,3 +194,97 @@ async def test_a_schedule_through_its_life(local: LocalSageMaker, session: Sessi
     await monitor.delete()
     with pytest.raises(ResourceNotFound):
         await monitor.refresh()
+
+
+async def scheduled(local: LocalSageMaker, session: Session) -> Monitor:
+    local.add_endpoint("e", lambda body: body)
+    local.add_monitoring_job_definition("DataQuality", "d", endpoint_name="e")
+    await session.hosting.create_monitoring_schedule(
+        monitoring_schedule_name="s",
+        monitoring_schedule_config={
+            "schedule_config": {"schedule_expression": "cron(0 * ? * * *)"},
+            "monitoring_job_definition_name": "d",
+            "monitoring_type": "DataQuality",
+        },
+    )
+    (monitor,) = await Predictor("e", session).list_monitors()
+    return monitor
+
+
+async def test_a_schedule_goes_by_the_sdks_names(local: LocalSageMaker, session: Session) -> None:
+    monitor = await scheduled(local, session)
+    local.add_monitoring_execution("s", status="Completed")
+    assert [each.monitoring_execution_status for each in await monitor.list_executions()] == ["Completed"]
+    await monitor.stop_monitoring_schedule()
+    assert (await monitor.describe_schedule()).monitoring_schedule_status == "Stopped"
+    await monitor.start_monitoring_schedule()
+    assert (await monitor.describe_schedule()).monitoring_schedule_status == "Scheduled"
+    later = await monitor.update_monitoring_schedule(schedule_cron_expression="cron(0 12 ? * * *)")
+    assert (later.schedule, monitor.schedule) == ("cron(0 12 ? * * *)", "cron(0 * ? * * *)")
+    await monitor.delete_monitoring_schedule()
+    with pytest.raises(ResourceNotFound):
+        await monitor.describe_schedule()
+
+
+async def test_an_update_keeps_what_is_not_given(schedules: Schedules, predictor: Predictor[bytes]) -> None:
+    definition = inline("own-image") | {
+        "MonitoringInputs": [{"EndpointInput": {"EndpointName": "e", "LocalPath": "/in"}}],
+        "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://b/out", "LocalPath": "/out"}}]},
+        "MonitoringResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
+        },
+        "RoleArn": "arn:aws:iam::123456789012:role/monitoring",
+    }
+    when = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT2H", "DataAnalysisEndTime": "-PT1H"}
+    schedules.configs = {"s": {"MonitoringJobDefinition": definition, "ScheduleConfig": when}}
+    monitor = await only(predictor)
+    await monitor.update(data_analysis_start_time="-PT9H")
+    sent = dict(schedules.sent)["UpdateMonitoringSchedule"]
+    assert sent["MonitoringScheduleConfig"] == {
+        "MonitoringJobDefinition": definition,
+        "ScheduleConfig": when | {"DataAnalysisStartTime": "-PT9H"},
+    }
+    await monitor.update(job_definition_name="other")
+    sent = [members for operation, members in schedules.sent if operation == "UpdateMonitoringSchedule"][-1]
+    assert sent["MonitoringScheduleConfig"] == {"MonitoringJobDefinitionName": "other", "ScheduleConfig": when}
+
+
+async def test_an_update_of_nothing_is_refused(schedules: Schedules, predictor: Predictor[bytes]) -> None:
+    schedules.configs = {"s": {"MonitoringType": "ModelBias", "MonitoringJobDefinitionName": "d"}}
+    monitor = await only(predictor)
+    schedules.sent.clear()
+    with pytest.raises(ConfigurationError, match="nothing to update: give schedule"):
+        await monitor.update()
+    assert not schedules.sent
+
+
+class Bucket:
+    """What there is in S3, as a function that reads."""
+
+    def __init__(self, objects: dict[str, bytes]) -> None:
+        self.objects = objects
+
+    async def __call__(self, uri: str) -> bytes:
+        return self.objects[uri]
+
+
+async def test_the_results_of_runs_are_read_from_where_their_jobs_put_them(
+    local: LocalSageMaker, session: Session
+) -> None:
+    monitor = await scheduled(local, session)
+    read = Bucket({"s3://b/new/statistics.json": b'{"version": 0.0}', "s3://b/new/constraint_violations.json": b"{"})
+    assert await monitor.latest_monitoring_statistics(read=read) is None
+    assert await monitor.latest_monitoring_constraint_violations(read=read) is None
+    for name, uri in (("old", "s3://b/old"), ("new", "s3://b/new/")):
+        output = {"OutputName": "out", "S3Output": {"S3Uri": uri, "LocalPath": "/out", "S3UploadMode": "Continuous"}}
+        arn = local.add_processing_job(name, members={"ProcessingOutputConfig": {"Outputs": [output]}})
+        local.add_monitoring_execution("s", status="CompletedWithViolations", processing_job_arn=arn)
+    local.add_monitoring_execution("s", status="Failed", failure_reason="no data")
+    assert await monitor.latest_monitoring_statistics(read=read) == {"version": 0.0}
+    with pytest.raises(DeserializationError, match=r"s3://b/new/constraint_violations\.json is not JSON"):
+        await monitor.latest_monitoring_constraint_violations(read=read)
+    failed, newest, oldest = await monitor.executions()
+    assert await monitor.statistics(newest, read=read) == {"version": 0.0}
+    assert await monitor.statistics(failed, read=read) is None
+    read.objects["s3://b/old/constraint_violations.json"] = b'{"violations": []}'
+    assert await monitor.constraint_violations(oldest, read=read) == {"violations": []}

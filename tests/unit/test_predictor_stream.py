@@ -35,6 +35,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.iterators import (
+    BaseIterator,
     ByteIterator,
     JSONIterator,
     JSONLinesIterator,
@@ -97,6 +98,14 @@ class TestForms:
     async def test_async_for(self, predictor: Predictor[bytes], session: Session) -> None:
         lines = [line async for line in predictor.predict_stream(LINES, iterator=LineIterator)]
         assert lines == [b"one", b"two", b"three"]
+        assert session.connections_in_use == 0
+
+    async def test_an_iterator_with_the_sdks_base(self, predictor: Predictor[bytes], session: Session) -> None:
+        class Sizes(BaseIterator[int]):
+            async def __anext__(self) -> int:
+                return len((await anext(self.event_stream))["PayloadPart"]["Bytes"])
+
+        assert sum([size async for size in predictor.predict_stream(LINES, iterator=Sizes)]) == len(LINES)
         assert session.connections_in_use == 0
 
     async def test_async_with(self, predictor: Predictor[bytes], session: Session) -> None:

@@ -744,3 +744,17 @@ def test_types_can_be_looked_up_in_a_process_that_has_not_loaded_the_models() ->
         [sys.executable, "-W", "error", "-c", LOOK_UP], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+async def test_half_moved_code_reads_answers_and_events_by_awss_names(local: LocalSageMaker, session: Session) -> None:
+    local.add_endpoint("half-moved", lambda body: iter([body, b"!"]))
+    response = await session.runtime.invoke_endpoint(EndpointName="half-moved", Body=b"hello", ContentType="text/csv")
+    assert (response["Body"], response["ContentType"]) == (b"hello!", "text/csv")
+    assert response["ResponseMetadata"]["RequestId"] == response.metadata.request_id
+    assert "CustomAttributes" not in response
+    streamed = await session.runtime.invoke_endpoint_with_response_stream(EndpointName="half-moved", Body=b"hello")
+    parts = [event["PayloadPart"]["Bytes"] async for event in streamed["Body"] if "PayloadPart" in event]
+    assert b"".join(parts) == b"hello!"
+    described = await session.hosting.describe_endpoint(EndpointName="half-moved")
+    assert described["EndpointStatus"] == described.endpoint_status == "InService"
+    assert described["ProductionVariants"][0]["VariantName"] == described.production_variants[0].variant_name

@@ -411,6 +411,23 @@ def test_numpy_refuses_empty_ragged_and_object_arrays(data: Any, problem: str) -
         NumpySerializer().serialize(data)
 
 
+def test_numpy_pickles_when_it_is_asked_to_and_warns() -> None:
+    with pytest.warns(UserWarning, match=r"allow_pickle=True.*runs whatever code a request brings") as caught:
+        serializer = NumpySerializer(allow_pickle=True)
+    assert caught[0].filename == __file__
+    body = serializer.serialize(np.array([{"a": 1}, None]))
+    assert np.load(io.BytesIO(body), allow_pickle=True).tolist() == [{"a": 1}, None]  # type: ignore[arg-type]
+    assert serializer.serialize([1, 2]) == NumpySerializer().serialize([1, 2])
+    with pytest.raises(SerializationError, match="cannot be pickled"):
+        serializer.serialize(np.array([lambda: None, 1]))
+
+
+def test_numpy_refuses_a_flag_that_is_not_one() -> None:
+    flag: Any = "yes"
+    with pytest.raises(ConfigurationError, match=r"NumpySerializer\.allow_pickle must be True or False"):
+        NumpySerializer(allow_pickle=flag)
+
+
 def test_numpy_refuses_numbers_that_the_dtype_does_not_hold() -> None:
     with pytest.raises(SerializationError, match="300 out of bounds for int8"):
         NumpySerializer(dtype="int8").serialize([300])

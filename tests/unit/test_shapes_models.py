@@ -11,12 +11,13 @@ from pydantic_core import PydanticCustomError
 
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.models import (
+    AnsweredShape,
     RequestShape,
     ResponseShape,
     aws_names,
     validate_request,
 )
-from sagemaker_async.errors import FieldProblem, RequestValidationError
+from sagemaker_async.errors import Attempt, FieldProblem, RequestValidationError
 
 LETTERS = r"\A[a-z]*\z"
 
@@ -170,3 +171,50 @@ def test_containers_of_the_wrong_kind_or_size_are_refused_in_our_words(fields: d
 def test_a_question_ends_without_a_full_stop() -> None:
     with pytest.raises(RequestValidationError, match=r"did you mean entries\? Nothing was sent\.$"):
         validate_request(_Nested, "Op", {"entrie": ["a"]})
+
+
+# --- answers by AWS's names -------------------------------------------------------------------------------------------
+
+
+class Part(AnsweredShape):
+    part_name: str | None = Field(None, alias="PartName")
+
+
+class Answer(ResponseShape):
+    total_count: int | None = Field(None, alias="TotalCount")
+    missing: str | None = Field(None, alias="Missing")
+    parts: list[Part] | None = Field(None, alias="Parts")
+
+
+def answered(**members: Any) -> Answer:
+    attempts = (Attempt(1, 0.0, 0.1, "503", 0.05), Attempt(2, 0.2, 0.1, "200"))
+    metadata = ResponseMetadata("id", 200, {"X-Amzn-RequestId": "id"}, attempts)
+    return Answer.model_validate({"metadata": metadata, **members})
+
+
+def test_an_answer_has_its_members_by_awss_names() -> None:
+    answer = answered(TotalCount=0, Parts=[{"PartName": "a", "NewMember": 1}], Newer="b")
+    assert (answer["TotalCount"], answer["Newer"]) == (0, "b")
+    assert (answer["Parts"][0]["PartName"], answer["Parts"][0]["NewMember"]) == ("a", 1)
+    assert answer.get("Newer") == "b"
+    assert "TotalCount" in answer
+    assert "PartName" in answer["Parts"][0]
+
+
+@pytest.mark.parametrize("name", ["Missing", "missing", "Other", "total_count", ""])
+def test_what_was_not_answered_is_absent(name: str) -> None:
+    answer = answered(TotalCount=1)
+    assert name not in answer
+    assert answer.get(name) is None
+    assert answer.get(name, 7) == 7
+    with pytest.raises(KeyError, match=f"^'{name}'$"):
+        answer[name]
+
+
+def test_the_metadata_is_there_as_botocore_has_it() -> None:
+    assert answered()["ResponseMetadata"] == {
+        "RequestId": "id",
+        "HTTPStatusCode": 200,
+        "HTTPHeaders": {"x-amzn-requestid": "id"},
+        "RetryAttempts": 1,
+    }

@@ -347,8 +347,8 @@ def test_the_root_and_the_generated_shapes_alone_have_names_that_are_imported_la
 
 CONTROL_PLANE = (
     "aws.protocols.json_rpc", "aws.protocols.query", "aws.protocols.structures", "aws.sts", "hosting",
-    "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitors", "predictor.updates",
-    "predictor.values",
+    "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitoring_results", "predictor.monitors",
+    "predictor.updates", "predictor.values",
 )  # fmt: skip
 MANY_RECORDS = (
     "predictor.batches", "predictor.concurrency", "predictor.engine", "predictor.map_options", "predictor.mapping",

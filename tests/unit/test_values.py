@@ -32,6 +32,11 @@ class TestNameFromBase:
         made = dt.datetime.strptime(name_from_base("e")[2:-4], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=dt.UTC)
         assert abs(dt.datetime.now(dt.UTC) - made) < dt.timedelta(minutes=1)
 
+    def test_a_short_one_ends_in_the_minute(self) -> None:
+        assert name_from_base("my-endpoint", short=True, now=NOON) == "my-endpoint-260304-1205"
+        assert name_from_base("b" * 100, 20, short=True, now=NOON) == "b" * 8 + "-260304-1205"
+        assert name_from_base("b" * 100, 63, True, now=NOON)[-12:] == "-260304-1205"
+
     def test_no_room_for_a_base_is_an_error(self) -> None:
         with pytest.raises(ConfigurationError, match="max_length must be more than 24"):
             name_from_base("e", 24)
@@ -120,6 +125,19 @@ class TestProductionVariant:
 
 
 class TestDataCaptureConfig:
+    def test_the_sdks_private_method_has_the_same_members(self) -> None:
+        config = DataCaptureConfig(True, destination_s3_uri="s3://b/k", sagemaker_session=None)
+        assert config._to_request_dict() == config.request_fields("unused")
+
+    def test_without_a_destination_the_sdks_private_method_cannot_know_the_bucket(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"request_fields\(await session\.default_bucket\(\)\)"):
+            DataCaptureConfig(True)._to_request_dict()
+
+    def test_the_session_is_neither_compared_nor_shown(self) -> None:
+        session: Any = object()
+        assert DataCaptureConfig(True, sagemaker_session=session) == DataCaptureConfig(True)
+        assert "sagemaker_session" not in repr(DataCaptureConfig(True, sagemaker_session=session))
+
     def test_defaults(self) -> None:
         assert DataCaptureConfig(True).request_fields("bucket") == {
             "EnableCapture": True,

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.shapes.models import aws_names
+from sagemaker_async.aws.shapes.models import AnsweredShape, aws_names, python_names
 
 __all__ = ["ABSENT", "OUTPUT", "RequestStructure", "RequestTimestamp", "ResponseStructure", "Timestamp", "renamed"]
 
@@ -27,17 +27,8 @@ OUTPUT = "Output"
 """What is appended to AWS's name of a structure for the response class of one that requests have as well."""
 
 
-class ResponseStructure(pydantic.BaseModel):
+class ResponseStructure(AnsweredShape):
     """A structure within an answer; unknown members are kept under AWS's names."""
-
-    model_config = pydantic.ConfigDict(
-        frozen=True,
-        defer_build=True,
-        populate_by_name=True,
-        protected_namespaces=(),
-        hide_input_in_errors=True,
-        extra="allow",
-    )
 
 
 class RequestStructure(pydantic.BaseModel):
@@ -136,12 +127,11 @@ def _structure_in(annotation: Any) -> type[pydantic.BaseModel] | None:
 def renamed(shape: type[pydantic.BaseModel], members: Mapping[str, Any]) -> dict[str, Any]:
     """Return unchecked members of a shape under AWS's names, with the structures in them alike; None drops out."""
     names = aws_names(shape)
-    nested = nested_shapes(shape)
-    python_names = {aws_name: name for name, aws_name in names.items()}
+    nested, by_aws_name = nested_shapes(shape), python_names(shape)
     result: dict[str, Any] = {}
     for key, value in members.items():
         if value is not None:
-            inside = nested.get(python_names.get(key, key))
+            inside = nested.get(by_aws_name.get(key, key))
             result[names.get(key, key)] = _renamed_within(inside, value) if inside is not None else value
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sagemaker_async.errors import Attempt
 
@@ -22,3 +23,12 @@ class ResponseMetadata:
     """The header fields as they came; look-up ignores case."""
     attempts: tuple[Attempt, ...]
     """Every attempt of the call, the last one being the one that succeeded."""
+
+    def by_aws_names(self) -> dict[str, Any]:
+        """Return what botocore has as ``response["ResponseMetadata"]``."""
+        return {
+            "RequestId": self.request_id,
+            "HTTPStatusCode": self.status,
+            "HTTPHeaders": {name.lower(): value for name, value in self.headers.items()},
+            "RetryAttempts": max(len(self.attempts) - 1, 0),
+        }

@@ -22,12 +22,23 @@ import pydantic
 from pydantic_core import core_schema
 
 from sagemaker_async.errors import CallError, FieldProblem, RequestValidationError
+from sagemaker_async.errors.by_name import ByAWSName
 
 from .metadata import ResponseMetadata
 from .requests import converted_to
 from .words import rule_of, unknown_field
 
-__all__ = ["AsBody", "InHeader", "RequestShape", "ResponseShape", "aws_names", "fields_of", "validate_request"]
+__all__ = [
+    "AnsweredShape",
+    "AsBody",
+    "InHeader",
+    "RequestShape",
+    "ResponseShape",
+    "aws_names",
+    "fields_of",
+    "python_names",
+    "validate_request",
+]
 
 _SHARED = pydantic.ConfigDict(
     frozen=True,
@@ -90,15 +101,32 @@ class _AsItIs:
         return core_schema.any_schema()
 
 
-class ResponseShape(pydantic.BaseModel):
+class AnsweredShape(pydantic.BaseModel, ByAWSName):
+    """An answer or a structure within one: unknown members are kept, and each is there by AWS's name of it as well."""
+
+    model_config = pydantic.ConfigDict(**_SHARED, extra="allow")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a member by AWS's name of it, whether it is modelled or not; `default` when it is absent or None."""
+        value = (self.model_extra or {}).get(name)
+        if value is None and (python_name := python_names(type(self)).get(name)) is not None:
+            value = self.__dict__.get(python_name)
+        return default if value is None else value
+
+
+class ResponseShape(AnsweredShape):
     """What an operation answers."""
 
-    model_config = pydantic.ConfigDict(**_SHARED, extra="allow", arbitrary_types_allowed=True)
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
     metadata: Annotated[ResponseMetadata, _AsItIs] = pydantic.Field(exclude=True)
     """What travels beside the answer's own fields."""
     error: Annotated[CallError | None, _AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a member by AWS's name of it, or ``ResponseMetadata`` as botocore has it; `default` when absent."""
+        return self.metadata.by_aws_names() if name == "ResponseMetadata" else super().get(name, default)
 
 
 S = TypeVar("S", bound=RequestShape)
@@ -127,6 +155,12 @@ def fields_of(shape: RequestShape) -> dict[str, Any]:
 def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     """Return AWS's name of each field of a shape, by its Python name."""
     return {name: info.alias or name for name, info in shape.model_fields.items()}
+
+
+@functools.cache
+def python_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
+    """Return the Python name of each field of a shape, by AWS's name of it."""
+    return {aws_name: name for name, aws_name in aws_names(shape).items()}
 
 
 def _converted_fields(shape: type[pydantic.BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
