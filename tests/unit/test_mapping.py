@@ -587,6 +587,7 @@ async def test_a_mapping_says_in_its_repr_how_far_it_is() -> None:
     outcomes = mapped(Service(), range(4), concurrency=2)
     assert repr(outcomes) == "<Outcomes, 0 done, 0 of them failed, 0 in flight>"
     await anext(outcomes)
+    await asyncio.sleep(0.1)
     assert repr(outcomes) == "<Outcomes, 2 done, 0 of them failed, 2 in flight>"
     await outcomes.aclose()
 
