@@ -11,6 +11,7 @@ The path says what is answered, so that no state has to be set up:
 - ``/endpoints/q{rate}-d{ms}-x{seconds}/invocations``: two bytes after that many milliseconds, for so many requests a
   second (with as many saved up as come in a second) and twice as many once so many seconds have passed since the first;
   ``ThrottlingException`` for the others. ``GET /counts`` says how many were taken and refused in each second;
+- ``/openai/t-{dialect}-n{tokens}-c{per chunk}/...``: the same records in the same HTTP chunks, without AWS's framing;
 - ``X-Amz-Target: SageMaker.DescribeEndpoint`` on ``/``: a fixed description.
 
 Run as ``python -m benchmarks.server FOLDER``; it prints two ports, for plain connections and for TLS, and writes
@@ -39,6 +40,7 @@ INVOKE = re.compile(rb"/endpoints/r(\d+)-d(\d+)/invocations ")
 STREAM = re.compile(rb"/endpoints/s(\d+)-b(\d+)-c(\d+)-i(\d+)-d(\d+)/invocations-response-stream ")
 TOKENS = re.compile(rb"/endpoints/t-([a-z-]+)-n(\d+)-c(\d+)/invocations-response-stream ")
 THROTTLED = re.compile(rb"/endpoints/(q(\d+)-d(\d+)-x(\d+))/invocations ")
+BARE_TOKENS = re.compile(rb"/openai/t-([a-z-]+)-n(\d+)-c(\d+)/")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 PART_HEADERS = {
     ":event-type": "PayloadPart",
@@ -79,8 +81,11 @@ def chunk(size: int, count: int) -> bytes:
 
 
 def _chunk(part: bytes, count: int) -> bytes:
-    events = encode_message(PART_HEADERS, part) * count
-    return b"%x\r\n%s\r\n" % (len(events), events)
+    return _bare_chunk(encode_message(PART_HEADERS, part) * count)
+
+
+def _bare_chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 @functools.cache
@@ -90,10 +95,19 @@ def tokens(dialect: str, count: int) -> tuple[bytes, bytes]:
     return _chunk(sample.token, count), _chunk(sample.end, 1)
 
 
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
+@functools.cache
+def bare_tokens(dialect: str, count: int) -> tuple[bytes, bytes]:
+    """Return the same without AWS's framing."""
+    sample = DIALECTS[dialect]
+    return _bare_chunk(sample.token * count), _bare_chunk(sample.end)
+
+
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
     b"x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
+STREAM_HEAD = _STREAM_HEAD % b"application/vnd.amazon.eventstream"
+BARE_STREAM_HEAD = _STREAM_HEAD % b"text/event-stream"
 WRITTEN_AT_ONCE = 65_536
 """Bytes of a flooded stream in one write, so that the client is what limits it, and finds its buffer full."""
 STREAM_END = b"0\r\n\r\n"
@@ -173,6 +187,9 @@ class Connection(asyncio.Protocol):
         elif head.startswith(b"GET /counts "):
             counts = {name.decode(): endpoint.counts for name, endpoint in THROTTLED_ENDPOINTS.items()}
             self.transport.write(_response(b"application/json", json.dumps(counts).encode()))
+        elif found := BARE_TOKENS.search(head):
+            data, end = bare_tokens(found[1].decode(), int(found[3]))
+            self.stream(int(found[2]) // int(found[3]), data, end, 0, BARE_STREAM_HEAD)
         else:
             self.transport.write(_response(b"application/x-amz-json-1.1", DESCRIPTION))
 
@@ -182,10 +199,10 @@ class Connection(asyncio.Protocol):
         else:
             action(*arguments)  # type: ignore[operator]
 
-    def stream(self, chunks: int, data: bytes, end: bytes, interval: float) -> None:
+    def stream(self, chunks: int, data: bytes, end: bytes, interval: float, head: bytes = STREAM_HEAD) -> None:
         if self.transport.is_closing():
             return
-        self.transport.write(STREAM_HEAD)
+        self.transport.write(head)
         if interval:
             self.paced(chunks, data, interval)
         else:

@@ -21,6 +21,7 @@ from .session import Session
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient
     from .predictor.batches import Batch
+    from .predictor.capacity import CapacityProgress, WaitForCapacity
     from .predictor.mapping import map_records
     from .predictor.outcome import Outcome
     from .predictor.scoring import Scoring
@@ -30,12 +31,14 @@ else:
         __name__,
         {
             "Batch": "predictor.batches",
+            "CapacityProgress": "predictor.capacity",
             "DataCaptureConfig": "predictor.values",
             "Outcome": "predictor.outcome",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
             "Scoring": "predictor.scoring",
             "map_records": "predictor.mapping",
+            "WaitForCapacity": "predictor.capacity",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
@@ -43,6 +46,7 @@ else:
 
 __all__ = [
     "Batch",
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -64,6 +68,7 @@ __all__ = [
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "__version__",
     "map_records",
     "name_from_base",

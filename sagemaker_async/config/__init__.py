@@ -20,9 +20,11 @@ from ._checks import (
 )
 from .credentials import Credentials, CredentialSource
 from .options import (
+    CHECKSUM_CHOICES,
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
     MAX_RESPONSE_BYTES,
+    ChecksumChoice,
     Config,
     ConfigFields,
     DefaultsMode,
@@ -32,12 +34,14 @@ from .timing import RETRY_MODES, DefaultSeconds, RetryConfig, RetryMode, Timeout
 from .tls import TLSConfig
 
 __all__ = [
+    "CHECKSUM_CHOICES",
     "DEFAULTS_MODES",
     "MAX_BODY_BYTES",
     "MAX_RESPONSE_BYTES",
     "RETRY_MODES",
     "SERVICES",
     "SERVICE_IDS",
+    "ChecksumChoice",
     "Config",
     "ConfigFields",
     "CredentialSource",

@@ -21,6 +21,7 @@
     ├── MapTimeoutError (TimeoutError)          not all records were done in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
+    ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
@@ -36,7 +37,10 @@
         │       ├── FirstByteTimeoutError
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
+        ├── NoCapacityError (TimeoutError)      no copy of the model became ready in time
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -45,6 +49,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -54,6 +60,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -95,6 +103,7 @@ from .calls import (
     ConnectTimeoutError,
     DNSError,
     FirstByteTimeoutError,
+    NoCapacityError,
     NotAnEventStreamError,
     PoolFullError,
     PoolTimeoutError,
@@ -125,6 +134,7 @@ from .preparation import (
     SessionClosedError,
     StreamClosedError,
     StreamConsumedError,
+    ToolArgumentsError,
     UnexpectedStatusException,
     UnknownMonitoringTypeError,
     UsageError,
@@ -151,6 +161,14 @@ from .service import (
     SignatureError,
     ThrottlingError,
     ValidationError,
+)
+from .storage import (
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+    UploadSourceError,
 )
 from .streams import (
     EventStreamError,
@@ -179,6 +197,7 @@ __all__ = [
     "Attempt",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -210,11 +229,15 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "ModelsNotDeletedError",
+    "NoCapacityError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -225,6 +248,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
@@ -241,6 +265,7 @@ __all__ = [
     "StreamStalledError",
     "TLSError",
     "ThrottlingError",
+    "ToolArgumentsError",
     "TotalTimeoutError",
     "TransportError",
     "TransportTimeoutError",
@@ -248,6 +273,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

@@ -29,7 +29,7 @@ from sagemaker_async.serializers import CSVSerializer, JSONLinesSerializer, JSON
 
 def without_waiting(session: Session) -> Session:
     """Have a session that was not used yet wait for no delay."""
-    session.channel._timing = Timing(sleep=lambda seconds: asyncio.sleep(0))
+    session.channel.timing = Timing(sleep=lambda seconds: asyncio.sleep(0))
     return session
 
 

@@ -17,6 +17,7 @@ from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
     "Batch",
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -38,6 +39,7 @@ PUBLIC = {
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "__version__",
     "map_records",
     "name_from_base",
