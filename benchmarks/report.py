@@ -16,12 +16,13 @@ from .targets import standings
 
 __all__ = ["Panel", "as_json", "charts", "shown", "svg", "tables"]
 
-_BYTES = {"rss", "memory"}
+_BYTES = {"growth", "rss", "memory"}
 _COUNTS = {"modules"}
 _RATES = {"throughput"}
 _SHARES = {"share"}
 _TITLES = {
     "cpu": "CPU", "throughput": "per second", "p50": "p50", "p90": "p90", "p99": "p99", "head_p50": "p50 of the head",
+    "growth": "growth of the peak",
     "rss": "RSS", "memory": "memory per stream", "wall": "time", "modules": "modules", "first": "CPU of the first",
     "first_wall": "time of the first", "gap": "longest stall", "alone": "alone, over a stub",
 }  # fmt: skip
@@ -70,6 +71,7 @@ def tables(results: Iterable[Result]) -> str:
         for row in rows:
             target = row.target
             what = f"{target.suite}: {row.name}, {_TITLES.get(target.measurement, target.measurement)}"
+            what += f", {target.contestant}" if target.contestant != "ours" else ""
             aim = f"{target.aim:.2f}" if target.aim is not None else ""
             lines.append(_row([what, target.baseline, f"{target.limit:.2f}", aim, _spread(row.ratio, 3), row.verdict]))
         parts.append("\n".join(lines))

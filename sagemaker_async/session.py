@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .aws.sqs.client import SQSClient
     from .aws.sts import CallerIdentity
     from .hosting.client import SageMakerClient
+    from .runtime.routers.client import InferenceRouterClient
 
 __all__ = ["Session"]
 
@@ -49,6 +50,7 @@ class Session:
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
+        self._routers: InferenceRouterClient | None = None
         self._s3: S3Client | None = None
         self._sqs: SQSClient | None = None
         self._identity: CallerIdentity | None = None
@@ -82,6 +84,14 @@ class Session:
             client: SageMakerClient = _lazy.module("hosting.client").SageMakerClient(self)
             self._hosting = client
         return self._hosting
+
+    @property
+    def routers(self) -> InferenceRouterClient:
+        """The client that invokes inference routers; it is imported where it is first asked for."""
+        if self._routers is None:
+            client: InferenceRouterClient = _lazy.module("runtime.routers.client").InferenceRouterClient(self)
+            self._routers = client
+        return self._routers
 
     @property
     def s3(self) -> S3Client:

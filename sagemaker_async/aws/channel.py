@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
@@ -20,7 +21,7 @@ from .endpoints import Endpoint
 from .interceptors import InterceptorChain
 from .logs import LOGGERS, Loggers
 from .pipeline import Pipeline
-from .settings import Settings, resolve_settings
+from .settings import Settings, read_settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
 from .timing import SYSTEM_TIMING, Timing
@@ -38,6 +39,17 @@ class HasChannel(Protocol):
         ...
 
 
+class Attached(Protocol):
+    """What hangs on a channel and is closed before it."""
+
+    async def close(self) -> None:
+        """End what is under way; idempotent."""
+        ...
+
+
+AttachedT = TypeVar("AttachedT", bound=Attached)
+
+
 class _Opened(NamedTuple):
     """What all services of a session share, once it is open."""
 
@@ -52,6 +64,8 @@ class Channel:
 
     def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
         self.timing = timing
+        self.state: dict[Any, Any] = {}
+        """What those who call through this channel have in common, each under a key of its own."""
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -63,6 +77,7 @@ class Channel:
         self._opening: asyncio.Task[_Opened] | None = None
         self._opened: _Opened | None = None
         self._pipelines: dict[str, Pipeline] = {}
+        self._attached: dict[type, Any] = {}
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
 
@@ -76,6 +91,22 @@ class Channel:
         """How many connections of the pool are in use now."""
         return self._opened.transport.in_use if self._opened is not None else 0
 
+    def attached(self, kind: type[AttachedT], make: Callable[[], AttachedT]) -> AttachedT:
+        """Return the one thing of its kind that hangs on this channel, and make it if there is none yet.
+
+        Args:
+            kind: its class.
+            make: makes it; it is closed with the channel, before the pool is.
+
+        Raises:
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
+        self.check_usable()
+        if kind not in self._attached:
+            self._attached[kind] = make()
+        found: AttachedT = self._attached[kind]
+        return found
+
     def check_usable(self) -> None:
         """Raise unless the channel can be used on the running event loop.
 
@@ -84,7 +115,7 @@ class Channel:
             WrongEventLoopError: it belongs to another event loop.
         """
         if self._closed:
-            raise SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
+            raise _closed()
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise _wrong_event_loop()
 
@@ -125,8 +156,12 @@ class Channel:
         self.check_usable()
         return self._new_pipeline(self._opened or await self._shared(), service, endpoint)
 
-    async def credentials(self, service: Service) -> Credentials:
+    async def credentials(self, service: Service, rejected: Credentials | None = None) -> Credentials:
         """Return what calls of the service are signed with, from the cache unless they are about to expire.
+
+        Args:
+            service: the service.
+            rejected: credentials that AWS has refused: the source is asked anew unless the cache has others by now.
 
         Raises:
             CredentialsError: there are none.
@@ -134,7 +169,23 @@ class Channel:
         """
         await self.pipeline(service)
         assert self._opened is not None  # there is a source from the first pipeline on
-        return await self._opened.credentials.get()
+        cache = self._opened.credentials
+        return await (cache.get() if rejected is None else cache.refresh(rejected))
+
+    def endpoint(self, service: Service) -> Endpoint:
+        """Return where a service is, without opening anything. Reads AWS's files unless something has been opened.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError: as `check_usable`.
+        """
+        if self._closed:
+            raise _closed()
+        pipeline = self._pipelines.get(service.name)
+        if pipeline is not None:
+            return pipeline.endpoint
+        settings = self._opened.settings if self._opened is not None else read_settings(self.config, self._environ)
+        return settings.endpoint_for(service.endpoint_rules)
 
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
@@ -227,6 +278,9 @@ class Channel:
             return
         self._closed = True
         self._pipelines.clear()
+        while self._attached:
+            _, attached = self._attached.popitem()
+            await attached.close()
         if self._loop is None:  # nothing was opened
             return
         closing = self._closing
@@ -248,6 +302,10 @@ class Channel:
                 await transport.close()
             finally:
                 await interceptors.closed(self)
+
+
+def _closed() -> SessionClosedError:
+    return SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
 
 
 def _wrong_event_loop() -> WrongEventLoopError:

@@ -34,7 +34,7 @@ from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
 from .protocols import is_error, service_error
-from .retries import CallState, Outcome, Retry, RetryPolicy, Stop
+from .retries import CallState, Outcome, Retry, RetryPolicy, Stop, StopReason
 from .shapes.operation import Operation, Service
 from .signing import Signer
 from .timing import SYSTEM_TIMING, Timing
@@ -93,7 +93,8 @@ class Pipeline:
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
-        self._clock_offset = 0.0
+        self.clock_offset = 0.0
+        """Seconds by which the service's clock is ahead of this machine's, once it has refused a signature for that."""
 
     async def send(
         self,
@@ -225,15 +226,20 @@ class Pipeline:
                 if call.context is not None:
                     await self._notify_success(call, response)
                 return Reply(response, body, metadata)
-            decision = self._policy.next(
-                call.state,
-                self._outcome(error, response),
-                repeatable=call.operation.repeatable,
-                random=self._timing.uniform(),
-                now=self._timing.monotonic(),
-            )
+            decision: Retry | Stop
+            if call.progress.on_attempt_failed is not None and call.progress.on_attempt_failed(error):
+                decision = Stop(StopReason.FINAL)
+            else:
+                decision = self._policy.next(
+                    call.state,
+                    self._outcome(error, response),
+                    repeatable=call.operation.repeatable,
+                    final=call.operation.final,
+                    random=self._timing.uniform(),
+                    now=self._timing.monotonic(),
+                )
             if decision.clock_offset is not None:
-                self._clock_offset = decision.clock_offset
+                self.clock_offset = decision.clock_offset
             if isinstance(decision, Retry):
                 forget_frames(error)  # they hold the body, in a circle that only the garbage collector would end
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
@@ -278,7 +284,7 @@ class Pipeline:
         clock = self._timing.clock()
         # It may have waited for its connection for longer than its credentials are good.
         credentials = self._credentials.fresh(clock) or credentials
-        headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
+        headers = self._signer.sign(request, credentials, clock + self.clock_offset, payload_hash=payload_hash)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
         log_request(call.operation, outgoing, self._loggers)
@@ -334,7 +340,7 @@ class Pipeline:
             retry_after=headers.get("x-amz-retry-after"),
             date=headers.get("Date") if self._correct_clock_skew else None,
             wall_clock=self._timing.clock(),
-            applied_offset=self._clock_offset,
+            applied_offset=self.clock_offset,
         )
 
 

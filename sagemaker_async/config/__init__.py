@@ -14,6 +14,7 @@ from ._checks import (
     check_flag,
     check_proxy_url,
     check_region,
+    check_seconds,
     with_scheme,
     without_password,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "check_flag",
     "check_proxy_url",
     "check_region",
+    "check_seconds",
     "with_scheme",
     "without_password",
 ]

@@ -189,6 +189,24 @@ class TotalTimeoutError(TransportTimeoutError):
     ambiguous = True
 
 
+class NoCapacityError(CallError, TimeoutError):
+    """No copy of the model became ready within `WaitForCapacity.limit`; the model has not seen the call.
+
+    `request_id`, `attempts` and the cause are those of the last refusal.
+
+    Attributes:
+        seconds: the limit.
+        probes: how many calls were sent meanwhile to find out, each refused.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, seconds: float, probes: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.probes = probes
+
+
 class ResponseTooLargeError(CallError):
     """The answer's body is larger than `Config.max_response_bytes`; its connection was closed, and it was not kept.
 

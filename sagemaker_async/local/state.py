@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -17,11 +17,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
-from .endpoints import AsyncInvocation, Endpoint
+from .asynchronous import AsyncInvocation, ObjectPlace
+from .destinations import RouterTarget
+from .endpoints import Endpoint
 from .faults import Plan
+from .objects import ObjectStore
+from .other_s3 import OtherS3
+from .signatures import Verify
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -61,14 +67,32 @@ class LocalState:
     keys: dict[str, Credentials] = field(default_factory=dict)
     """The accepted credentials, by access key id."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    objects: MutableMapping[str, bytes] = field(default_factory=dict)
+    routers: dict[str, Mapping[str, RouterTarget]] = field(default_factory=dict)
+    """The inference routers that can be invoked, by name: their targets by name."""
+    objects: ObjectStore = field(default_factory=ObjectStore)
     """Objects by their S3 URL."""
+    other_s3: OtherS3 | None = None
+    """The S3 that asynchronous invocations read from and write to instead of `objects`."""
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
+    scale_from_zero: float | None = None
+    """Seconds that a component with zero copies takes to get one; None: it gets none by itself."""
+    no_capacity: Callable[[str], None] = lambda _: None
+    """Is told the component of each invocation that was refused because it has no copies."""
     background: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")
+
+    @property
+    def async_objects(self) -> ObjectPlace:
+        """Where asynchronous invocations read and write."""
+        return self.other_s3 or self.objects
+
+    @property
+    def arn_prefix(self) -> str:
+        """What begins the ARNs of its resources: ``arn:aws:sagemaker:us-east-1:123456789012``."""
+        return f"arn:{partition_of(self.region).id}:sagemaker:{self.region}:{self.account_id}"
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
@@ -130,6 +154,11 @@ class Service(Protocol):
     @property
     def signing_name(self) -> str:
         """The service's name in the credential scope."""
+        ...
+
+    @property
+    def verify(self) -> Verify:
+        """What checks who calls, such as `signatures.verify`."""
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:

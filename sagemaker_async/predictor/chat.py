@@ -26,9 +26,10 @@ from sagemaker_async.iterators import Token, TokenResult
 from sagemaker_async.records import TokenSplitter
 from sagemaker_async.serializers import JSONSerializer
 
+from .patient import Capacity
 from .stream import PredictionStream
 
-__all__ = ["ChatEndpoint", "chat_request"]
+__all__ = ["AnswerDeserializer", "ChatEndpoint", "chat_request"]
 
 _DIALECT = "openai-chat"
 
@@ -48,6 +49,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult]: ...
 
@@ -63,6 +65,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> PredictionStream[Token]: ...
 
@@ -78,6 +81,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult] | PredictionStream[Token]: ...
 
@@ -92,6 +96,7 @@ class ChatEndpoint:
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, TokenResult] | PredictionStream[Token]:
         """Return the model's answer to messages, whole or as a stream of tokens.
@@ -108,6 +113,7 @@ class ChatEndpoint:
             session_id: the stateful session.
             prefix_aware_id: routes requests with the same prefix to the same instance.
             timeout: seconds for the whole call, or up to the head of a stream, or limits of its own.
+            capacity: how to wait while the model has no copies, as for `Predictor.predict`.
             fields: all other fields of the body: ``temperature``, ``max_tokens``, ``tool_choice``, ``response_format``,
                 ``stream_options``, ``model``, ... as the container knows them.
 
@@ -129,7 +135,7 @@ class ChatEndpoint:
             raise ConfigurationError(f"stream must be True or False, got {stream!r}")
         body = chat_request(messages, tools, stream=stream, **fields)
         predictor = cast("_Predicting", copy.copy(self))
-        predictor.serializer, predictor.deserializer = JSONSerializer(), _AnswerDeserializer()
+        predictor.serializer, predictor.deserializer = JSONSerializer(), AnswerDeserializer(_DIALECT)
         predictor.content_type, predictor.accept = None, "*/*" if stream else None
         options: dict[str, Any] = {
             "initial_args": initial_args,
@@ -137,6 +143,7 @@ class ChatEndpoint:
             "session_id": session_id,
             "prefix_aware_id": prefix_aware_id,
             "timeout": timeout,
+            "capacity": capacity,
         }
         if stream:
             return predictor.predict_stream(body, **options).tokens(dialect=_DIALECT)
@@ -167,29 +174,34 @@ class _Predicting(Protocol):
     def predict_stream(self, data: Any, **options: Any) -> PredictionStream[bytes]: ...
 
 
-class _AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
-    """Reads a chat completion that came at once, as a stream of one record is read."""
+class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
+    """Reads an answer that came at once, as a stream of one record is read.
+
+    Args:
+        dialect: the dialect it is in; None: it is recognised.
+    """
 
     offload = True
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: str | None) -> None:
         super().__init__("application/json")
+        self._dialect = dialect
 
     def deserialize(self, stream: bytes | BodyStream, content_type: str) -> TokenResult:  # noqa: ARG002
         body = bytes(read_body(stream))
         size = len(body) + 1
         # An empty choice counts as more characters than it is written with; an answer that came is kept whole.
-        splitter = TokenSplitter(_DIALECT, allow_incomplete=True, max_buffer=size, keep_partial=100 * size)
+        splitter = TokenSplitter(self._dialect, allow_incomplete=True, max_buffer=size, keep_partial=100 * size)
         try:
             for tokens in (splitter.feed(body), splitter.finish()):
                 for _ in tokens:
                     pass
         except RecordError as error:
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
-        record = splitter.result.last_record
-        if not (splitter.result.choices or (record and record.get("choices"))):
+        result = splitter.result
+        if not (result.choices or result.dialect == "raw" or (result.last_record or {}).get("choices")):
             raise DeserializationError("the answer is not a chat completion: there are no choices in it")
-        return splitter.result
+        return result
 
 
 _Problems = Iterator[tuple[str, str]]

@@ -24,7 +24,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async import (
+    AsyncInferenceJob,
+    AsyncPredictor,
+    Credentials,
+    Predictor,
+    Session,
+    WaitForCapacity,
+)
+from sagemaker_async.async_inference import as_completed
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.compat.aiobotocore import get_session
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
@@ -63,6 +71,12 @@ class World:
 
     async def _stepped(self, seconds: float) -> None:
         self.local.step()
+        await asyncio.sleep(0)
+
+    async def passed(self, seconds: float) -> None:
+        """Let time pass at once; `NUMBERS` is the clock."""
+        for _ in range(int(seconds)):
+            next(NUMBERS)
         await asyncio.sleep(0)
 
     async def check_next_call(self) -> None:
@@ -216,6 +230,18 @@ async def call_that_is_retried(world: World) -> None:
         world.local.endpoints["echo"].faults.clear()
 
 
+async def call_that_waits_for_capacity(world: World) -> None:
+    refusal = Status(400, "ValidationError", "Inference Component has no capacity to process this request. Wait.")
+    world.local.script("echo", [refusal, refusal])
+    world.session.channel.timing = Timing(monotonic=lambda: float(next(NUMBERS)), sleep=world.passed)
+    payload = world.payload()
+    try:
+        predictor = Predictor("echo", world.session, capacity=WaitForCapacity(interval=30))
+        assert await predictor.predict(payload) == payload
+    finally:
+        world.local.endpoints["echo"].faults.clear()
+
+
 async def describe_endpoint(world: World) -> None:
     assert (await world.session.hosting.describe_endpoint(endpoint_name="echo")).endpoint_name == "echo"
 
@@ -242,6 +268,50 @@ async def waiter(world: World) -> None:
 async def update_endpoint(world: World) -> None:
     world.local.step(10)  # what an interrupted one has begun is over
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
+
+
+async def job_submitted(world: World) -> None:
+    predictor = AsyncPredictor(Predictor("echo", world.session), upload_to="s3://bucket/inputs", inline_bytes=0)
+    assert (await predictor.predict_async(world.payload())).inference_id
+
+
+async def jobs_awaited(world: World) -> None:
+    payloads = {f"s3://bucket/{next(NUMBERS)}": world.payload() for _ in range(2)}
+    world.local.objects.update(payloads)
+    jobs = [AsyncInferenceJob(world.session, output_path=url) for url in payloads]
+    assert await jobs[0] == payloads[jobs[0].output_path]
+    async with contextlib.aclosing(as_completed(jobs)) as completed:
+        async for job in completed:
+            assert await job == payloads[job.output_path]
+
+
+async def prediction_of_a_router(world: World) -> None:
+    destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
+    target = {"Name": "default", "Destinations": [destination]}
+    with contextlib.suppress(Exception):
+        await world.session.hosting.create_inference_router(inference_router_name="router", routing_targets=[target])
+    world.local.step(10)
+    payload = world.payload()
+    assert await Predictor.of_router("router", "default", world.session).predict(payload) == payload
+
+
+async def stateful_session(world: World) -> None:
+    payload = world.payload()
+    async with Predictor("echo", world.session).session() as bound:
+        assert await bound.predict(payload) == payload
+
+
+async def many_records(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async with Predictor("echo", world.session).map(payloads, concurrency=2) as outcomes:
+        assert [outcome.result async for outcome in outcomes] == payloads
+
+
+async def many_records_left_early(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async for outcome in Predictor("tokens", world.session).map(payloads, concurrency=2, stream=True):
+        assert outcome.result == payloads[0].decode().replace(" ", "")
+        break
 
 
 async def compat_client(world: World) -> None:
@@ -274,11 +344,18 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,
+    call_that_waits_for_capacity,
+    many_records,
+    many_records_left_early,
     describe_endpoint,
     pages,
     wait_until_in_service,
     waiter,
     update_endpoint,
+    job_submitted,
+    jobs_awaited,
+    prediction_of_a_router,
+    stateful_session,
     compat_client,
     compat_pages_and_waiter,
 ]
@@ -335,7 +412,9 @@ async def test_the_first_call_of_a_session(world: World, call: Any, manner: str,
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service])
+@pytest.mark.parametrize(
+    "call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service, job_submitted, jobs_awaited]
+)
 async def test_a_call_whose_session_is_closed(world: World, call: Any, moment: str) -> None:
     for number in each_suspension():
         session = await world.open(used=True)

@@ -13,6 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -674,3 +676,65 @@ async def test_each_check_of_the_demo_passes_and_can_fail(check: Check) -> None:
         failed = await tried(check, stage)
         assert not failed.passed, failed.evidence
         assert failed.evidence
+
+
+# --- openai ----------------------------------------------------------------------------------------------------------
+
+
+@POSIX
+def test_openai_serves_an_endpoint_to_clients_of_openais_api(
+    local: ThreadedLocalSageMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "templates.py").write_text("def plain(messages): return messages[-1]['content']\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOOR_KEY", "s3cret")
+    options = ("--takes", "inputs", "--prompt", "templates:plain", "--api-key-env", "DOOR_KEY")
+    with started("openai", "--port", "0", "--model", "mine=text", *options) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        assert "with the models mine - Ctrl-C stops it." in line
+        url = re.findall(r"http://\S+/v1", line)[0]
+        fields = {"model": "mine", "messages": [{"role": "user", "content": "The keeper"}], "stream": True}
+
+        def ask(**headers: str) -> tuple[int, str]:
+            request = urllib.request.Request(f"{url}/chat/completions", json.dumps(fields).encode())
+            for name, value in {"content-type": "application/json", **headers}.items():
+                request.add_header(name, value)
+            try:
+                with urllib.request.urlopen(request) as response:
+                    return response.status, response.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        status, text = ask(authorization="Bearer s3cret")
+        assert status == 200
+        assert text.startswith('data: {"id":"chatcmpl-')
+        assert text.endswith("data: [DONE]\n\n")
+        assert ask(authorization="Bearer other")[0] == 401
+        assert ask()[0] == 401
+        assert ask(authorization="Bearer s3cret", origin="https://evil.example")[0] == 403
+        assert ask(authorization="Bearer s3cret", host="evil.example")[0] == 403
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--model", "endpoint"], "--model takes NAME=ENDPOINT or NAME=ENDPOINT/COMPONENT, got 'endpoint'"),
+        (["--model", "m=e", "--port", "70000"], "--port must be from 0"),
+        (["--model", "m=e", "--host", "0.0.0.0"], "anyone who does can use your models; add --allow-remote"),
+        (["--model", "m=e", "--api-key-env", "NO_SUCH_KEY"], "--api-key-env NO_SUCH_KEY: there is no such"),
+        (["--model", "m=e", "--prompt", "nothing"], "--prompt takes module:callable"),
+        (["--model", "m=e", "--prompt", "no_such_module:f"], "--prompt no_such_module:f: cannot be imported"),
+        (["--model", "m=e", "--prompt", "os:sep"], "OpenAIModel.prompt must be a callable"),
+        (["--model", "m=e", "--wait-for-capacity", "-1"], "WaitForCapacity.limit must be more than 0"),
+    ],
+)
+def test_openai_names_the_option_that_is_wrong(
+    local: ThreadedLocalSageMaker, argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["openai", *argv]) == 2
+    assert words in capsys.readouterr().err
+    assert local.requests == []

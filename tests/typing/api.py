@@ -11,11 +11,14 @@ from typing import Any, assert_type
 import pydantic
 
 from sagemaker_async import (
+    AsyncPredictor,
+    Batch,
     Config,
     Credentials,
     DataCaptureConfig,
     InternalStreamFailure,
     ModelStreamError,
+    Outcome,
     PayloadPart,
     Prediction,
     Predictor,
@@ -24,13 +27,18 @@ from sagemaker_async import (
     SageMakerAsyncError,
     SageMakerClient,
     SageMakerRuntimeClient,
+    Scoring,
     Session,
     Timeouts,
     UnknownEvent,
+    WaitForCapacity,
     __version__,
+    bulk,
+    map_records,
     name_from_base,
     production_variant,
 )
+from sagemaker_async.async_inference import WaiterConfig, as_completed
 from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
 from sagemaker_async.compat import aioboto3
@@ -50,6 +58,7 @@ from sagemaker_async.hosting.generated.shapes import (
     ProductionVariant,
     Vertex,
 )
+from sagemaker_async.integrations.openai import OpenAITokens, openai_base_url
 from sagemaker_async.iterators import (
     BaseIterator,
     ByteIterator,
@@ -68,6 +77,7 @@ from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
 from sagemaker_async.runtime.client import ResponseStreamCall
+from sagemaker_async.runtime.routers.shapes import InvokeInferenceRouterResponse
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
     InvokeEndpointResponse,
@@ -156,6 +166,39 @@ async def predictions(session: Session) -> None:
 
     Predictor("e", serializer=JSONSerializer)  # type: ignore[call-overload]
     await plain.predict(b"", target_varient="v")  # type: ignore[call-arg]
+    assert_type(await plain.predict(b"", capacity=WaitForCapacity(limit=60)), bytes)
+    await plain.predict(b"", capacity=False)
+    await plain.predict(b"", capacity=True)  # type: ignore[arg-type]
+
+
+async def many_records(session: Session, predictor: Predictor[str]) -> None:
+    async for outcome in predictor.map([b"a", b"b"], concurrency=8, on_error="return"):
+        assert_type(outcome, Outcome[str])
+        assert_type(outcome.result, str | None)
+        assert_type(outcome.error, Exception | None)
+    async for text in predictor.map(["a"], stream=True):
+        assert_type(text, Outcome[str])
+
+    async def lines(stream: PredictionStream[bytes]) -> list[bytes]:
+        return await stream.lines().collect()
+
+    async for read in predictor.map(["a"], stream=lines):
+        assert_type(read, Outcome[list[bytes]])
+    async for part in predictor.map([["a"]], batch=Batch(size=3)):
+        assert_type(part, Outcome[Any])
+    async with map_records(predictor.predict, ["a"], rate=3.5) as outcomes:
+        async for one in outcomes:
+            assert_type(one, Outcome[str])
+    summary = await bulk.run(predictor, "in.jsonl", Path("out.jsonl"), resume=True, fields=["a"], concurrency=8)
+    assert_type(summary, bulk.Summary)
+    assert_type(summary.latency["p99"], float)
+    await bulk.run(predictor.predict, "in.csv", "s3://bucket/out.jsonl", session=session, on_malformed="stop", rate=3.5)
+    await bulk.run(predictor, "in.csv", "out.jsonl", concurency=3)  # type: ignore[call-arg]
+    await bulk.run(predictor, "in.csv", "out.jsonl", on_malformed="skip")  # type: ignore[arg-type]
+    scoring = Scoring(endpoint_name="e", serializer=JSONSerializer(), deserializer=JSONDeserializer())
+    async for scored in scoring.map(session, [1], ordered=False):
+        assert_type(scored, Outcome[Any])
+    predictor.map([b""], concurency=3)  # type: ignore[call-overload]
 
 
 async def prediction_streams(predictor: Predictor[Any]) -> None:
@@ -225,6 +268,15 @@ async def data_plane(runtime: SageMakerRuntimeClient) -> None:
     queued = await runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k", request_ttl_seconds=60)
     assert_type(queued, InvokeEndpointAsyncResponse)
     assert_type(queued.output_location, str | None)
+
+    asynchronous = AsyncPredictor(Predictor("e", deserializer=StringDeserializer()))
+    assert_type(await asynchronous.predict(b""), str)
+    job = await asynchronous.predict_async(b"", filename="x.out")
+    assert_type(await job, str)
+    assert_type(await job.get_result(WaiterConfig(max_attempts=1)), str)
+    async for done in as_completed([job]):
+        assert_type(await done, str)
+    await asynchronous.predict_async(b"", request_ttl_seconds="60")  # type: ignore[arg-type]
 
     await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-overload]
     await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[call-overload]
@@ -387,3 +439,33 @@ async def embedded() -> None:
             assert_type(session, Session)
     with LocalSageMaker.in_thread() as threaded:
         assert_type(threaded, ThreadedLocalSageMaker)
+
+
+async def openai_routers_and_sessions(session: Session) -> None:
+    tokens = OpenAITokens(session, expires=300)
+    assert_type(await tokens(), str)
+    assert_type(tokens.refused("token"), None)
+    assert_type(openai_base_url(session, "e", component="c"), str)
+
+    router = Predictor.of_router("router", "target", session, JSONSerializer(), JSONDeserializer())
+    prediction = await router.predict_full({"inputs": "hello"})
+    assert_type(prediction.routed_to, str | None)
+    assert_type(prediction.routing_reason, str | None)
+    response = await session.routers.invoke_inference_router(
+        inference_router_name="router", routing_target_name="target", body=b"hello"
+    )
+    assert_type(response, InvokeInferenceRouterResponse)
+    assert_type(response.routing_reason, str | None)
+    queued = await session.routers.invoke_inference_router_async(
+        inference_router_name="router", RoutingTargetName="target", input_location="s3://bucket/key"
+    )
+    assert_type(queued.output_location, str | None)
+    assert_type((await session.hosting.describe_inference_router(inference_router_name="router")).status, str)
+
+    predictor = Predictor("e", session, JSONSerializer(), JSONDeserializer())
+    async with predictor.session(timeout=5) as bound:
+        assert_type(bound, Predictor[Any])
+        assert_type(bound.session_id, str | None)
+    texts = Predictor("e", session, deserializer=StringDeserializer())
+    async with texts.session() as bound_texts:
+        assert_type(await bound_texts.predict("hello"), str)

@@ -51,7 +51,7 @@ from .sources import Found, SharedFiles, Sources, load_shared_files
 from .tls import ssl_context
 from .user_agent import user_agent
 
-__all__ = ["Settings", "resolve_settings"]
+__all__ = ["Settings", "read_settings", "resolve_settings"]
 
 logger = logging.getLogger(__name__)
 
@@ -144,10 +144,12 @@ async def resolve_settings(config: Config, *, environ: Mapping[str, str] | None 
         NoRegionError: no region is set; the message lists where it was looked for.
         ConfigurationError: a value, variable or file is wrong.
     """
-    return await asyncio.to_thread(_resolve, config, dict(os.environ if environ is None else environ))
+    return await asyncio.to_thread(read_settings, config, environ)
 
 
-def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
+def read_settings(config: Config, environ: Mapping[str, str] | None = None) -> Settings:
+    """Do as `resolve_settings`, at once. Blocks: it reads AWS's files."""
+    environ = dict(os.environ if environ is None else environ)
     files = load_shared_files(environ)
     profile_name, source = _profile_name(config, environ)
     sources = Sources(environ, files.profile(profile_name, source))

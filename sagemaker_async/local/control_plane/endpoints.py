@@ -235,12 +235,7 @@ class Endpoints:
 
     def _later(self, record: EndpointRecord, change: Callable[[], None]) -> None:
         """Schedule a change, which is dropped if the endpoint has been removed by then."""
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("Endpoint", happen)
+        self._account.schedule_on(self.table, record, "Endpoint", change)
 
     def _deploy(self, record: EndpointRecord) -> None:
         release = record.pending or record.running
@@ -253,7 +248,7 @@ class Endpoints:
         deployment = deployment_of(release.config, release.variants, bucket)
         if record.invocable is None:
             record.invocable = Endpoint(record.name, deployment)
-        record.invocable.deployment = deployment
+        record.invocable.deploy(deployment)
         self._account.endpoints[record.name] = record.invocable
         self._set(record, "InService")
 

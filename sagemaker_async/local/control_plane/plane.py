@@ -22,6 +22,7 @@ from .account import Account, Failure, Family, Operation
 from .endpoint_configs import EndpointConfigs
 from .endpoints import Endpoints
 from .inference_components import InferenceComponents
+from .inference_routers import InferenceRouters
 from .job_definitions import MONITORING_TYPES, JobDefinitions, minimal_definition
 from .lineage import Lineage
 from .models import Models
@@ -43,6 +44,9 @@ _CAN_FAIL = frozenset(
         "UpdateInferenceComponent",
         "UpdateInferenceComponentRuntimeConfig",
         "DeleteInferenceComponent",
+        "CreateInferenceRouter",
+        "UpdateInferenceRouter",
+        "DeleteInferenceRouter",
         "CreateMonitoringSchedule",
         "UpdateMonitoringSchedule",
         "StartMonitoringSchedule",
@@ -73,6 +77,8 @@ class ControlPlane:
         self._configs = EndpointConfigs(account, self._models)
         self._endpoints = Endpoints(account, self._models, self._configs)
         self._components = InferenceComponents(account, self._models, self._endpoints)
+        state.no_capacity = self._components.no_capacity
+        self._routers = InferenceRouters(account)
         self._definitions = JobDefinitions(account)
         self._jobs = ProcessingJobs(account)
         self._monitoring = Monitoring(account, self._endpoints, self._definitions, self._jobs)
@@ -82,6 +88,7 @@ class ControlPlane:
             self._configs,
             self._endpoints,
             self._components,
+            self._routers,
             self._definitions,
             self._monitoring,
             self._jobs,
@@ -93,6 +100,7 @@ class ControlPlane:
             configs=self._configs,
             endpoints=self._endpoints,
             components=self._components,
+            routers=self._routers,
             definitions=self._definitions,
             monitoring=self._monitoring,
             jobs=self._jobs,
@@ -163,7 +171,7 @@ class ControlPlane:
                 }
                 for variant in deployment.variants
             ]
-            config = self._configs.table.add(own, {"ProductionVariants": variants})
+            config = self._configs.table.add(own, {"ProductionVariants": variants, **_async_config(deployment)})
             self._generated[name] = _Generated(record, config, model)
             endpoint = self._endpoints.put_in_service(name, config, deployment)
             if before is not None:
@@ -291,6 +299,20 @@ class ControlPlane:
             except Refusal as refusal:
                 raise ConfigurationError(refusal.message) from None
         return str(next(iter(answer.values())))
+
+
+def _async_config(deployment: Deployment) -> Fields:
+    """Return the AsyncInferenceConfig of an endpoint that takes only asynchronous calls."""
+    options = deployment.asynchronous
+    if options is None:
+        return {}
+    output = {"S3OutputPath": deployment.async_output, "S3FailurePath": deployment.async_failure}
+    return {
+        "AsyncInferenceConfig": {
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": options.concurrency},
+            "OutputConfig": {name: value for name, value in output.items() if value is not None},
+        }
+    }
 
 
 def _candidates(name: str) -> Iterator[str]:
