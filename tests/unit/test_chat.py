@@ -142,7 +142,9 @@ class TestFailures:
         assert (caught.value.code, caught.value.resource) == (400, "chat")
         assert caught.value.request_id
 
-    @pytest.mark.parametrize("answer", [b"", b"<html>", b'[{"generated_text": "a"}]', b'{"choices": ["x"]}', b"{", b'{"choices": []}'])
+    @pytest.mark.parametrize(
+        "answer", [b"", b"<html>", b'[{"generated_text": "a"}]', b'{"choices": ["x"]}', b"{", b'{"choices": []}']
+    )
     async def test_an_answer_in_another_schema_is_no_chat(
         self, predictor: Predictor[Any], container: Container, answer: bytes
     ) -> None:
