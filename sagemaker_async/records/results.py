@@ -186,6 +186,12 @@ class Gathered:
             choice._logprobs.append(TokenLogprob(delta.text, delta.logprob))
 
     def _add_call(self, choice: Choice, piece: ToolCallDelta) -> None:
+        if choice._calls and not piece.numbered:
+            last = next(reversed(choice._calls))
+            if piece.id and choice._calls[last].id not in (None, piece.id):
+                piece.index = last + 1
+            elif not (piece.id or piece.name):
+                piece.index = last
         call = choice._calls.get(piece.index)
         if call is None:
             if not self._room.takes(_SIZE_OF_OBJECT):

@@ -241,6 +241,17 @@ class TestResult:
         assert result.last_record == {"choices": [], "usage": {"total_tokens": 2}}
         assert len(result.choices) == 1
 
+    def test_calls_that_come_one_after_the_other_without_a_number_are_told_apart_by_their_ids(self) -> None:
+        pieces = [
+            {"id": "x", "function": {"name": "f", "arguments": ""}},
+            {"id": "y", "function": {"name": "g", "arguments": '{"a"'}},
+            {"function": {"arguments": ":1}"}},
+        ]
+        chunks = [chunk(tool_calls=[piece]) for piece in pieces]
+        result, tokens, _ = read(b"".join(chunks) + chunk("stop"))
+        assert result.tool_calls == (ToolCall("x", "f", ""), ToolCall("y", "g", '{"a":1}'))
+        assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 1]
+
     @pytest.mark.parametrize("names", [("tool_calls", "function_call"), ("function_call", "tool_calls")], ids=repr)
     def test_a_call_in_both_forms_keeps_its_id(self, names: tuple[str, str]) -> None:
         function = {"name": "f", "arguments": "{}"}
