@@ -109,8 +109,10 @@ class OpenAITokens:
             raise
 
     async def _current(self) -> str:
-        credentials = await self._channel.credentials(SAGEMAKER_RUNTIME, self._doubted)
-        self._doubted = None
+        doubted = self._doubted
+        credentials = await self._channel.credentials(SAGEMAKER_RUNTIME, doubted)
+        if self._doubted is doubted:  # and not others, refused meanwhile
+            self._doubted = None
         pipeline = await self._channel.pipeline(SAGEMAKER_RUNTIME)
         now = self._clock() + pipeline.clock_offset
         if credentials != self._credentials or not self._made_at <= now < self._renewed_at:
