@@ -198,7 +198,7 @@ class ServiceClient:
         The models are loaded before.
 
         Raises:
-            As `send`; and `ResponseError` when the answer is not what AWS promises.
+            SageMakerAsyncError: as `send`; and `ResponseError` when the answer is not what AWS promises.
         """
         await self.load(prepared.operation)
         try:
