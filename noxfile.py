@@ -2,8 +2,11 @@
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
-- ``tests``: everything but `tests/foreign`, with the newest botocore as the oracle.
+- ``tests``: everything but `tests/foreign` and `tests/openai`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
+
+``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
+and with LiteLLM.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -37,6 +40,18 @@ def foreign(session: nox.Session) -> None:
     """Run the tests with aiobotocore and its botocore."""
     session.install("-q", "-e", ".[test-foreign]")
     session.run("pytest", "--confcutdir=tests/foreign", "tests/foreign", *session.posargs)
+
+
+@nox.session
+def openai(session: nox.Session) -> None:
+    """Run the tests with OpenAI's client, the oldest that takes a callable as its key and the newest, and its guide."""
+    for version in ("openai==1.106.*", "openai"):
+        session.install("-q", "-e", ".[test-openai]")
+        session.install("-q", "--upgrade", version)
+        session.run("pytest", "tests/openai", "-k", "not litellm", *session.posargs)
+        session.run("pytest", "tests/unit/test_readme.py", "-k", "openai", *session.posargs)
+    session.install("-q", "litellm", "mcp")  # which wants an OpenAI client of its own choice
+    session.run("pytest", "tests/openai", "-k", "litellm", *session.posargs)
 
 
 @nox.session
@@ -83,7 +98,7 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", "--ignore=tests/openai", *session.posargs)
 
 
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")

@@ -175,6 +175,9 @@ def available() -> dict[str, list[str]]:
     for name, module, package in (
         ("aiobotocore", "aiobotocore_client", "aiobotocore"),
         ("boto3 in threads", "boto3_threads", "boto3"),
+        ("openai-python", "openai_client", "openai"),
+        ("ours, orjson", "ours:opened_with_orjson", "orjson"),
+        ("openai_router", "openai_router", "fastapi"),
     ):
         if _importable(package):
             found[name] = worker(module)

@@ -70,6 +70,7 @@ def tables(results: Iterable[Result]) -> str:
         for row in rows:
             target = row.target
             what = f"{target.suite}: {row.name}, {_TITLES.get(target.measurement, target.measurement)}"
+            what += f", {target.contestant}" if target.contestant != "ours" else ""
             aim = f"{target.aim:.2f}" if target.aim is not None else ""
             lines.append(_row([what, target.baseline, f"{target.limit:.2f}", aim, _spread(row.ratio, 3), row.verdict]))
         parts.append("\n".join(lines))

@@ -8,6 +8,7 @@ The path says what is answered, so that no state has to be set up:
   an interval of 0 floods the client: many chunks in one write, as fast as it reads;
 - ``/endpoints/t-{dialect}-n{tokens}-c{per chunk}/invocations-response-stream``: the tokens of a model in one of the
   dialects of `payloads`, one record a part, flooded;
+- ``/openai/t-{dialect}-n{tokens}-c{per chunk}/...``: the same records in the same HTTP chunks, without AWS's framing;
 - ``X-Amz-Target: SageMaker.DescribeEndpoint`` on ``/``: a fixed description.
 
 Run as ``python -m benchmarks.server FOLDER``; it prints two ports, for plain connections and for TLS, and writes
@@ -35,6 +36,7 @@ from .payloads import DIALECTS
 INVOKE = re.compile(rb"/endpoints/r(\d+)-d(\d+)/invocations ")
 STREAM = re.compile(rb"/endpoints/s(\d+)-b(\d+)-c(\d+)-i(\d+)-d(\d+)/invocations-response-stream ")
 TOKENS = re.compile(rb"/endpoints/t-([a-z-]+)-n(\d+)-c(\d+)/invocations-response-stream ")
+BARE_TOKENS = re.compile(rb"/openai/t-([a-z-]+)-n(\d+)-c(\d+)/")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 PART_HEADERS = {
     ":event-type": "PayloadPart",
@@ -74,8 +76,11 @@ def chunk(size: int, count: int) -> bytes:
 
 
 def _chunk(part: bytes, count: int) -> bytes:
-    events = encode_message(PART_HEADERS, part) * count
-    return b"%x\r\n%s\r\n" % (len(events), events)
+    return _bare_chunk(encode_message(PART_HEADERS, part) * count)
+
+
+def _bare_chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 @functools.cache
@@ -85,10 +90,19 @@ def tokens(dialect: str, count: int) -> tuple[bytes, bytes]:
     return _chunk(sample.token, count), _chunk(sample.end, 1)
 
 
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
+@functools.cache
+def bare_tokens(dialect: str, count: int) -> tuple[bytes, bytes]:
+    """Return the same without AWS's framing."""
+    sample = DIALECTS[dialect]
+    return _bare_chunk(sample.token * count), _bare_chunk(sample.end)
+
+
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
     b"x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
+STREAM_HEAD = _STREAM_HEAD % b"application/vnd.amazon.eventstream"
+BARE_STREAM_HEAD = _STREAM_HEAD % b"text/event-stream"
 WRITTEN_AT_ONCE = 65_536
 """Bytes of a flooded stream in one write, so that the client is what limits it, and finds its buffer full."""
 STREAM_END = b"0\r\n\r\n"
@@ -128,6 +142,9 @@ class Connection(asyncio.Protocol):
         elif found := TOKENS.search(head):
             data, end = tokens(found[1].decode(), int(found[3]))
             self.stream(int(found[2]) // int(found[3]), data, end, 0)
+        elif found := BARE_TOKENS.search(head):
+            data, end = bare_tokens(found[1].decode(), int(found[3]))
+            self.stream(int(found[2]) // int(found[3]), data, end, 0, BARE_STREAM_HEAD)
         else:
             self.transport.write(_response(b"application/x-amz-json-1.1", DESCRIPTION))
 
@@ -137,10 +154,10 @@ class Connection(asyncio.Protocol):
         else:
             action(*arguments)  # type: ignore[operator]
 
-    def stream(self, chunks: int, data: bytes, end: bytes, interval: float) -> None:
+    def stream(self, chunks: int, data: bytes, end: bytes, interval: float, head: bytes = STREAM_HEAD) -> None:
         if self.transport.is_closing():
             return
-        self.transport.write(STREAM_HEAD)
+        self.transport.write(head)
         if interval:
             self.paced(chunks, data, interval)
         else:

@@ -21,6 +21,8 @@ class Target(NamedTuple):
     limit: float
     aim: float | None = None
     """What would be better still."""
+    contestant: str = "ours"
+    """Who is compared with the baseline."""
 
 
 class Standing(NamedTuple):
@@ -54,6 +56,9 @@ TARGETS = (
     Target("stream", _TEN, "cpu", "aiobotocore", 0.15),
     Target("stream", _ONE, "cpu", "aiobotocore", 0.22),
     Target("stream", "64 KB parts, 1 a chunk, asyncio", "cpu", "aiohttp + crc32", 2.0),
+    Target("tokens", "openai-chat, 1 a chunk", "cpu", "openai-python", 0.10, 0.06),
+    Target("tokens", "openai-chat, 10 a chunk", "cpu", "openai-python", 0.10, 0.06),
+    Target("openai_router", "", "cpu", "ours", 2.5, contestant="openai_router"),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "our client", 1.3),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "aiobotocore", 0.25),
     Target("compat", "100 B events, 1 a chunk, asyncio", "cpu", "our client", 1.3),
@@ -79,7 +84,7 @@ def standings(results: Iterable[Result]) -> list[Standing]:
     for target in TARGETS:
         for result in measured:
             if result.suite == target.suite and result.name.startswith(target.result):
-                ratio = result.ratio("ours", target.baseline, target.measurement)
+                ratio = result.ratio(target.contestant, target.baseline, target.measurement)
                 if ratio is not None:
                     found.append(Standing(target, result.name, ratio))
     return found

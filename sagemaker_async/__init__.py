@@ -20,20 +20,24 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .hosting.client import SageMakerClient
+    from .predictor.capacity import CapacityProgress, WaitForCapacity
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
+            "CapacityProgress": "predictor.capacity",
             "DataCaptureConfig": "predictor.values",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
+            "WaitForCapacity": "predictor.capacity",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -53,6 +57,7 @@ __all__ = [
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "__version__",
     "name_from_base",
     "production_variant",

@@ -49,6 +49,7 @@ from .records import (
 from .records.base_iterator import BaseIterator, handle_stream_errors
 from .records.dialects import Dialect, Token
 from .records.iterator import NO_EVENT_STREAM, ByteIterator, SplitterIterator, StreamIterator
+from .records.results import TokenResult
 
 __all__ = [
     "BaseIterator",
@@ -62,6 +63,7 @@ __all__ = [
     "TextIterator",
     "Token",
     "TokenIterator",
+    "TokenResult",
     "handle_stream_errors",
 ]
 
@@ -194,15 +196,16 @@ class TokenIterator(SplitterIterator[Token]):
 
     Framing and dialect are recognised from the beginning of the stream, or the dialect is given: ``openai-chat``,
     ``openai-completions``, ``tgi``, ``lmi`` (``djl``), ``jumpstart``, ``nova``, ``raw``, or a `Dialect` of your own.
-    A record that reports a failure is raised, not yielded: `InBandError`. After the end, `text`, `finish_reason` and
-    `usage` are complete. Interceptors learn how many tokens were made: `Interceptor.after_tokens`.
+    A record that reports a failure is raised, not yielded: `InBandError`. After the end, `result`, and so `text`,
+    `finish_reason` and `usage`, are complete. Interceptors learn how many tokens were made: `Interceptor.after_tokens`.
 
     Args:
         event_stream: the response stream.
         dialect: a name, a `Dialect`, or None to recognise it.
         allow_incomplete: whether a clean end without a finish reason is a normal end.
         max_buffer: the most bytes a record may hold (default 16 MiB).
-        keep_partial: the most characters, from the first on, that `text` and `StreamError.partial` hold.
+        keep_partial: the most characters, from the first on, that `text` and `StreamError.partial` hold; all else that
+            `result` holds is bounded by as many together, see `TokenResult.truncated`.
 
     Raises:
         ConfigurationError: an option is wrong, such as an unknown dialect.
@@ -238,29 +241,34 @@ class TokenIterator(SplitterIterator[Token]):
             self._report_count()
 
     @property
+    def result(self) -> TokenResult:
+        """What the model has said so far, whole: text, reasoning, tool calls, ... of each choice, and the usage."""
+        return self._splitter.result
+
+    @property
     def dialect(self) -> str | None:
         """The name of the dialect in use; None until it is recognised."""
-        return self._splitter.dialect.name if self._splitter.dialect else None
+        return self.result.dialect
 
     @property
     def text(self) -> str:
         """The text so far, of the first choice and without special tokens: its first `keep_partial` characters."""
-        return self._splitter.text
+        return self.result.text
 
     @property
     def text_truncated(self) -> bool:
         """Whether there was more text than `keep_partial` characters."""
-        return self._splitter.text_truncated
+        return self.result.text_truncated
 
     @property
     def finish_reason(self) -> str | None:
         """Why the model stopped; None until it says so, and where it never does."""
-        return self._splitter.finish_reason
+        return self.result.finish_reason
 
     @property
     def usage(self) -> dict[str, Any] | None:
         """Token counts, under OpenAI's names (``prompt_tokens``, ...); None until the model sends any."""
-        return self._splitter.usage
+        return self.result.usage
 
     def finish(self) -> Iterator[Token]:
         yield from super().finish()

@@ -13,8 +13,11 @@ from .runtime.client import SageMakerRuntimeClient
 from .runtime.operations import SAGEMAKER_RUNTIME
 
 if TYPE_CHECKING:
+    from .aws.s3.client import S3Client
+    from .aws.sqs.client import SQSClient
     from .aws.sts import CallerIdentity
     from .hosting.client import SageMakerClient
+    from .runtime.routers.client import InferenceRouterClient
 
 __all__ = ["Session"]
 
@@ -47,6 +50,9 @@ class Session:
         self._channel = Channel((config or Config()).with_fields(**fields))
         self._runtime = SageMakerRuntimeClient(self)
         self._hosting: SageMakerClient | None = None
+        self._routers: InferenceRouterClient | None = None
+        self._s3: S3Client | None = None
+        self._sqs: SQSClient | None = None
         self._identity: CallerIdentity | None = None
 
     def __repr__(self) -> str:
@@ -78,6 +84,30 @@ class Session:
             client: SageMakerClient = _lazy.module("hosting.client").SageMakerClient(self)
             self._hosting = client
         return self._hosting
+
+    @property
+    def routers(self) -> InferenceRouterClient:
+        """The client that invokes inference routers; it is imported where it is first asked for."""
+        if self._routers is None:
+            client: InferenceRouterClient = _lazy.module("runtime.routers.client").InferenceRouterClient(self)
+            self._routers = client
+        return self._routers
+
+    @property
+    def s3(self) -> S3Client:
+        """The client of Amazon S3, for the inputs and results of asynchronous inference; imported as `hosting` is."""
+        if self._s3 is None:
+            client: S3Client = _lazy.module("aws.s3.client").S3Client(self)
+            self._s3 = client
+        return self._s3
+
+    @property
+    def sqs(self) -> SQSClient:
+        """The client of Amazon SQS, for notifications of asynchronous inference; imported as `hosting` is."""
+        if self._sqs is None:
+            client: SQSClient = _lazy.module("aws.sqs.client").SQSClient(self)
+            self._sqs = client
+        return self._sqs
 
     @property
     def connections_in_use(self) -> int:

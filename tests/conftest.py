@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import heapq
+import itertools
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +20,7 @@ from aioresponses import aioresponses
 from hypothesis import settings
 
 from sagemaker_async import Session
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.local import LocalSageMaker
 
 # The same examples on every machine and every run; explore with --hypothesis-profile=explore.
@@ -44,6 +47,16 @@ async def session(local: LocalSageMaker) -> AsyncIterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """Moto's AWS on loopback, with its S3, SQS and STS; one for all tests, so give what you make a name of its own."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No setting of this machine: no ``AWS_*`` or proxy variable, and an empty home, which is returned."""
@@ -55,6 +68,47 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return home
+
+
+class Clock:
+    """Time that passes when `pass_by` is called."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._alarms: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    async def sleep(self, seconds: float) -> None:
+        alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._alarms, (self.now + seconds, next(self._numbers), alarm))
+        await alarm
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let the time pass, from alarm to alarm, and all that follows from each happen."""
+        until = self.now + seconds
+        await self.settled()
+        while self._alarms and self._alarms[0][0] <= until:
+            self.now = self._alarms[0][0]
+            while self._alarms and self._alarms[0][0] <= self.now:
+                _, _, alarm = heapq.heappop(self._alarms)
+                if not alarm.done():
+                    alarm.set_result(None)
+            await self.settled()
+        self.now = until
+
+    async def settled(self) -> None:
+        """Let everything happen that waits for neither time nor the network."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(monotonic=lambda: self.now, sleep=self.sleep, uniform=lambda: 0.0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 class RawRequest(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.records.json_values import fastest_loads
 
 from . import Told
 
@@ -75,6 +77,28 @@ class OurClient(Ours):
 
 @asynccontextmanager
 async def opened(url: str, connections: int, kind: type[Ours] = Ours) -> AsyncIterator[Ours]:
+    with without_orjson():  # `opened_with_orjson` is a contestant of its own
+        async with opened_with_orjson(url, connections, kind) as ours:
+            yield ours
+
+
+@contextmanager
+def without_orjson() -> Iterator[None]:
+    """Have records read as where orjson is not installed."""
+    there = sys.modules.get("orjson")
+    sys.modules["orjson"] = None  # type: ignore[assignment]
+    fastest_loads.cache_clear()
+    try:
+        yield
+    finally:
+        del sys.modules["orjson"]
+        if there is not None:
+            sys.modules["orjson"] = there
+        fastest_loads.cache_clear()
+
+
+@asynccontextmanager
+async def opened_with_orjson(url: str, connections: int, kind: type[Ours] = Ours) -> AsyncIterator[Ours]:
     credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
     async with Session(
         region="us-east-1", endpoint_url=url, credentials=credentials, max_connections=connections

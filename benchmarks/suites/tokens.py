@@ -1,7 +1,8 @@
 """`TokenIterator` on each dialect, beside the loop that a program over aiobotocore writes for the one it knows.
 
 One record a part, as containers send them; ours recognises framing and dialect, takes records apart wherever they are
-cut, makes a `Token` of each, and notices a stream that ends too early.
+cut, makes a `Token` of each, puts the whole message together, and notices a stream that ends too early. openai-python
+reads the same records in the same HTTP chunks, without AWS's framing around each.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from benchmarks.payloads import DIALECTS
 
 __all__ = ["run"]
 
-CONTESTANTS = ("ours", "aiobotocore")
+CONTESTANTS = ("ours", "ours, orjson", "aiobotocore")
+OF_OPENAI = "openai-python"
 
 
 def run(run: Run) -> list[Result]:
@@ -28,5 +30,6 @@ def run(run: Run) -> list[Result]:
                 "tokens": tokens,
             }
             result = Result("tokens", f"{dialect}, {per_chunk} a chunk", "token")
-            results.append(compare(run, result, CONTESTANTS, scenario))
+            names = (*CONTESTANTS, OF_OPENAI) if dialect.startswith("openai") else CONTESTANTS
+            results.append(compare(run, result, names, scenario))
     return results

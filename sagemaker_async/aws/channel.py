@@ -10,16 +10,17 @@ import asyncio
 import copy
 import os
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
+from .endpoints import Endpoint
 from .interceptors import InterceptorChain
 from .logs import LOGGERS, Loggers
 from .pipeline import Pipeline
-from .settings import Settings, resolve_settings
+from .settings import Settings, read_settings, resolve_settings
 from .settings.user_agent import user_agent
 from .shapes.operation import Service
 from .timing import SYSTEM_TIMING, Timing
@@ -50,7 +51,9 @@ class Channel:
     """The shared way to AWS; see the module's docstring."""
 
     def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
-        self._timing = timing
+        self.timing = timing
+        self.state: dict[Any, Any] = {}
+        """What those who call through this channel have in common, each under a key of its own."""
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
@@ -83,7 +86,7 @@ class Channel:
             WrongEventLoopError: it belongs to another event loop.
         """
         if self._closed:
-            raise SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
+            raise _closed()
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise _wrong_event_loop()
 
@@ -105,8 +108,31 @@ class Channel:
         self.check_usable()
         return self._pipelines.get(service.name)
 
-    async def credentials(self, service: Service) -> Credentials:
+    async def settings(self) -> Settings:
+        """Return what the session runs with, opening what is not open yet.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
+        self.check_usable()
+        return (self._opened or await self._shared()).settings
+
+    async def pipeline_at(self, service: Service, endpoint: Endpoint) -> Pipeline:
+        """Return a new pipeline, for a service that is in many places, such as S3; the caller keeps it.
+
+        Raises:
+            SageMakerAsyncError: as `settings`.
+        """
+        self.check_usable()
+        return self._new_pipeline(self._opened or await self._shared(), service, endpoint)
+
+    async def credentials(self, service: Service, rejected: Credentials | None = None) -> Credentials:
         """Return what calls of the service are signed with, from the cache unless they are about to expire.
+
+        Args:
+            service: the service.
+            rejected: credentials that AWS has refused: the source is asked anew unless the cache has others by now.
 
         Raises:
             CredentialsError: there are none.
@@ -114,7 +140,23 @@ class Channel:
         """
         await self.pipeline(service)
         assert self._opened is not None  # there is a source from the first pipeline on
-        return await self._opened.credentials.get()
+        cache = self._opened.credentials
+        return await (cache.get() if rejected is None else cache.refresh(rejected))
+
+    def endpoint(self, service: Service) -> Endpoint:
+        """Return where a service is, without opening anything. Reads AWS's files unless something has been opened.
+
+        Raises:
+            ConfigurationError: a setting is wrong, or there is no region.
+            SessionClosedError: as `check_usable`.
+        """
+        if self._closed:
+            raise _closed()
+        pipeline = self._pipelines.get(service.name)
+        if pipeline is not None:
+            return pipeline.endpoint
+        settings = self._opened.settings if self._opened is not None else read_settings(self.config, self._environ)
+        return settings.endpoint_for(service.endpoint_rules)
 
     def origin(self, service: Service) -> str:
         """Return where the service is, once its pipeline is open; for messages."""
@@ -126,20 +168,23 @@ class Channel:
         opened = self._opened or await self._shared()
         pipeline = self._pipelines.get(service.name)
         if pipeline is None:
-            settings = opened.settings
-            pipeline = self._pipelines[service.name] = Pipeline(
-                service,
-                settings.endpoint_for(service.endpoint_rules),
-                opened.transport,
-                opened.credentials,
-                retry=settings.retry,
-                interceptors=opened.interceptors,
-                correct_clock_skew=self.config.correct_clock_skew,
-                max_response_bytes=self.config.max_response_bytes,
-                timing=self._timing,
-                loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
-            )
+            endpoint = opened.settings.endpoint_for(service.endpoint_rules)
+            pipeline = self._pipelines[service.name] = self._new_pipeline(opened, service, endpoint)
         return pipeline
+
+    def _new_pipeline(self, opened: _Opened, service: Service, endpoint: Endpoint) -> Pipeline:
+        return Pipeline(
+            service,
+            endpoint,
+            opened.transport,
+            opened.credentials,
+            retry=opened.settings.retry,
+            interceptors=opened.interceptors,
+            correct_clock_skew=self.config.correct_clock_skew,
+            max_response_bytes=self.config.max_response_bytes,
+            timing=self.timing,
+            loggers=LOGGERS if self.config.logger is None else Loggers.below(self.config.logger),
+        )
 
     async def _shared(self) -> _Opened:
         """Return what all services share, opening it if nobody does so already.
@@ -163,7 +208,7 @@ class Channel:
         settings = await resolve_settings(self.config, environ=self._environ)
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         credentials = credential_source(
-            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self._timing
+            self.config.credentials, profile=self.config.profile, region=settings.region, timing=self.timing
         )
         self.timeouts = settings.timeouts
         self.validate_params = settings.validate_params
@@ -225,6 +270,10 @@ class Channel:
                 await transport.close()
             finally:
                 await interceptors.closed(self)
+
+
+def _closed() -> SessionClosedError:
+    return SessionClosedError("the session is closed; make a new Session and use it inside 'async with'")
 
 
 def _wrong_event_loop() -> WrongEventLoopError:

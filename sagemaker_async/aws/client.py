@@ -32,7 +32,7 @@ from sagemaker_async.errors import (
 from .channel import Channel, HasChannel
 from .frames import forget_frames
 from .http import NO_PROGRESS, HeadedRequest, Progress, RequestHead
-from .pipeline import Reply
+from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
 from .shapes.body import Readable, read_body
 from .shapes.metadata import ResponseMetadata
@@ -217,8 +217,12 @@ class ServiceClient:
             fields = {operation.response_body: b""}
         return operation.response.model_construct(metadata=metadata, error=error, **fields)
 
-    async def send(self, call: PreparedCall) -> Reply:
+    async def send(self, call: PreparedCall, pipeline: Pipeline | None = None) -> Reply:
         """Send a prepared call.
+
+        Args:
+            call: what to send.
+            pipeline: where to, for a service that is in many places; None: where the service is.
 
         Raises:
             CallError: it failed.
@@ -228,7 +232,10 @@ class ServiceClient:
         operation, head, body, options = call
         channel = self._channel
         try:
-            pipeline = channel.open_pipeline(operation.service)
+            if pipeline is None:
+                pipeline = channel.open_pipeline(operation.service)
+            else:
+                channel.check_usable()
             if body is not None and not isinstance(body, bytes):
                 assert operation.request_body is not None
                 body = await self._read(operation, operation.request_body, body)
@@ -241,7 +248,7 @@ class ServiceClient:
                 # Read-only: what an interceptor changed in place would show in later calls too.
                 request = request._replace(headers=MappingProxyType(request.headers))
                 head.request, head.pipeline = request, pipeline
-            if operation.request_body is not None:
+            if operation.request_body is not None or body is not None:
                 request = HeadedRequest.of(request, body or b"", head)
             timeouts, timeout = channel.timeouts, options.timeout
             if timeout is not None:

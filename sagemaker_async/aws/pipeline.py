@@ -29,11 +29,12 @@ from sagemaker_async.errors import (
 from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
+from .frames import forget_frames
 from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
-from .protocols import service_error
-from .retries import Outcome, Retry, RetryPolicy
+from .protocols import is_error, service_error
+from .retries import CallState, Outcome, Retry, RetryPolicy, Stop
 from .shapes.operation import Operation, Service
 from .signing import Signer
 from .timing import SYSTEM_TIMING, Timing
@@ -85,14 +86,15 @@ class Pipeline:
         self._service = service
         self._transport = transport
         self._credentials = credentials
-        self._signer = Signer(endpoint.signing_region, endpoint.signing_name)
+        self._signer = Signer(endpoint.signing_region, endpoint.signing_name, service.signing_rules)
         self._policy = RetryPolicy(retry, service.retry_rules, now=timing.monotonic())
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
-        self._clock_offset = 0.0
+        self.clock_offset = 0.0
+        """Seconds by which the service's clock is ahead of this machine's, once it has refused a signature for that."""
 
     async def send(
         self,
@@ -138,6 +140,22 @@ class Pipeline:
             if operation.streaming:
                 reply.watcher = StreamWatcher(self._interceptors, call.context, call.started, self._timing)
         return reply
+
+    def retry_of(self, state: CallState, error: CallError) -> Retry | Stop:
+        """Decide whether to ask again for the rest of a body that broke off, which is cheap and harmless.
+
+        Args:
+            state: of this body, from break to break.
+            error: how it broke off.
+        """
+        now = self._timing.monotonic()
+        return self._policy.next(
+            state, self._outcome(error, None), repeatable=True, random=self._timing.uniform(), now=now
+        )
+
+    def resumed(self, state: CallState) -> None:
+        """Take notice that the rest of a body came after all."""
+        self._policy.success(state, self._timing.monotonic())
 
     def _context(self, call: Call) -> CallContext:
         endpoint = self.endpoint
@@ -193,6 +211,8 @@ class Pipeline:
                     error = service_error(call.operation, response.status, response.headers, error_body)
                 elif not call.operation.streaming:
                     body = await self._body(response, call.progress)
+                    if call.operation.error_in_success and is_error(call.operation, body):
+                        error = service_error(call.operation, 500, response.headers, body)
             except CallError as failure:
                 error = failure
             except BaseException:  # cancelled, or a callback raised
@@ -210,12 +230,14 @@ class Pipeline:
                 call.state,
                 self._outcome(error, response),
                 repeatable=call.operation.repeatable,
+                final=call.operation.final,
                 random=self._timing.uniform(),
                 now=self._timing.monotonic(),
             )
             if decision.clock_offset is not None:
-                self._clock_offset = decision.clock_offset
+                self.clock_offset = decision.clock_offset
             if isinstance(decision, Retry):
+                forget_frames(error)  # they hold the body, in a circle that only the garbage collector would end
                 call.end_attempt(error.outcome, delay=decision.delay, note=decision.note)
             else:
                 lost_with = len(outgoing.body) if response is None else 0
@@ -258,7 +280,7 @@ class Pipeline:
         clock = self._timing.clock()
         # It may have waited for its connection for longer than its credentials are good.
         credentials = self._credentials.fresh(clock) or credentials
-        headers = self._signer.sign(request, credentials, clock + self._clock_offset, payload_hash=payload_hash)
+        headers = self._signer.sign(request, credentials, clock + self.clock_offset, payload_hash=payload_hash)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
         log_request(call.operation, outgoing, self._loggers)
@@ -314,7 +336,7 @@ class Pipeline:
             retry_after=headers.get("x-amz-retry-after"),
             date=headers.get("Date") if self._correct_clock_skew else None,
             wall_clock=self._timing.clock(),
-            applied_offset=self._clock_offset,
+            applied_offset=self.clock_offset,
         )
 
 

@@ -1,4 +1,5 @@
-"""The command line ``sagemaker-async``: call or stream from an endpoint, list endpoints, serve one locally, run a demo.
+"""The command line ``sagemaker-async``: call or stream from an endpoint, list endpoints, serve one locally or as
+OpenAI's API, run a demo.
 
 `main` takes the arguments and returns the exit status:
 
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from . import demo, endpoints, invoke, serve, stream
+from . import demo, endpoints, invoke, openai, serve, stream
 from .arguments import make_parser
 from .failures import description, exit_status
 
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "stream": stream.run,
     "endpoints": endpoints.run,
     "serve": serve.run,
+    "openai": openai.run,
     "demo": demo.run,
 }
 

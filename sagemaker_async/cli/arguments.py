@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_stream(commands)
     _add_endpoints(commands)
     _add_serve(commands)
+    _add_openai(commands)
     _add_demo(commands)
     return parser
 
@@ -110,6 +111,7 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
         f"Call an endpoint with a response stream and print the parts as they arrive.\n\n{_BODY}",
         "examples:\n"
         '  sagemaker-async stream my-llm \'{"inputs": "hello", "stream": true}\' --tokens --stats\n'
+        "  sagemaker-async stream my-llm --chat 'Why is the sky blue?'\n"
         "  sagemaker-async stream my-llm @request.json --lines | grep data:",
     )
     _add_call(parser, _FIELDS, "time limit in seconds until the answer begins, all attempts included")
@@ -121,6 +123,14 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
     forms.add_argument("--lines", dest="form", action="store_const", const="lines", help="whole lines only")
     forms.add_argument(
         "--tokens", dest="form", action="store_const", const="tokens", help="the text a language model generates"
+    )
+    forms.add_argument(
+        "--chat",
+        dest="form",
+        action="store_const",
+        const="chat",
+        help="the same, of a model that takes messages as OpenAI's API does; BODY is what you say, or JSON: a list of "
+        "messages, or a whole request. What the model thinks first goes to standard error",
     )
     form.add_argument(
         "--dialect",
@@ -193,6 +203,20 @@ def _add_endpoints(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add_where(waiting, None)
 
 
+def _add_listening(parser: argparse.ArgumentParser, *, port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=port, help="port to listen on, 0 for any free one (%(default)s)")
+    parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
+    parser.add_argument(
+        "--allow-host",
+        dest="allowed_hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further host name by which clients call it, such as its name in Docker Compose; can be repeated",
+    )
+
+
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _command(
         commands,
@@ -207,8 +231,7 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
         "  sagemaker-async serve --port 0 --endpoint my-model=./model --endpoint other=app:predict\n"
         "  sagemaker-async serve --model my-model=./model --state sagemaker.json   # endpoints that clients create",
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any free one (%(default)s)")
+    _add_listening(parser, port=8080)
     parser.add_argument("--region", default="us-east-1", help="region that requests must be signed for (%(default)s)")
     parser.add_argument(
         "--endpoint",
@@ -228,16 +251,52 @@ def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--state", metavar="FILE", help="keep what clients create in this file, so that it is there after a restart"
     )
-    parser.add_argument("--allow-remote", action="store_true", help="permit addresses that other machines can reach")
-    parser.add_argument(
-        "--allow-host",
-        dest="allowed_hosts",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a further host name by which clients call it, such as its name in Docker Compose; can be repeated",
-    )
     _add_token_delay(parser)
+
+
+def _add_openai(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "openai",
+        "serve endpoints of AWS to clients of OpenAI's API",
+        "Serve endpoints of AWS to clients of OpenAI's API (openai-python, LiteLLM, LangChain, ...), with this\n"
+        "machine's AWS credentials, until Ctrl-C or SIGTERM. It needs the extra demo.",
+        "examples:\n"
+        "  sagemaker-async openai --model my-llm=my-endpoint --region us-east-1\n"
+        "  sagemaker-async openai --model llama=my-endpoint/llama-component --wait-for-capacity 600\n"
+        "  sagemaker-async openai --model tgi=my-tgi --takes inputs --prompt templates:llama\n"
+        "  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=unused python my_program.py",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        metavar="NAME=ENDPOINT",
+        action="append",
+        required=True,
+        help="a model's name for clients and its endpoint, or ENDPOINT/COMPONENT; can be repeated",
+    )
+    parser.add_argument(
+        "--takes",
+        choices=("messages", "prompt", "inputs"),
+        default="messages",
+        help="what the containers take: messages or prompt as OpenAI's API, or inputs as TGI and LMI (%(default)s)",
+    )
+    parser.add_argument(
+        "--prompt",
+        metavar="MODULE:CALLABLE",
+        help="makes a prompt of a chat's messages, where containers take no messages",
+    )
+    parser.add_argument(
+        "--wait-for-capacity",
+        metavar="SECONDS",
+        type=float,
+        help="wait so long for a component that was scaled to zero, instead of failing at once",
+    )
+    _add_listening(parser, port=8000)
+    parser.add_argument(
+        "--api-key-env", metavar="VARIABLE", help="environment variable with the key that clients must send as theirs"
+    )
+    _add_where(parser, None)
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, NoReturn
 
 from sagemaker_async.config import MAX_BODY_BYTES, ConfigFields
 from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.predictor.chat import chat_request
 
-__all__ = ["content_type_of", "read_body", "request_fields", "session_options"]
+__all__ = ["chat_body", "content_type_of", "read_body", "request_fields", "session_options"]
 
 
 def session_options(arguments: argparse.Namespace) -> ConfigFields:
@@ -30,6 +31,26 @@ def request_fields(arguments: argparse.Namespace, body: bytes) -> dict[str, Any]
     fields |= {name: value for name in arguments.fields if (value := getattr(arguments, name)) is not None}
     fields.setdefault("content_type", content_type_of(body))
     return fields
+
+
+def chat_body(given: bytes) -> bytes:
+    """Return the body of a chat whose answer is streamed.
+
+    Args:
+        given: what the user says; or JSON: a list of messages, or an object with ``messages`` and other fields.
+
+    Raises:
+        RequestValidationError: messages or tools are of a wrong shape.
+    """
+    try:
+        value = json.loads(given)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, list):
+        value = {"messages": value}
+    elif not isinstance(value, dict) or "messages" not in value:
+        value = {"messages": [{"role": "user", "content": given.decode("utf-8", "replace")}]}
+    return json.dumps(chat_request(**{**value, "stream": True})).encode()
 
 
 def content_type_of(body: bytes) -> str:

@@ -13,7 +13,7 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local.as_model import ModelLike, as_model
 from sagemaker_async.local.text_model import TextModel
 
-__all__ = ["named_model"]
+__all__ = ["imported", "named_model"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +61,28 @@ def _found(spec: str, option: str) -> Any:
             f"{option} ...={spec}: the model must be text, echo, a URL, an existing file or directory, or "
             "module:callable"
         )
+    return _attribute(module_name, attributes)
+
+
+def imported(spec: str, option: str) -> Any:
+    """Return what ``module:callable`` refers to; the module is looked for in the current directory first.
+
+    Raises:
+        ConfigurationError: it cannot be imported.
+    """
+    module_name, separator, attributes = spec.partition(":")
+    if not separator or not module_name or not attributes:
+        raise ConfigurationError(f"{option} takes module:callable, such as templates:llama, got {spec!r}")
+    try:
+        return _attribute(module_name, attributes)
+    except Exception as error:
+        raise ConfigurationError(f"{option} {spec}: cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _attribute(module_name: str, attributes: str) -> Any:
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds str
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    model: Any = _lazy.library(module_name)
+    found: Any = _lazy.library(module_name)
     for attribute in attributes.split("."):
-        model = getattr(model, attribute)
-    return model
+        found = getattr(found, attribute)
+    return found

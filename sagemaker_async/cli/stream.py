@@ -1,5 +1,8 @@
 """``sagemaker-async stream``: one call, its answer as it arrives.
 
+Of tokens, standard output gets the text, and at the end each tool call as a line of JSON; what a model thinks before it
+answers goes to standard error as it comes.
+
 The connection is released on every way out: at the end, on a failure, on Ctrl-C, and when the reader of the output
 leaves.
 """
@@ -8,23 +11,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
+import json
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from contextlib import aclosing
 
 from sagemaker_async.dialects import dialect_named
 from sagemaker_async.errors import ConfigurationError
-from sagemaker_async.iterators import ByteIterator, LineIterator, TokenIterator
+from sagemaker_async.iterators import ByteIterator, LineIterator, TokenIterator, TokenResult
 from sagemaker_async.session import Session
 
-from .call import read_body, request_fields, session_options
+from .call import chat_body, read_body, request_fields, session_options
 from .output import Output, print_metadata
 from .pace import Pace, duration
 
 __all__ = ["run"]
 
-_NOUNS = {"raw": "part", "lines": "line", "tokens": "token"}
+_NOUNS = {"raw": "part", "lines": "line", "tokens": "token", "chat": "token"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         dialect_named(arguments.dialect)
     output = Output(arguments.output)
     body = read_body(arguments.body)
+    if arguments.form == "chat":
+        body = chat_body(body)
     asyncio.run(_stream(arguments, body, output))
     return 0
 
@@ -50,27 +57,49 @@ async def _stream(arguments: argparse.Namespace, body: bytes, output: Output) ->
                 if arguments.include:
                     print_metadata(response)
                 with output:
-                    async with aclosing(_records(response.body, arguments.form, arguments.dialect)) as records:
+                    async with aclosing(_records(response.body, arguments.form, arguments.dialect, pace)) as records:
                         async for record in records:
-                            pace.mark()
                             output.write(record)
     finally:
         if arguments.stats:
             print(_statistics(pace, _NOUNS[arguments.form], output.bytes_written), file=sys.stderr)
 
 
-async def _records(events: AsyncIterable[object], form: str, dialect: str | None) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes to print, record by record."""
+async def _records(
+    events: AsyncIterable[object], form: str, dialect: str | None, pace: Pace
+) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes to print, record by record, and mark when each came."""
     if form == "lines":
         async for line in LineIterator(events):
+            pace.mark()
             yield line + b"\n"
-    elif form == "tokens":
-        async for token in TokenIterator(events, dialect=dialect):
-            if token.choice == 0 and not token.special:
-                yield token.text.encode("utf-8", "replace")
-    else:
+    elif form == "raw":
         async for part in ByteIterator(events):
+            pace.mark()
             yield part
+    else:
+        tokens = TokenIterator(events, dialect="openai-chat" if form == "chat" else dialect)
+        thinking = False
+        async for token in tokens:
+            if token.choice or token.special:
+                continue
+            pace.mark()
+            if thinking and not token.reasoning:
+                print(file=sys.stderr)
+            thinking = bool(token.reasoning)
+            print(token.reasoning, end="", file=sys.stderr, flush=thinking)
+            yield token.text.encode("utf-8", "replace")
+        for line in _tool_calls(tokens.result):
+            yield line
+
+
+def _tool_calls(result: TokenResult) -> Iterator[bytes]:
+    """Give each tool call as a line of its own."""
+    calls = result.tool_calls
+    if calls and not f"\n{result.text}".endswith("\n"):
+        yield b"\n"
+    for call in calls:
+        yield json.dumps(dataclasses.asdict(call), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _statistics(pace: Pace, noun: str, size: int) -> str:

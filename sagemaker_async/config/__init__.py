@@ -14,14 +14,17 @@ from ._checks import (
     check_flag,
     check_proxy_url,
     check_region,
+    check_seconds,
     with_scheme,
     without_password,
 )
 from .credentials import Credentials, CredentialSource
 from .options import (
+    CHECKSUM_CHOICES,
     DEFAULTS_MODES,
     MAX_BODY_BYTES,
     MAX_RESPONSE_BYTES,
+    ChecksumChoice,
     Config,
     ConfigFields,
     DefaultsMode,
@@ -31,12 +34,14 @@ from .timing import RETRY_MODES, DefaultSeconds, RetryConfig, RetryMode, Timeout
 from .tls import TLSConfig
 
 __all__ = [
+    "CHECKSUM_CHOICES",
     "DEFAULTS_MODES",
     "MAX_BODY_BYTES",
     "MAX_RESPONSE_BYTES",
     "RETRY_MODES",
     "SERVICES",
     "SERVICE_IDS",
+    "ChecksumChoice",
     "Config",
     "ConfigFields",
     "CredentialSource",
@@ -52,6 +57,7 @@ __all__ = [
     "check_flag",
     "check_proxy_url",
     "check_region",
+    "check_seconds",
     "with_scheme",
     "without_password",
 ]

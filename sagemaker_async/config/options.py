@@ -30,9 +30,11 @@ from .timing import RetryConfig, Timeouts
 from .tls import TLSConfig
 
 __all__ = [
+    "CHECKSUM_CHOICES",
     "DEFAULTS_MODES",
     "MAX_BODY_BYTES",
     "MAX_RESPONSE_BYTES",
+    "ChecksumChoice",
     "Config",
     "ConfigFields",
     "DefaultsMode",
@@ -45,6 +47,9 @@ MAX_RESPONSE_BYTES = 1 << 30
 """1 GiB, far above what a real-time endpoint answers with (25 MB) and below what a peer without end would take."""
 
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
+ChecksumChoice = Literal["when_supported", "when_required"]
+CHECKSUM_CHOICES: tuple[ChecksumChoice, ...] = get_args(ChecksumChoice)
+
 DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
 INTERCEPTOR_HOOKS = tuple(name for name in vars(Interceptor) if not name.startswith("_"))
@@ -98,7 +103,7 @@ class Config:
     """Scheme, host and port for every service, for tests and gateways. The credential chain does not use it.
     None: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's ``services`` section and ``endpoint_url``."""
     endpoint_urls: Mapping[str, str] | None = None
-    """The same per service (``sagemaker-runtime``, ``sagemaker``, ``s3``, ``sts``); wins over `endpoint_url`."""
+    """The same per service (``sagemaker-runtime``, ``sagemaker``, ``s3``, ``sqs``, ``sts``); wins over that."""
     ignore_configured_endpoint_urls: bool | None = None
     """True ignores the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
     None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""
@@ -127,6 +132,13 @@ class Config:
     ``standard`` and ``cross-region`` 3.1 s, ``mobile`` 30 s; ``auto`` chooses by where the program runs (it may ask
     EC2's metadata service); ``legacy`` keeps 5 s. None: `AWS_DEFAULTS_MODE`, then the profile, then ``legacy``.
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html"""
+    request_checksum_calculation: ChecksumChoice | None = None
+    """Whether a CRC32 goes with each upload to S3, for S3 to compare: ``when_supported``, or ``when_required``, which
+    is never, for stores that do not know it. None: `AWS_REQUEST_CHECKSUM_CALCULATION`, then the profile, then
+    ``when_supported``. https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html"""
+    response_checksum_validation: ChecksumChoice | None = None
+    """Whether what comes from S3 is compared with the CRC32 that S3 has of it. None:
+    `AWS_RESPONSE_CHECKSUM_VALIDATION`, then the profile, then ``when_supported``."""
     correct_clock_skew: bool = True
     """Sign with the service's clock once the service has refused a signature because of its time. False raises such
     errors, for machines whose clock must be right."""
@@ -226,6 +238,11 @@ class Config:
             raise ConfigurationError(
                 f"Config.defaults_mode must be one of {', '.join(DEFAULTS_MODES)} or None, got {self.defaults_mode!r}"
             )
+        for name in ("request_checksum_calculation", "response_checksum_validation"):
+            if getattr(self, name) not in (None, *CHECKSUM_CHOICES):
+                raise ConfigurationError(
+                    f"Config.{name} must be {' or '.join(CHECKSUM_CHOICES)} or None, got {getattr(self, name)!r}"
+                )
         self._check_endpoints()
 
     def _check_seams(self) -> None:
@@ -340,6 +357,8 @@ class ConfigFields(TypedDict, total=False):
     timeouts: Timeouts
     retry: RetryConfig
     defaults_mode: DefaultsMode | None
+    request_checksum_calculation: ChecksumChoice | None
+    response_checksum_validation: ChecksumChoice | None
     correct_clock_skew: bool
     user_agent_app_id: str | None
     validate_params: bool

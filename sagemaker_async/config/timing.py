@@ -14,7 +14,7 @@ __all__ = ["RETRY_MODES", "DefaultSeconds", "RetryConfig", "RetryMode", "Timeout
 
 
 class DefaultSeconds(float):
-    """A default number of seconds, which `Config.defaults_mode` may replace; equal to the plain number."""
+    """A default number of seconds, which another default may replace; equal to the plain number."""
 
     __slots__ = ()
 
@@ -32,9 +32,9 @@ class Timeouts:
     connect: float | None = DefaultSeconds(5.0)
     """DNS, TCP and TLS together. Raise it across continents or through slow proxies. When it is left out,
     `Config.defaults_mode` may replace it by another number."""
-    first_byte: float | None = 70.0
+    first_byte: float | None = DefaultSeconds(70.0)
     """From the last byte sent to the first byte of the answer. SageMaker gives a model 60 s; lower it for fast
-    models."""
+    models. When it is left out, it is 170 s for inference routers, which may try a second destination."""
     between_chunks: float | None = 60.0
     """Silence within an answer. Raise it for models that pause for long between tokens."""
     keepalive: float = 15.0

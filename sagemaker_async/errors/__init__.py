@@ -20,6 +20,7 @@
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
+    ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
@@ -35,7 +36,10 @@
         │       ├── FirstByteTimeoutError
         │       ├── ChunkTimeoutError
         │       └── TotalTimeoutError
+        ├── NoCapacityError (TimeoutError)      no copy of the model became ready in time
         ├── ResponseTooLargeError               the answer is larger than `Config.max_response_bytes`
+        ├── ChecksumMismatchError               what came is not what S3 has
+        ├── UploadSourceError                   a file changed while it was uploaded
         ├── DeserializationError (ValueError)   a response body cannot become an object
         ├── ResponseError                       an HTTP response came, and is not what AWS promises
         │   └── NotAnEventStreamError
@@ -44,6 +48,8 @@
         │   │   └── ModelNotReadyException
         │   ├── ValidationError
         │   ├── ResourceNotFound
+        │   │   ├── NoSuchKeyError
+        │   │   └── NoSuchBucketError
         │   ├── ResourceInUse
         │   ├── ResourceLimitExceeded
         │   ├── ConflictException
@@ -53,6 +59,8 @@
         │   ├── InternalDependencyException
         │   ├── GatewayError                    a proxy or load balancer answered in its place
         │   ├── AccessDeniedError
+        │   │   └── S3AccessDeniedError
+        │   ├── PreconditionFailedError
         │   └── SignatureError
         │       └── ExpiredTokenError
         └── StreamError                         a response stream failed after it began
@@ -94,6 +102,7 @@ from .calls import (
     ConnectTimeoutError,
     DNSError,
     FirstByteTimeoutError,
+    NoCapacityError,
     NotAnEventStreamError,
     PoolFullError,
     PoolTimeoutError,
@@ -123,6 +132,7 @@ from .preparation import (
     SessionClosedError,
     StreamClosedError,
     StreamConsumedError,
+    ToolArgumentsError,
     UnexpectedStatusException,
     UnknownMonitoringTypeError,
     UsageError,
@@ -149,6 +159,14 @@ from .service import (
     SignatureError,
     ThrottlingError,
     ValidationError,
+)
+from .storage import (
+    ChecksumMismatchError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    PreconditionFailedError,
+    S3AccessDeniedError,
+    UploadSourceError,
 )
 from .streams import (
     EventStreamError,
@@ -177,6 +195,7 @@ __all__ = [
     "Attempt",
     "CallError",
     "CapacityError",
+    "ChecksumMismatchError",
     "ChunkTimeoutError",
     "ConcurrentReadError",
     "ConfigurationError",
@@ -207,11 +226,15 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "ModelsNotDeletedError",
+    "NoCapacityError",
     "NoCredentialsError",
     "NoRegionError",
+    "NoSuchBucketError",
+    "NoSuchKeyError",
     "NotAnEventStreamError",
     "PoolFullError",
     "PoolTimeoutError",
+    "PreconditionFailedError",
     "PreludeChecksumError",
     "ProxyError",
     "RecordError",
@@ -222,6 +245,7 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
     "ServiceError",
@@ -238,6 +262,7 @@ __all__ = [
     "StreamStalledError",
     "TLSError",
     "ThrottlingError",
+    "ToolArgumentsError",
     "TotalTimeoutError",
     "TransportError",
     "TransportTimeoutError",
@@ -245,6 +270,7 @@ __all__ = [
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
+    "UploadSourceError",
     "UsageError",
     "ValidationError",
     "WaiterTimeoutError",

@@ -189,6 +189,24 @@ class TotalTimeoutError(TransportTimeoutError):
     ambiguous = True
 
 
+class NoCapacityError(CallError, TimeoutError):
+    """No copy of the model became ready within `WaitForCapacity.limit`; the model has not seen the call.
+
+    `request_id`, `attempts` and the cause are those of the last refusal.
+
+    Attributes:
+        seconds: the limit.
+        probes: how many calls were sent meanwhile to find out, each refused.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, seconds: float, probes: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.probes = probes
+
+
 class ResponseTooLargeError(CallError):
     """The answer's body is larger than `Config.max_response_bytes`; its connection was closed, and it was not kept.
 
@@ -199,10 +217,16 @@ class ResponseTooLargeError(CallError):
         received: how many had come; less than `limit` when the head of the answer announced more than that.
     """
 
-    def __init__(self, limit: int, received: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        received: int,
+        *,
+        remedy: str = "raise Config.max_response_bytes, or have the model answer with a stream",
+    ) -> None:
         super().__init__(
             f"the answer is larger than the {limit} bytes that are kept of one, and was not read on after {received}; "
-            "raise Config.max_response_bytes, or have the model answer with a stream"
+            f"{remedy}"
         )
         self.limit = limit
         self.received = received

@@ -155,6 +155,22 @@ class UnknownMonitoringTypeError(SageMakerAsyncError, TypeError):
     """A monitoring schedule is of a type that this package does not know; the message names it."""
 
 
+class ToolArgumentsError(SageMakerAsyncError, ValueError):
+    """The arguments that a model wrote for a tool call are not JSON.
+
+    Models make mistakes: ask again, or send the message back as the tool's answer.
+
+    Attributes:
+        name: the function that the model wants called.
+        arguments: what the model wrote; in no message, for it may be confidential.
+    """
+
+    def __init__(self, name: str, arguments: str, reason: str) -> None:
+        super().__init__(f"the arguments of the tool call {name!r} are not JSON: {reason}")
+        self.name = name
+        self.arguments = arguments
+
+
 class SerializationError(SageMakerAsyncError, ValueError):
     """An object cannot be turned into a request body."""
 

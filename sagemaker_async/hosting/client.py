@@ -68,7 +68,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
         self._channel.check_usable()
         operation = modelled(name)
         await self.load(operation)
-        prepared = self.prepare(operation, fields, CallOptions(timeout))
+        prepared = self.prepare(operation, with_token(name, fields), CallOptions(timeout))
         if self._channel.validate_params and (problems := broken_rules(name, prepared.head.fields)):
             raise RequestValidationError(name, problems)
         return await self._performed(name, prepared)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ SAGEMAKER = Service(
     errors={
         "ConflictException": ConflictException,
         "InternalFailure": InternalFailure,
+        "ResourceAlreadyExists": ResourceInUse,
         "ResourceInUse": ResourceInUse,
         "ResourceLimitExceeded": ResourceLimitExceeded,
         "ResourceNotFound": ResourceNotFound,
@@ -141,6 +143,22 @@ FAMILIES: Mapping[str, tuple[HostingOperation, ...]] = {
         _writes("DeleteInferenceComponent", "Begin to delete an inference component.", "inference_component_name"),
         _reads("ListInferenceComponents", "Return one page of the inference components.", items="InferenceComponents"),
     ),
+    "inference_routers": (
+        _writes(
+            "CreateInferenceRouter",
+            "Begin to create an inference router: named targets, each with its destinations.",
+            "inference_router_name",
+            repeatable=True,
+        ),
+        _reads("DescribeInferenceRouter", "Return the targets and the state of a router.", "inference_router_name"),
+        _writes(
+            "UpdateInferenceRouter",
+            "Begin to replace all targets of a router; it takes effect in about two minutes.",
+            "inference_router_name",
+        ),
+        _writes("DeleteInferenceRouter", "Begin to delete a router; its destinations stay.", "inference_router_name"),
+        _reads("ListInferenceRouters", "Return one page of the inference routers.", items="InferenceRouters"),
+    ),
     "tags": (
         _writes("AddTags", "Add tags to a resource, or give those it has new values.", "resource_arn", repeatable=True),
         _reads("ListTags", "Return one page of a resource's tags.", "resource_arn", items="Tags"),
@@ -204,13 +222,16 @@ def unmodelled(name: str) -> Operation:
 
 
 def with_token(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the fields of a call, under AWS's names, with an idempotency token where the operation has one.
+    """Return the fields of a call, in either spelling, with an idempotency token where the operation has one.
 
     The token is a random UUID, as botocore's, unless the caller gave one. All attempts of the call carry it, so that
     SageMaker carries out but one of them.
     """
     token = IDEMPOTENCY_TOKENS.get(name)
-    if token is None or fields.get(token) is not None:
+    if token is None:
+        return fields
+    python_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", token).lower()
+    if fields.get(token) is not None or fields.get(python_name) is not None:
         return fields
     return {**fields, token: str(uuid.uuid4())}
 

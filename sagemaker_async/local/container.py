@@ -1,7 +1,8 @@
 """A model that runs in a container: requests are forwarded to its ``/invocations`` as SageMaker does.
 
 The container receives the body, Content-Type, Accept and the ``X-Amzn-SageMaker-`` fields that SageMaker passes on, and
-answers with a status and a body; any status but a 2xx is a `ModelFailure`. See
+answers with a status and a body; any status but a 2xx is a `ModelFailure`. Requests of the OpenAI-compatible route go
+to its ``/v1/chat/completions``. See
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
 
@@ -18,6 +19,7 @@ import aiohttp
 from sagemaker_async.errors import ConfigurationError, ModelStreamError
 
 from .models import InvocationRequest, ModelFailure, ModelOutput
+from .operations import CHAT_COMPLETIONS
 
 __all__ = ["Container"]
 
@@ -53,6 +55,7 @@ class Container:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(f"a container's URL must look like http://127.0.0.1:8080/invocations, got {url!r}")
         self.url: Final = url if parts.path not in ("", "/") else f"{parts.scheme}://{parts.netloc}/invocations"
+        self._chat_url: Final = f"{parts.scheme}://{parts.netloc}/v1/chat/completions"
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout)
         self._session: aiohttp.ClientSession | None = None
 
@@ -72,7 +75,8 @@ class Container:
         try:
             # A file, because aiohttp warns about large bodies that are plain bytes.
             body = io.BytesIO(request.body)
-            response = await self._session.post(self.url, data=body, headers=headers, allow_redirects=False)
+            url = self._chat_url if request.operation == CHAT_COMPLETIONS.name else self.url
+            response = await self._session.post(url, data=body, headers=headers, allow_redirects=False)
             if not 200 <= response.status < 300:
                 raise ModelFailure(response.status, (await response.read()).decode("utf-8", "replace"))
         except TimeoutError:

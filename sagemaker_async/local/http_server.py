@@ -19,7 +19,6 @@ from aiohttp import StreamReader, web
 from .admission import Admission
 from .answers import NOT_ADMITTED, Refusal, json_refusal
 from .faults import NO_FAULTS, CloseOnOversize, Plan, Reset
-from .signatures import verify
 from .state import Call, Exchange, LocalState, RecordedRequest, Service
 from .transmission import drop_connection
 
@@ -127,7 +126,7 @@ class LoopbackServer:
         body, size, payload_hash = await self._receive(request, target, request_id, call.body_limit, call.plan)
         try:
             self._admit(request)
-            verify(
+            service.verify(
                 request.method,
                 target,
                 request.headers,

@@ -45,7 +45,8 @@ class InvocationRequest:
 
     endpoint_name: str
     operation: str
-    """``InvokeEndpoint``, ``InvokeEndpointWithResponseStream`` or ``InvokeEndpointAsync``."""
+    """``InvokeEndpoint``, ``InvokeEndpointWithResponseStream`` or ``InvokeEndpointAsync``; ``ChatCompletions`` for the
+    OpenAI-compatible route, whose containers serve ``/v1/chat/completions`` for it."""
     body: bytes = field(repr=False)
     content_type: str | None = None
     accept: str | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from .answers import Refusal
@@ -19,8 +19,10 @@ from .models import InvocationRequest
 
 __all__ = [
     "ASYNC_BODY_LIMIT",
+    "CHAT_COMPLETIONS",
     "OPERATIONS",
     "PREFIX",
+    "ROUTER_OPERATIONS",
     "AsyncFields",
     "Operation",
     "async_fields",
@@ -60,6 +62,8 @@ class Operation:
     """The header field that describes the request's body."""
     accept: str
     fields: tuple[_Field, ...]
+    filename_length: int = 32
+    """The longest Filename that it accepts."""
 
 
 def _field(attribute: str, header: str, member: str, lengths: tuple[int, int], pattern: str) -> _Field:
@@ -103,6 +107,30 @@ OPERATIONS = {
 }
 """Maps the last segment of a route to its operation."""
 
+CHAT_COMPLETIONS = Operation("ChatCompletions", "Content-Type", "Accept", ())
+"""The OpenAI-compatible route, which passes on its body alone."""
+
+ROUTER_OPERATIONS = {
+    "invocations": Operation(
+        "InvokeInferenceRouter",
+        "Content-Type",
+        "Accept",
+        (
+            _CUSTOM_ATTRIBUTES,
+            _INFERENCE_ID,
+            _field("prefix_aware_id", "Prefix-Aware-Id", "prefixAwareId", (1, 64), _PRINTABLE),
+        ),
+    ),
+    "async-invocations": Operation(
+        "InvokeInferenceRouterAsync",
+        PREFIX + "Content-Type",
+        PREFIX + "Accept",
+        (_CUSTOM_ATTRIBUTES, _INFERENCE_ID),
+        filename_length=64,
+    ),
+}
+"""The same for inference routers."""
+
 _MEDIA_TYPES = {
     header: _Field("", header, member, 0, 1024, re.compile(_ASCII).fullmatch, _ASCII)
     for header, member in (
@@ -131,7 +159,7 @@ _is_endpoint_name = re.compile(_NAME).fullmatch
 
 
 class AsyncFields(NamedTuple):
-    """The fields that only InvokeEndpointAsync takes; those that were not sent are None."""
+    """The fields that only asynchronous operations take; those that were not sent are None."""
 
     input_location: str | None = None
     output_extension: str | None = None
@@ -160,13 +188,14 @@ def invocation_request(
     )
 
 
-def async_fields(headers: Mapping[str, str]) -> AsyncFields:
-    """Return the further fields of an InvokeEndpointAsync request; raises `Refusal` when one breaks a rule."""
+def async_fields(operation: Operation, headers: Mapping[str, str]) -> AsyncFields:
+    """Return the further fields of an asynchronous request; raises `Refusal` when one breaks a rule."""
     fields: dict[str, Any] = {}
     for field in _ASYNC_TEXTS:
         value = headers.get(field.header)
         if value is not None:
-            fields[field.attribute] = _checked(field, value)
+            longest = operation.filename_length if field.attribute == "filename" else field.max_length
+            fields[field.attribute] = _checked(replace(field, max_length=longest), value)
     for attribute, header, member, least, most in _ASYNC_SECONDS:
         value = headers.get(PREFIX + header)
         if value is None:

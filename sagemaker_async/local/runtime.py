@@ -36,6 +36,7 @@ from .operations import (
     invalid,
     invocation_request,
 )
+from .signatures import verify
 from .state import Exchange, LocalState
 from .transmission import EventStreamAnswer, before_answer, drop_connection, send_body
 
@@ -64,6 +65,7 @@ class RuntimeService:
     """The data plane of the embedded SageMaker."""
 
     signing_name: Final = "sagemaker"
+    verify = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state
@@ -80,7 +82,7 @@ class RuntimeService:
 class RuntimeCall:
     """One request to one of the routes."""
 
-    __slots__ = ("_endpoint", "_name", "_operation", "_state", "body_limit", "plan")
+    __slots__ = ("_endpoint", "_name", "_operation", "_state", "async_paths", "body_limit", "plan")
 
     def __init__(self, state: LocalState, operation: Operation, name: str) -> None:
         self._state = state
@@ -88,6 +90,8 @@ class RuntimeCall:
         self._name = name
         self._endpoint = endpoint = state.endpoints.get(name)
         self.plan: Plan = NO_FAULTS
+        self.async_paths: tuple[str | None, str | None] = (None, None)
+        """Where an inference router has results and failures go; None: where the endpoint has them go."""
         self.body_limit = REAL_TIME_BODY_LIMIT
         if endpoint is not None:
             endpoint.requests += 1
@@ -103,20 +107,32 @@ class RuntimeCall:
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:
         """Validate the request, run the model, answer."""
-        endpoint = self._endpoint
         check_endpoint_name(self._name)
         if exchange.body_size > self.body_limit:
             raise self._oversize(exchange)
-        request = invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
+        return await self.serve(exchange, self._request(exchange))
+
+    def _request(self, exchange: Exchange) -> InvocationRequest:
+        """Return the request's fields; raises `Refusal` when one breaks a rule."""
+        return invocation_request(self._operation, self._name, exchange.request.headers, exchange.body)
+
+    async def serve(self, exchange: Exchange, request: InvocationRequest) -> web.StreamResponse:
+        """Run the model on a request that was checked, and answer."""
+        endpoint = self._endpoint
         if endpoint is None:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
-        variant = _chosen_variant(endpoint, request)
+        variant = self._chosen_variant(endpoint, request)
         if self.plan.faults:
             scripted = await self._instead_of_the_model(exchange, endpoint)
             if scripted is not None:
                 return scripted
+        return await self._perform(exchange, endpoint, request, variant)
+
+    async def _perform(
+        self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
+    ) -> web.StreamResponse:
         match self._operation.name:
-            case "InvokeEndpoint":
+            case "InvokeEndpoint" | "InvokeInferenceRouter":
                 return await self._invoke(exchange, endpoint, request, variant)
             case "InvokeEndpointWithResponseStream":
                 return await self._stream(exchange, endpoint, request, variant)
@@ -135,18 +151,45 @@ class RuntimeCall:
         # https://github.com/aws/sagemaker-python-sdk/issues/171
         return Refusal(413, "", f"HTTP content length exceeded {self.body_limit} bytes.", common=True)
 
+    def _chosen_variant(self, endpoint: Endpoint, request: InvocationRequest) -> Variant:
+        """Return the variant or inference component that a request goes to.
+
+        Raises:
+            Refusal: the variant or component that it names does not exist; or it names a component although the
+                endpoint's variants have models, or does not name one although they are for components.
+        """
+        target = request.target_variant
+        if target is not None and target not in endpoint.variants:
+            raise invalid(f"Variant {target} of endpoint {endpoint.name} not found.")
+        variants = endpoint.deployment.variants
+        if request.component is not None:
+            component = endpoint.components.get(request.component)
+            if component is not None:
+                if component.model is None:
+                    self._state.no_capacity(request.component)
+                return _serving(component, _NO_COPIES)
+            if all(variant.model is not None for variant in variants):
+                raise invalid(_NO_COMPONENTS_HERE)
+            raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
+        if target is None:
+            return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
+        return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)
+
     async def _instead_of_the_model(self, exchange: Exchange, endpoint: Endpoint) -> web.StreamResponse | None:
         for fault in exchange.plan.faults:
             if isinstance(fault, Reset) and fault.when == "after_read":
                 drop_connection(exchange.request, reset=True)
             if isinstance(fault, Status | Throttle):
                 await before_answer(exchange, endpoint, self._state)
-                return scripted_answer(fault, exchange.headers)
+                return self._scripted(fault, exchange.headers)
             if isinstance(fault, NotAnEventStream):
                 await before_answer(exchange, endpoint, self._state)
                 headers = {**exchange.headers, "Content-Type": fault.content_type}
                 return await send_body(exchange, endpoint, fault.body, headers)
         return None
+
+    def _scripted(self, fault: Status | Throttle, headers: dict[str, str]) -> web.StreamResponse:
+        return scripted_answer(fault, headers)
 
     async def _run(self, endpoint: Endpoint, request: InvocationRequest, variant: Variant) -> ModelOutput:
         assert variant.model is not None
@@ -201,12 +244,13 @@ class RuntimeCall:
     async def _invoke_async(
         self, exchange: Exchange, endpoint: Endpoint, request: InvocationRequest, variant: Variant
     ) -> web.StreamResponse:
-        fields = async_fields(exchange.request.headers)
+        fields = async_fields(self._operation, exchange.request.headers)
         if (fields.input_location is None) == (not exchange.body):
             raise invalid("Exactly one of Body and InputLocation must be given.")
         name = str(uuid.uuid4())
+        output, failure = self.async_paths
         place = [
-            endpoint.deployment.async_output.rstrip("/"),
+            (output or endpoint.deployment.async_output).rstrip("/"),
             (fields.output_extension or "").strip("/"),
             fields.filename or f"{name}.out",
         ]
@@ -214,7 +258,7 @@ class RuntimeCall:
             endpoint_name=endpoint.name,
             inference_id=request.inference_id or str(uuid.uuid4()),
             output_location="/".join(filter(None, place)),
-            failure_location=f"{endpoint.deployment.async_failure.rstrip('/')}/{name}-error.out",
+            failure_location=f"{(failure or endpoint.deployment.async_failure).rstrip('/')}/{name}-error.out",
         )
         self._state.keep(invocation)
         self._state.spawn(self._run_async(endpoint, request, variant, fields, invocation))
@@ -264,30 +308,41 @@ class RuntimeCall:
         self, endpoint: Endpoint, request: InvocationRequest, variant: Variant, failure: ModelFailure
     ) -> Refusal:
         region, account = self._state.region, self._state.account_id
-        group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-        if request.component in endpoint.components:
-            group = f"/aws/sagemaker/InferenceComponents/{request.component}"
+        group = _log_group(endpoint, request)
         log_arn = f"arn:{partition_of(region).id}:logs:{region}:{account}:log-group:{group}"
         if not failure.log_group_only:
             log_arn += f":log-stream:{variant.name}/i-00000000000000000"
-        side, code = (
-            ("client", "CLIENT_ERROR_FROM_MODEL")
-            if 400 <= failure.status < 500
-            else ("server", "INTERNAL_FAILURE_FROM_MODEL")
-        )
         return Refusal(
             424,
             "ModelError",
-            f'Received {side} error ({failure.status}) from primary with message "{failure.message}". '
-            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-            f"#logEventViewer:group={group} in account {account} for more information.",
+            self._words_of("primary", endpoint, request, failure),
             fields={
-                "ErrorCode": code,
+                "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if _is_clients(failure) else "INTERNAL_FAILURE_FROM_MODEL",
                 "LogStreamArn": log_arn,
                 "OriginalMessage": failure.message,
                 "OriginalStatusCode": failure.status,
             },
         )
+
+    def _words_of(self, source: str, endpoint: Endpoint, request: InvocationRequest, failure: ModelFailure) -> str:
+        """Return SageMaker's words for a failure of the model, which repeat the container's body as it is."""
+        region, account = self._state.region, self._state.account_id
+        return (
+            f"Received {'client' if _is_clients(failure) else 'server'} error ({failure.status}) from {source} "
+            f'with message "{failure.message}". '
+            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={_log_group(endpoint, request)} in account {account} for more information."
+        )
+
+
+def _is_clients(failure: ModelFailure) -> bool:
+    return 400 <= failure.status < 500
+
+
+def _log_group(endpoint: Endpoint, request: InvocationRequest) -> str:
+    if request.component in endpoint.components:
+        return f"/aws/sagemaker/InferenceComponents/{request.component}"
+    return f"/aws/sagemaker/Endpoints/{endpoint.name}"
 
 
 def _content_type(request: InvocationRequest, response: ModelOutput) -> str:
@@ -298,29 +353,6 @@ def _describe(variant: Variant, response: ModelOutput, headers: dict[str, str]) 
     headers["x-Amzn-Invoked-Production-Variant"] = variant.name
     if response.custom_attributes is not None:
         headers[PREFIX + "Custom-Attributes"] = response.custom_attributes
-
-
-def _chosen_variant(endpoint: Endpoint, request: InvocationRequest) -> Variant:
-    """Return the variant or inference component that a request goes to.
-
-    Raises:
-        Refusal: the variant or component that it names does not exist; or it names a component although the endpoint's
-            variants have models, or does not name one although they are for components.
-    """
-    target = request.target_variant
-    if target is not None and target not in endpoint.variants:
-        raise invalid(f"Variant {target} of endpoint {endpoint.name} not found.")
-    variants = endpoint.deployment.variants
-    if request.component is not None:
-        component = endpoint.components.get(request.component)
-        if component is not None:
-            return _serving(component, _NO_COPIES)
-        if all(variant.model is not None for variant in variants):
-            raise invalid(_NO_COMPONENTS_HERE)
-        raise invalid(f"Inference Component {request.component} of endpoint {endpoint.name} not found.")
-    if target is None:
-        return _serving(endpoint.next_variant(), _NO_COMPONENT_NAMED)
-    return _serving(next(variant for variant in variants if variant.name == target), _NO_COMPONENT_NAMED)
 
 
 def _serving(variant: Variant, otherwise: str) -> Variant:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from sagemaker_async.config import ConfigFields, Credentials, check_region
+from sagemaker_async.config import ConfigFields, Credentials, check_region, check_seconds
 from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
@@ -28,7 +28,9 @@ from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocat
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
+from .openai_route import OpenAIService
 from .operations import check_endpoint_name
+from .router_runtime import RouterRuntimeService
 from .runtime import RuntimeService
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
 from .state_file import StateFile
@@ -55,10 +57,13 @@ class EmbeddedSageMaker(Seeding):
         clock: returns seconds since the epoch; used to judge signatures and to date answers.
         sleep: the function that `SlowFirstByte` waits with.
         transition_times: seconds that changes of state take (Creating to InService, ...), for all kinds of resources or
-            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent and MonitoringSchedule. None: they
-            are complete at the next call.
+            by kind: ``{"Endpoint": 2.0}``; kinds are Endpoint, InferenceComponent, InferenceRouter and
+            MonitoringSchedule. None: they are complete at the next call.
         stepped_clock: whether the time for changes of state stands still except at `step`; the changes then take one
             second, unless `transition_times` says otherwise. Signatures are always judged by `clock`.
+        scale_from_zero: seconds that an inference component with zero copies takes to get one, once two invocations
+            within a minute were refused for want of it; in the time of `stepped_clock`, if that is set. None: nobody
+            has configured a scaling policy, and it gets none by itself.
         state: a file in which the control plane is kept over a restart. It is read at once, and written after each
             change that a client makes and on closing. Models that are Python callables cannot be kept: their endpoints
             come back and answer with a ModelError (424) until `add_model` or `add_endpoint` is called again. Models
@@ -81,11 +86,13 @@ class EmbeddedSageMaker(Seeding):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
             raise ConfigurationError(f"LocalSageMaker.port must be from 0 (any free one) to 65535, got {port!r}")
+        check_seconds(scale_from_zero, "LocalSageMaker.scale_from_zero", zero_allowed=True)
         self._host = host
         self._port = port
         self._credentials = credentials or DEFAULT_CREDENTIALS
@@ -101,10 +108,13 @@ class EmbeddedSageMaker(Seeding):
             transitions=Transitions(clock, transition_times, stepped=stepped_clock),
             account_id=self._credentials.account_id or ACCOUNT_ID,
             keys={self._credentials.access_key_id: self._credentials},
+            scale_from_zero=scale_from_zero,
         )
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
             RuntimeService(self._state),
+            OpenAIService(self._state),
+            RouterRuntimeService(self._state),
             ControlPlaneService(self._state, self._control_plane, self._save),
             IdentityService(self._state),
         ]
@@ -328,6 +338,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         transition_times: TransitionTimes | None = None,
         stepped_clock: bool = False,
+        scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
     ) -> ThreadedLocalSageMaker:
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
@@ -341,6 +352,7 @@ class LocalSageMaker(EmbeddedSageMaker):
             sleep=sleep,
             transition_times=transition_times,
             stepped_clock=stepped_clock,
+            scale_from_zero=scale_from_zero,
             state=state,
         )
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import strptime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sagemaker_async.aws.signing import (
     ALGORITHM,
@@ -35,13 +35,32 @@ from sagemaker_async.errors import ConfigurationError, RequestValidationError
 
 from .answers import Refusal
 
-__all__ = ["MAX_SKEW", "verify"]
+__all__ = ["MAX_SKEW", "Verify", "verify"]
 
 MAX_SKEW = 300.0
 """Seconds by which a request's date may differ from the server's."""
 
 _is_date = re.compile(r"[0-9]{8}T[0-9]{6}Z").fullmatch
 _is_signature = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+class Verify(Protocol):
+    """What decides who calls, by the request's head and the SHA-256 of its body."""
+
+    def __call__(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        payload_hash: str,
+        *,
+        keys: Mapping[str, Credentials],
+        region: str,
+        service: str,
+        now: float,
+    ) -> Credentials:
+        """Return the credentials of the caller; raise `Refusal`."""
+        ...
 
 
 class _Authorization(NamedTuple):

@@ -17,11 +17,14 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
+from .destinations import RouterTarget
 from .endpoints import AsyncInvocation, Endpoint
 from .faults import Plan
+from .signatures import Verify
 from .transitions import Transitions
 
 __all__ = ["ACCOUNT_ID", "DEFAULT_CREDENTIALS", "Call", "Exchange", "LocalState", "RecordedRequest", "Service"]
@@ -61,14 +64,25 @@ class LocalState:
     keys: dict[str, Credentials] = field(default_factory=dict)
     """The accepted credentials, by access key id."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    routers: dict[str, Mapping[str, RouterTarget]] = field(default_factory=dict)
+    """The inference routers that can be invoked, by name: their targets by name."""
     objects: MutableMapping[str, bytes] = field(default_factory=dict)
     """Objects by their S3 URL."""
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
+    scale_from_zero: float | None = None
+    """Seconds that a component with zero copies takes to get one; None: it gets none by itself."""
+    no_capacity: Callable[[str], None] = lambda _: None
+    """Is told the component of each invocation that was refused because it has no copies."""
     background: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")
+
+    @property
+    def arn_prefix(self) -> str:
+        """What begins the ARNs of its resources: ``arn:aws:sagemaker:us-east-1:123456789012``."""
+        return f"arn:{partition_of(self.region).id}:sagemaker:{self.region}:{self.account_id}"
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
@@ -130,6 +144,11 @@ class Service(Protocol):
     @property
     def signing_name(self) -> str:
         """The service's name in the credential scope."""
+        ...
+
+    @property
+    def verify(self) -> Verify:
+        """What checks who calls, such as `signatures.verify`."""
         ...
 
     def match(self, request: web.BaseRequest, target: str) -> Call | None:

@@ -22,7 +22,7 @@ __all__ = ["TIMED_KINDS", "TransitionTimes", "Transitions"]
 TransitionTimes: TypeAlias = float | Mapping[str, float]
 """Seconds that a change of state takes: for all kinds of resources, or by kind (see `TIMED_KINDS`)."""
 
-TIMED_KINDS: Final = ("Endpoint", "InferenceComponent", "MonitoringSchedule")
+TIMED_KINDS: Final = ("Endpoint", "InferenceComponent", "InferenceRouter", "MonitoringSchedule")
 """The kinds of resources that have states."""
 
 _STEPPED_SECONDS = 1.0
@@ -77,10 +77,17 @@ class Transitions:
             self._steps += seconds
             self.settle()
 
-    def schedule(self, kind: str, change: Callable[[], None]) -> None:
-        """Schedule a change; it happens when it is due, at the next `settle` at the earliest."""
+    def schedule(self, kind: str, change: Callable[[], None], seconds: float | None = None) -> None:
+        """Schedule a change; it happens when it is due, at the next `settle` at the earliest.
+
+        Args:
+            kind: the kind of resource.
+            change: what happens.
+            seconds: how long it takes; None: as long as changes of this kind do.
+        """
         with self.lock:
-            heapq.heappush(self._pending, (self.now() + self._times[kind], next(self._numbers), change))
+            due = self.now() + (self._times[kind] if seconds is None else seconds)
+            heapq.heappush(self._pending, (due, next(self._numbers), change))
 
     def settle(self) -> None:
         """Make the changes that are due, the earliest first; costs nothing when none is scheduled."""

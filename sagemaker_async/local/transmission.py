@@ -1,6 +1,7 @@
 """Sending answers, with the faults that act while they are sent.
 
-`send_body` answers the routes without a stream, `EventStreamAnswer` the one with a stream. Both end the handling of the
+`send_body` answers the routes without a stream, `EventStreamAnswer` the one with a stream, and `PlainAnswer` the one
+whose stream is the container's own. All end the handling of the
 request when a fault drops the connection: `drop_connection` raises `asyncio.CancelledError`, as aiohttp itself does
 when the client of a handler has left.
 """
@@ -37,7 +38,7 @@ from .faults import (
 from .models import ModelFailure, close_parts
 from .state import Exchange, LocalState
 
-__all__ = ["EventStreamAnswer", "before_answer", "drop_connection", "send_body"]
+__all__ = ["EventStreamAnswer", "PlainAnswer", "before_answer", "drop_connection", "send_body"]
 
 _PAYLOAD_PART = encode_headers(
     {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
@@ -118,8 +119,14 @@ def _pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-class EventStreamAnswer:
-    """One response stream: its head, payload parts and end."""
+class PlainAnswer:
+    """One answer in parts: its head, the parts as they are, and its end.
+
+    Args:
+        exchange: the request.
+        endpoint: counts the streams.
+        headers: the head's fields.
+    """
 
     __slots__ = ("_broken", "_dropped", "_endpoint", "_exchange", "_pending", "_response", "_writes")
 
@@ -129,7 +136,7 @@ class EventStreamAnswer:
         self._broken = False
         """Whether what was sent is not a whole answer: an error event ended it, or a fault damaged it."""
         self._dropped = False
-        self._response = web.StreamResponse(headers={**headers, "Content-Type": "application/vnd.amazon.eventstream"})
+        self._response = web.StreamResponse(headers=headers)
         self._pending: list[Positioned] = exchange.plan.positioned()
         self._writes = exchange.plan.first(TcpWrites)
 
@@ -176,21 +183,21 @@ class EventStreamAnswer:
             part = first
             while part is not None:
                 for piece in (part,) if cut is None else _pieces(part, cut.size):
-                    frame = encode_message(_PAYLOAD_PART, piece)
+                    frame = self._frame(piece)
                     if self._pending and await self._ended_by_fault(sent, frame):
                         self._broken = True
                         return
                     sent += 1
-                    if damage is not None and damage.part == sent:
+                    if damage is not None and damage.part == sent and frame:
                         self._broken = True
                         frame = _damaged(frame, damage)
                     await self._write(frame)
                 part = await anext(rest, None)
         except (ModelFailure, ModelStreamError, InternalStreamFailure) as error:
             self._broken = True
-            await self._write(_exception_of(error))
+            await self._write(self._exception_of(error))
             return
-        if await self._ended_by_fault(None, encode_message(_PAYLOAD_PART, b"")):
+        if await self._ended_by_fault(None, self._frame(b"")):
             self._broken = True
 
     async def _ended_by_fault(self, sent: int | None, next_frame: bytes) -> bool:
@@ -209,22 +216,16 @@ class EventStreamAnswer:
                     drop_connection(self._exchange.request, reset=fault.reset)
                 case CutFrame():
                     keep = fault.keep if fault.keep is not None else len(next_frame) // 2
-                    await self._write(next_frame[: min(keep, len(next_frame) - 1)])
+                    await self._write(next_frame[: max(0, min(keep, len(next_frame) - 1))])
                     return True
                 case InStreamError():
-                    await self._write(_exception(fault.error_type, fault.message, fault.code))
+                    await self._write(self._exception(fault.error_type, fault.message, fault.code))
                     return True
                 case UnmodeledError():
-                    headers = {":message-type": "error", ":error-code": fault.code, ":error-message": fault.message}
-                    await self._write(encode_message(headers))
+                    await self._write(self._error(fault.code, fault.message))
                     return True
                 case UnknownEvent():
-                    headers = {
-                        ":event-type": fault.event_type,
-                        ":content-type": "application/json",
-                        ":message-type": "event",
-                    }
-                    await self._write(encode_message(headers, fault.payload))
+                    await self._write(self._event(fault.event_type, fault.payload))
         return False
 
     async def _write(self, frame: bytes) -> None:
@@ -233,22 +234,55 @@ class EventStreamAnswer:
         else:
             await _write(self._response, frame, self._writes)
 
+    def _exception_of(self, error: ModelFailure | ModelStreamError | InternalStreamFailure) -> bytes:
+        match error:
+            case ModelFailure():
+                return self._exception("ModelStreamError", error.message, "StreamBroken")
+            case ModelStreamError():
+                return self._exception("ModelStreamError", error.message, error.error_code)
+        return self._exception("InternalStreamFailure", error.message, None)
 
-def _exception_of(error: ModelFailure | ModelStreamError | InternalStreamFailure) -> bytes:
-    match error:
-        case ModelFailure():
-            return _exception("ModelStreamError", error.message, "StreamBroken")
-        case ModelStreamError():
-            return _exception("ModelStreamError", error.message, error.error_code)
-    return _exception("InternalStreamFailure", error.message, None)
+    # --- what is written ----------------------------------------------------------------------------------------------
+
+    def _frame(self, part: bytes) -> bytes:
+        return part
+
+    def _exception(self, error_type: str, message: str, code: str | None) -> bytes:  # noqa: ARG002
+        """Return what an error of the model is; by default nothing, so that the answer just ends."""
+        return b""
+
+    def _error(self, code: str, message: str) -> bytes:
+        return self._exception(code, message, code)
+
+    def _event(self, event_type: str, payload: bytes) -> bytes:
+        return b"event: " + event_type.encode() + b"\ndata: " + payload + b"\n\n"
 
 
-def _exception(error_type: str, message: str, code: str | None) -> bytes:
-    members = {"Message": message} if code is None else {"Message": message, "ErrorCode": code}
-    return encode_message(
-        {":exception-type": error_type, ":content-type": "application/json", ":message-type": "exception"},
-        json.dumps(members).encode(),
-    )
+class EventStreamAnswer(PlainAnswer):
+    """One response stream: each part is an event of AWS's event stream."""
+
+    __slots__ = ()
+
+    def __init__(self, exchange: Exchange, endpoint: Endpoint, headers: dict[str, str]) -> None:
+        super().__init__(exchange, endpoint, {**headers, "Content-Type": "application/vnd.amazon.eventstream"})
+
+    def _frame(self, part: bytes) -> bytes:
+        return encode_message(_PAYLOAD_PART, part)
+
+    def _exception(self, error_type: str, message: str, code: str | None) -> bytes:
+        members = {"Message": message} if code is None else {"Message": message, "ErrorCode": code}
+        return encode_message(
+            {":exception-type": error_type, ":content-type": "application/json", ":message-type": "exception"},
+            json.dumps(members).encode(),
+        )
+
+    def _error(self, code: str, message: str) -> bytes:
+        return encode_message({":message-type": "error", ":error-code": code, ":error-message": message})
+
+    def _event(self, event_type: str, payload: bytes) -> bytes:
+        return encode_message(
+            {":event-type": event_type, ":content-type": "application/json", ":message-type": "event"}, payload
+        )
 
 
 def _damaged(frame: bytes, damage: WrongChecksum) -> bytes:

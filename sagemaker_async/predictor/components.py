@@ -14,6 +14,8 @@ from sagemaker_async import _lazy
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.session import Session
 
+from .routing import RoutedCalls
+
 if TYPE_CHECKING:
     from sagemaker_async.hosting import answers, client, pages, waiting
     from sagemaker_async.hosting.generated import shapes
@@ -32,7 +34,7 @@ Moment = dt.datetime | float | str
 """A datetime (without a zone: in UTC), seconds since 1970, or an ISO 8601 text."""
 
 
-class HostedComponents:
+class HostedComponents(RoutedCalls):
     """The inference components on an endpoint, one of which may be the predictor's own.
 
     Args:
@@ -199,6 +201,11 @@ class HostedComponents:
             await plan.wait(hosting, resource)
 
     async def _hosting(self) -> client.SageMakerClient:
-        """Return the control plane's client; it and `updates` are imported in a thread by the first call."""
+        """Return the control plane's client; it and `updates` are imported in a thread by the first call.
+
+        Raises:
+            ConfigurationError: the predictor is of something that is not an endpoint.
+        """
+        self._check_of_endpoint("endpoint configuration, models or monitors")
         await _lazy.load("predictor.updates")
         return self.sagemaker_session.hosting

@@ -16,7 +16,7 @@ from sagemaker_async import _lazy
 from sagemaker_async.errors import ModelsNotDeletedError, SageMakerAsyncError, ValidationError
 from sagemaker_async.session import Session
 
-from .components import HostedComponents
+from .sticky import StatefulCalls
 
 if TYPE_CHECKING:
     from sagemaker_async.hosting import answers, waiting
@@ -32,7 +32,7 @@ else:
 __all__ = ["HostedEndpoint"]
 
 
-class HostedEndpoint(HostedComponents):
+class HostedEndpoint(StatefulCalls):
     """An endpoint, and optionally one inference component on it, in the control plane.
 
     The names of its configuration and of its models are remembered once they were asked for, as in the SDK.

@@ -28,6 +28,11 @@ class Prediction(Generic[R]):
     """The stateful session that the call opened, with its expiration; None if it opened none."""
     closed_session_id: str | None
     """The stateful session that the call closed; None if it closed none."""
+    routed_to: str | None = None
+    """The ARN of the endpoint or the component that an inference router has passed the request on to; see
+    `Predictor.of_router`."""
+    routing_reason: str | None = None
+    """Why the router chose it: ``local-preferred``, ``capacity-available``, ``only-healthy`` or ``failover``."""
     request_id: str | None
     """AWS's id of the request, for support cases."""
     attempts: tuple[Attempt, ...]

@@ -19,13 +19,15 @@ from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
-from sagemaker_async.errors import ConfigurationError, DeserializationError
+from sagemaker_async.errors import ConfigurationError, DeserializationError, InBandError
 from sagemaker_async.records.iterator import ByteIterator
-from sagemaker_async.runtime.operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from sagemaker_async.runtime.operations import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
+from .chat import ChatEndpoint
 from .management import HostedEndpoint
+from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
 
@@ -37,7 +39,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, Generic[R]):
+class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -48,6 +50,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         component_name: the inference component to call, unless a call names another. None or empty: none.
         content_type: sent instead of the serializer's ``CONTENT_TYPE``.
         accept: asked for instead of the deserializer's ``ACCEPT``.
+        capacity: makes calls wait while the model has no copies, as one scaled to zero; None: they fail at once.
         endpoint: deprecated name of `endpoint_name`.
 
     Raises:
@@ -72,6 +75,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -86,6 +90,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None: ...
 
@@ -99,6 +104,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         *,
         content_type: str | None = None,
         accept: str | tuple[str, ...] | None = None,
+        capacity: WaitForCapacity | None = None,
         endpoint: str | None = None,
     ) -> None:
         if endpoint is not None:
@@ -110,12 +116,15 @@ class Predictor(HostedEndpoint, Generic[R]):
         deserializer = cast("Deserializer[R]", BytesDeserializer()) if deserializer is None else deserializer
         _check(serializer, "serializer", "serialize", "CONTENT_TYPE")
         _check(deserializer, "deserializer", "deserialize", "ACCEPT")
+        if capacity is not None:
+            check_capacity(capacity)
         if sagemaker_session is not None:
             shared_channel(sagemaker_session)
         self._owns_session = sagemaker_session is None
         super().__init__(endpoint_name, Session() if sagemaker_session is None else sagemaker_session, component_name)
         self.serializer: Serializer = serializer
         self.deserializer: Deserializer[R] = deserializer
+        self.capacity: WaitForCapacity | None = capacity
         self._content_type = content_type
         self._accept = accept
 
@@ -175,6 +184,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> R:
@@ -190,10 +200,17 @@ class Predictor(HostedEndpoint, Generic[R]):
             custom_attributes: what the container gets as ``X-Amzn-SageMaker-Custom-Attributes``.
             component_name: the inference component, instead of the predictor's own.
             target_container_hostname: the container of a multi-container endpoint.
-            session_id: the stateful session, or ``NEW_SESSION``.
-            prefix_aware_id: routes requests with the same prefix to the same instance.
+            session_id: the stateful session, or ``NEW_SESSION``; `session` opens, binds and closes one.
+            prefix_aware_id: routes requests with the same id to the same instance, as long as it is not overloaded, so
+                that what its container has cached is used again: the key-value cache of a long system prompt, of a
+                document that many questions are about, or of a conversation. It helps on endpoints with two instances
+                or more whose variant has the routing strategy ``PREFIX_AWARE``, and with prefixes of thousands of
+                tokens. 1 to 64 printable characters, such as a conversation's id or a hash of the shared prefix.
+                Without one, SageMaker compares the first bytes of the bodies, which must then be equal: the same order
+                of keys, and the long part first.
             enable_explanations: a JMESPath expression that says which records to explain.
             timeout: seconds for the whole call over all attempts, or limits of its own.
+            capacity: how to wait while the model has no copies; None: as the predictor does; False: not at all.
             on_chunk_sent: is told how the body goes out, as for `SageMakerRuntimeClient`.
             on_chunk_received: is told how the answer comes in.
 
@@ -201,6 +218,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             SerializationError: `data` cannot be serialised; nothing was sent.
             RequestValidationError: a field breaks a rule; nothing was sent.
             ModelError: the model's container answered with an error.
+            NoCapacityError: the model had no copies for too long; only with `capacity`.
             CallError: the call failed in another way.
             DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
@@ -217,7 +235,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             EnableExplanations=enable_explanations,
         )
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options), fields["EndpointName"])
+        return await self._answer(await self._reply(data, fields, options, capacity), fields)
 
     async def predict_full(
         self,
@@ -234,6 +252,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         prefix_aware_id: str | None = None,
         enable_explanations: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> Prediction[R]:
@@ -259,36 +278,48 @@ class Predictor(HostedEndpoint, Generic[R]):
             PrefixAwareId=prefix_aware_id,
             EnableExplanations=enable_explanations,
         )
-        reply = await self._reply(data, fields, CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received)))
-        names, headers = INVOKE_ENDPOINT.response_headers, reply.metadata.headers
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        reply = await self._reply(data, fields, options, capacity)
+        headers = reply.metadata.headers
+        said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
         return Prediction(
-            answer=await self._answer(reply, fields["EndpointName"]),
-            content_type=headers.get(names["ContentType"]),
-            custom_attributes=headers.get(names["CustomAttributes"]),
-            variant=headers.get(names["InvokedProductionVariant"]),
-            new_session_id=headers.get(names["NewSessionId"]),
-            closed_session_id=headers.get(names["ClosedSessionId"]),
+            answer=await self._answer(reply, fields),
+            content_type=said["ContentType"],
+            custom_attributes=said["CustomAttributes"],
+            variant=said["InvokedProductionVariant"],
+            new_session_id=said.get("NewSessionId"),
+            closed_session_id=said.get("ClosedSessionId"),
+            routed_to=said.get("InvokedRoutedResourceArn"),
+            routing_reason=said.get("RoutingReason"),
             request_id=reply.metadata.request_id,
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions) -> Reply:
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
+        session = self.sagemaker_session
+        client = session.runtime if self._routing_target is None else session.routers
+        send = self._patient(client.send, capacity)
         fields["Body"] = await serialize_off_loop(self.serializer, data)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
-        client = self.sagemaker_session.runtime
-        return await client.send(client.prepare(INVOKE_ENDPOINT, fields, options))
+        reply = await send(client.prepare(self._operation, fields, options))
+        if self._sticky is not None:
+            self._sticky.note(reply.metadata.headers)
+        return reply
 
-    async def _answer(self, reply: Reply, endpoint_name: str) -> R:
+    async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R:
         metadata = reply.metadata
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         try:
             return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
-        except DeserializationError as error:
-            origin = self.sagemaker_session.channel.origin(INVOKE_ENDPOINT.service)
-            error.locate(INVOKE_ENDPOINT.name, endpoint_name, origin, metadata.request_id)
+        except (DeserializationError, InBandError) as error:
+            operation = self._operation
+            called = fields.get("EndpointName", self.endpoint_name)
+            origin = self.sagemaker_session.channel.origin(operation.service)
+            error.locate(operation.name, called, origin, metadata.request_id)
             error.attempts = metadata.attempts
-            error.keep_answer(metadata.status, content_type, reply.body)
+            if isinstance(error, DeserializationError):
+                error.keep_answer(metadata.status, content_type, reply.body)
             raise
 
     @overload
@@ -305,6 +336,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[bytes]: ...
@@ -324,6 +356,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[T]: ...
@@ -342,6 +375,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         session_id: str | None = None,
         prefix_aware_id: str | None = None,
         timeout: float | Timeouts | None = None,
+        capacity: Capacity = None,
         on_chunk_sent: ProgressCallback | None = None,
         on_chunk_received: ProgressCallback | None = None,
     ) -> PredictionStream[Any]:
@@ -359,6 +393,7 @@ class Predictor(HostedEndpoint, Generic[R]):
             session_id: the stateful session.
             prefix_aware_id: as for `predict`.
             timeout: seconds up to the head of the answer, or limits of its own.
+            capacity: as for `predict`; the wait is part of opening the stream.
             on_chunk_sent: as for `predict`.
             on_chunk_received: as for `predict`; the framing of events counts as well.
 
@@ -376,6 +411,7 @@ class Predictor(HostedEndpoint, Generic[R]):
                     async for line in lines: ...
         """
         check_iterator(iterator)
+        self._check_of_endpoint("response streams")
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -390,7 +426,7 @@ class Predictor(HostedEndpoint, Generic[R]):
         client = self.sagemaker_session.runtime
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
-        return PredictionStream(partial(client.open_stream, call), iterator)
+        return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
@@ -400,11 +436,14 @@ class Predictor(HostedEndpoint, Generic[R]):
         for name, value in (initial_args or {}).items():
             if not isinstance(name, str) or name == "timeout":
                 raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
-            aws_name = _AWS_NAMES.get(name, name)
+            aws_name = self._operation.names.get(name, name)
             if aws_name in fields:
                 raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
             fields[aws_name] = value
-        fields.setdefault("EndpointName", self.endpoint_name)
+        if self._routing_target is None:
+            fields.setdefault("EndpointName", self.endpoint_name)
+        else:
+            fields = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target} | fields
         if "ContentType" not in fields:
             fields["ContentType"] = self.content_type
         if "Accept" not in fields:
@@ -412,12 +451,11 @@ class Predictor(HostedEndpoint, Generic[R]):
             fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
         if self.component_name:
             fields["InferenceComponentName"] = self.component_name
+        if self._sticky is not None:
+            fields["SessionId"] = self._sticky.id
         # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
         fields |= {name: value for name, value in given.items() if value is not None and value != ""}
         return fields
-
-
-_AWS_NAMES = INVOKE_ENDPOINT.names
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

@@ -48,6 +48,7 @@ from sagemaker_async.iterators import (
     Token,
     TokenIterator,
     TokenOptions,
+    TokenResult,
 )
 from sagemaker_async.runtime.client import StreamHead
 from sagemaker_async.runtime.events import StreamEvent
@@ -56,7 +57,7 @@ from sagemaker_async.runtime.stream import EventStream
 if TYPE_CHECKING:
     from sagemaker_async.runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
-__all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "check_iterator"]
+__all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "StreamResult", "check_iterator"]
 
 T = TypeVar("T")
 
@@ -152,12 +153,33 @@ class PredictionStream(Generic[T]):
         )
 
     @property
-    def records(self) -> Any:
-        """The iterator that makes the records, once the stream is open, for what it knows besides them.
+    def result(self) -> StreamResult:
+        """What the model has said so far, whole: ``.text``, ``.reasoning``, ``.tool_calls``, ``.usage``, ...
 
-        With `tokens`: ``.text``, ``.finish_reason`` and ``.usage``. It stays when the stream has ended.
+        It is of streams of tokens. It grows while the stream is read, and stays when that has ended or failed.
+        ``await stream.result()`` reads what is left and returns the whole.
+
+        Raises:
+            UsageError: the stream is not read as tokens.
+
+        Example:
+            ::
+
+                result = await predictor.predict_stream(request).tokens().result()
         """
-        return None if self._head is None else self._records
+        if not isinstance(self._records, TokenIterator):
+            raise UsageError("result is of streams of tokens: choose predict_stream(...).tokens() before reading")
+        return StreamResult(self._records.result, self)
+
+    @property
+    def records(self) -> Any:
+        """The older name of `result`; of a stream that is not of tokens, the iterator that makes the records.
+
+        None before the stream is open.
+        """
+        if self._head is None:
+            return None
+        return self._records.result if isinstance(self._records, TokenIterator) else self._records
 
     @property
     def partial(self) -> str:
@@ -321,6 +343,28 @@ class PredictionStream(Generic[T]):
     def __del__(self) -> None:
         # This object owns the connection, even if something else still refers to the iterator or the event stream.
         self._release_connection()
+
+
+class StreamResult(TokenResult):
+    """The `TokenResult` of a stream, which can be read to its end from here."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, result: TokenResult, stream: PredictionStream[Any]) -> None:
+        super().__init__(result._gathered)
+        self._stream = stream
+
+    async def __call__(self) -> TokenResult:
+        """Read what is left of the stream, which lets go of its connection, and return the whole result.
+
+        Raises:
+            CallError: the call failed, or the stream; what came before is in `PredictionStream.result`.
+            StreamClosedError: the stream was closed before its end.
+            ConcurrentReadError: another task reads it.
+        """
+        while not self._stream._ended:  # whatever fails closes the stream, unless another task has it
+            await anext(self._stream, None)
+        return TokenResult(self._gathered)
 
 
 class _LateEventStream:

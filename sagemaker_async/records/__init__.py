@@ -21,7 +21,7 @@ from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter
 from .json_values import JSONLinesSplitter, JSONSplitter
 from .lines import LineEnds, LineSplitter
 from .sse import ServerSentEvent, SSESplitter
-from .text import KEEP_PARTIAL, DecodeErrors, KeptText, TextSplitter
+from .text import KEEP_PARTIAL, DecodeErrors, KeptText, Room, TextSplitter
 from .tokens import TokenSplitter
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "KeptText",
     "LineEnds",
     "LineSplitter",
+    "Room",
     "SSESplitter",
     "ServerSentEvent",
     "Splitter",

@@ -55,7 +55,7 @@ def faulty(error: E, record: bytes | bytearray) -> E:
     return error
 
 
-def records_then_error(records: Iterable[T], error: StreamError) -> Iterator[T]:
+def records_then_error(records: Iterable[T], error: Exception) -> Iterator[T]:
     """Yield `records`, then raise `error`."""
     yield from records
     try:

@@ -16,11 +16,15 @@ Inference, and the `LMI handlers' schema`_.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from itertools import zip_longest
+from typing import Any, Literal
 
 from sagemaker_async.errors import ConfigurationError, InBandError
+
+from .deltas import Delta, Token, TokenLogprob, ToolCallDelta
 
 __all__ = [
     "DIALECTS",
@@ -28,6 +32,8 @@ __all__ = [
     "Dialect",
     "Record",
     "Token",
+    "TokenLogprob",
+    "ToolCallDelta",
     "dialect_named",
     "in_band_error",
     "recognise",
@@ -38,48 +44,6 @@ Record = Mapping[str, Any]
 
 MAX_ERROR_MESSAGE = 4096
 """Characters of a container's error message that are kept."""
-
-
-@dataclass(slots=True)
-class Token:
-    """A piece of generated text, as the container sent it: usually one token, sometimes several or none."""
-
-    text: str
-    """The piece; empty when the record brings only an id, a finish reason, a tool call or the like."""
-    index: int
-    """Its place in the stream, from 0."""
-    id: int | None = None
-    """The token's number in the model's vocabulary, where the container tells it."""
-    logprob: float | None = None
-    """The natural logarithm of its probability, where the container tells it."""
-    special: bool = False
-    """Whether it is a control token, such as the end of the sequence, and no part of the generated text."""
-    finish_reason: str | None = None
-    """Why the model stopped, on the last token of a choice: ``stop``, ``length``, ``eos_token``, ..."""
-    raw: Any = None
-    """The record it came from; None in raw text."""
-    choice: int = 0
-    """Which of several answers it belongs to, where several were asked for (``n``) or several prompts sent."""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Delta(NamedTuple):
-    """What one record brings for one choice. The fields without a description are those of `Token`."""
-
-    text: str = ""
-    id: int | None = None
-    logprob: float | None = None
-    special: bool = False
-    finish_reason: str | None = None
-    choice: int = 0
-    usage: dict[str, Any] | None = None
-    """Token counts under OpenAI's names (``prompt_tokens``, ``completion_tokens``, ``total_tokens``)."""
-    finished: bool = False
-    """Whether the stream may end after this record; a finish reason says so as well."""
-    silent: bool = False
-    """Whether this is bookkeeping only (a role, the usage) and makes no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,39 +74,91 @@ def _is_chat(record: Record) -> bool:
     return any(isinstance(choice, dict) and ("delta" in choice or "message" in choice) for choice in choices)
 
 
-def _openai_deltas(record: Record) -> Iterator[Delta]:
+def _openai_deltas(record: Record) -> list[Delta]:
     usage = record.get("usage") or None
     choices = record.get("choices") or ()
+    deltas = []
     for position, choice in enumerate(choices):
         # A container that was not asked to stream answers with one record that has `message`; completions have neither.
-        message = choice.get("delta") or choice.get("message")
-        if message is None:
-            text, more = choice.get("text") or "", False
-        else:
-            text = message.get("content") or ""
-            more = any(value and name not in {"role", "content"} for name, value in message.items())
+        message = choice.get("delta") or choice.get("message") or {}
+        text = message.get("content") or choice.get("text") or ""
         finish_reason = choice.get("finish_reason")
-        yield Delta(
-            text=text,
-            logprob=_openai_logprob(choice.get("logprobs")),
-            finish_reason=finish_reason,
-            choice=choice.get("index", position),
-            usage=usage,
-            silent=not (text or more or finish_reason),
-        )
+        # By position: of what is done for every token, names of arguments would take the most time.
+        delta = Delta(text, None, None, False, finish_reason, choice.get("index", position), usage)
+        if len(message) != 1 or not text:
+            delta.silent = not (_add_members(delta, message) or text or finish_reason)
+        if choice.get("logprobs"):
+            delta.logprobs = _openai_logprobs(choice["logprobs"])
+            delta.logprob = delta.logprobs[0].logprob if len(delta.logprobs) == 1 else None
+        deltas.append(delta)
     if usage and not choices:
-        yield Delta(usage=usage, silent=True)
+        deltas.append(Delta(usage=usage, silent=True))
+    return deltas
 
 
-def _openai_logprob(logprobs: Any) -> float | None:
-    """Return the log probability of a record's only token; None when there is none, or more than one token."""
+def _add_members(delta: Delta, message: Record) -> bool:
+    """Add what a message holds besides its text; return whether that is anything."""
+    found = False
+    for name, value in message.items():
+        if not value or name in {"role", "content"}:
+            continue
+        found = True
+        if name in {"reasoning_content", "reasoning"}:
+            delta.reasoning = delta.reasoning or _text(value)  # some containers send the same under both names
+        elif name == "refusal":
+            delta.refusal = _text(value)
+        elif name in {"tool_calls", "function_call"}:
+            delta.tool_calls = _tool_calls(value)
+    return found
+
+
+def _text(value: Any) -> str:
+    """Return a text, empty for what is none: some containers have objects of their own under the same names."""
+    return value if isinstance(value, str) else ""
+
+
+def _tool_calls(calls: Any) -> tuple[ToolCallDelta, ...]:
+    """Return the pieces of tool calls; `TypeError` and `AttributeError` mean that they are malformed.
+
+    Text Generation Inference has sent one call without the list around it, and arguments that are an object already.
+    A ``function_call``, OpenAI's older form, is the inner part of a call alone.
+    """
+    pieces = []
+    for position, call in enumerate([calls] if isinstance(calls, dict) else calls):
+        function = call.get("function") or call
+        index, call_id, name, arguments = (
+            call.get("index"),
+            call.get("id"),
+            function.get("name"),
+            function.get("arguments"),
+        )
+        index = position if index is None else index
+        if not isinstance(index, int) or not isinstance(name, str | None):
+            raise TypeError("a tool call's index is a number, and its name a text")
+        if arguments is not None and not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        call_id = None if call_id in (None, "") else str(call_id)
+        pieces.append(ToolCallDelta(index, call_id, name or None, arguments or ""))
+    return tuple(pieces)
+
+
+def _openai_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
+    """Return the log probabilities of a record's tokens, of chat completions or of completions."""
     if isinstance(logprobs, list) and len(logprobs) == 1:
         logprobs = logprobs[0]  # as some LMI versions send it
     if not isinstance(logprobs, dict):
-        return None
+        return ()
     content: list[Any] = logprobs.get("content") or []
-    values: list[Any] = [token.get("logprob") for token in content] or logprobs.get("token_logprobs") or []
-    return values[0] if len(values) == 1 else None
+    if content:
+        return tuple(
+            TokenLogprob(each.get("token") or "", each.get("logprob"), each.get("top_logprobs")) for each in content
+        )
+    values: list[Any] = logprobs.get("token_logprobs") or []
+    names, tops = logprobs.get("tokens") or [], logprobs.get("top_logprobs") or []
+    return tuple(
+        TokenLogprob(name or "", value, top)
+        for value, name, top in zip_longest(values, names[: len(values)], tops[: len(values)])
+    )
 
 
 # --- Text Generation Inference, LMI, Hugging Face pipelines ----------------------------------------------------------
@@ -161,33 +177,47 @@ def _is_pipeline(record: Record) -> bool:
     return isinstance(record.get("generated_text"), str)
 
 
-def _token_deltas(record: Record) -> Iterator[Delta]:
+def _token_deltas(record: Record) -> list[Delta]:
     outputs = record.get("outputs")
     if outputs is not None:
         # Nothing says which of these is the last: the stream may end after any.
-        for choice, text in enumerate([outputs] if isinstance(outputs, str) else outputs):
-            yield Delta(text=text, choice=choice, finished=True)
-        return
+        texts = [outputs] if isinstance(outputs, str) else outputs
+        return [Delta(text=text, choice=choice, finished=True) for choice, text in enumerate(texts)]
     details = record.get("details") or {}
     finish_reason = details.get("finish_reason")
     token = record.get("token") or {}
-    yield Delta(
-        text=token.get("text", ""),
-        id=token.get("id"),
-        logprob=token["logprob"] if "logprob" in token else token.get("log_prob"),
-        special=bool(token.get("special") or token.get("special_token")),
-        finish_reason=finish_reason,
-        usage=_counts(details) if details else None,
-        finished=record.get("generated_text") is not None,
-        silent=not (token or finish_reason),
-    )
+    text, logprob, top = token.get("text", ""), _logprob(token), record.get("top_tokens")
+    return [
+        Delta(
+            text=text,
+            id=token.get("id"),
+            logprob=logprob,
+            special=bool(token.get("special") or token.get("special_token")),
+            finish_reason=finish_reason,
+            usage=_counts(details) if details else None,
+            finished=record.get("generated_text") is not None,
+            silent=not (token or finish_reason),
+            logprobs=(TokenLogprob(text, logprob, top),) if top else (),
+        )
+    ]
 
 
-def _pipeline_deltas(record: Record) -> Iterator[Delta]:
+def _logprob(token: Record) -> Any:
+    return token["logprob"] if "logprob" in token else token.get("log_prob")
+
+
+def _pipeline_deltas(record: Record) -> list[Delta]:
     details = record.get("details") or {}
-    yield Delta(
-        text=record["generated_text"], finish_reason=details.get("finish_reason"), usage=_counts(details), finished=True
-    )
+    tokens = details.get("tokens") or ()
+    return [
+        Delta(
+            text=record["generated_text"],
+            finish_reason=details.get("finish_reason"),
+            usage=_counts(details),
+            finished=True,
+            logprobs=tuple(TokenLogprob(token.get("text", ""), _logprob(token)) for token in tokens),
+        )
+    ]
 
 
 def _counts(details: Record) -> dict[str, Any] | None:

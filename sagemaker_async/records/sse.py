@@ -8,7 +8,7 @@ event is dispatched by a blank line, if it has a ``data`` line; one that no blan
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sagemaker_async.config import check_flag
@@ -17,7 +17,7 @@ from sagemaker_async.errors import RecordTooLongError
 from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT
 from .lines import LineSplitter
 
-__all__ = ["SSESplitter", "ServerSentEvent"]
+__all__ = ["EventDataSplitter", "SSESplitter", "ServerSentEvent"]
 
 MAX_RETRY_DIGITS = 18
 """Longer reconnection times (over 30 million years) are ignored, as values that are not numbers are."""
@@ -36,13 +36,17 @@ class ServerSentEvent(NamedTuple):
     """The reconnection time in milliseconds that was set with this event or since the one before it, if any."""
 
 
-class SSESplitter:
-    """Split slices into server-sent events.
+class EventDataSplitter:
+    """Split slices into the data of server-sent events, as bytes: what `SSESplitter` is made of.
 
     Args:
-        deliver_unterminated: whether an event that the end of the stream cut off is delivered by `finish`. The WHATWG's
-            rules discard it; some model servers do not end their last event.
-        max_buffer: the most bytes that one line, or the data of one event, may hold.
+        deliver_unterminated: as for `SSESplitter`.
+        max_buffer: as for `SSESplitter`.
+
+    Attributes:
+        event: the type of the event whose data was given last; empty when it has none.
+        last_id: the stream's last event ID as of that event.
+        retry: the reconnection time in milliseconds that was set with it or since the one before it, if any.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -54,10 +58,13 @@ class SSESplitter:
         "_data_size",
         "_deliver_unterminated",
         "_event",
-        "_last_id",
+        "_id",
         "_lines",
         "_max_buffer",
         "_retry",
+        "event",
+        "last_id",
+        "retry",
     )
 
     def __init__(self, *, deliver_unterminated: bool = False, max_buffer: int = MAX_BUFFER) -> None:
@@ -69,36 +76,47 @@ class SSESplitter:
         self._data: list[bytes] = []
         self._data_size = 0
         self._event = b""
-        self._last_id = b""
+        self._id = b""
         self._retry: int | None = None
+        self.event = b""
+        self.last_id = b""
+        self.retry: int | None = None
 
     @property
     def undelivered(self) -> bytes:
         """The beginning of the data of the event under way, and of the line under way."""
         return b"\n".join([*self._data, self._lines.undelivered])[:UNDELIVERED_LIMIT]
 
-    def feed(self, data: bytes, /) -> Iterator[ServerSentEvent]:
-        """Give the events that `data` completes.
+    def feed(self, data: bytes, /) -> Iterator[bytes]:
+        """Give the data of the events that `data` completes.
 
         Raises:
             RecordTooLongError: a line, or the data of an event, exceeds `max_buffer`.
         """
-        for line in self._lines.feed(data):
+        return self._dispatched(self._lines.feed(data))
+
+    def finish(self) -> Iterator[bytes]:
+        """Give the data of the event that the end cut off, if that was asked for."""
+        if self._deliver_unterminated:
+            yield from self._dispatched([*self._lines.finish(), b""])
+
+    def _dispatched(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        for line in lines:
             if self._at_start:
                 self._at_start = False
                 line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901
             if line:
                 self._read_field(line)
-            elif (event := self._dispatch()) is not None:
-                yield event
-
-    def finish(self) -> Iterator[ServerSentEvent]:
-        """Give the event that the end cut off, if that was asked for."""
-        if self._deliver_unterminated:
-            for line in self._lines.finish():
-                self._read_field(line.removeprefix(BOM_UTF8) if self._at_start else line)
-            if (event := self._dispatch()) is not None:
-                yield event
+            elif self._data:
+                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                self._data.clear()
+                self._data_size = 0
+                self.event, self._event = self._event, b""
+                self.retry, self._retry = self._retry, None
+                self.last_id = self._id
+                yield data
+            else:
+                self._event = b""
 
     def _read_field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -112,21 +130,53 @@ class SSESplitter:
             self._event = value
         elif name == b"id":
             if b"\0" not in value:
-                self._last_id = value
+                self._id = value
         elif name == b"retry" and value.isdigit() and len(value) <= MAX_RETRY_DIGITS:
             self._retry = int(value)
 
-    def _dispatch(self) -> ServerSentEvent | None:
-        lines, event, retry = self._data, self._event, self._retry
-        self._event = b""
-        if not lines:
-            return None
-        self._data, self._data_size, self._retry = [], 0, None
+
+class SSESplitter:
+    """Split slices into server-sent events.
+
+    Args:
+        deliver_unterminated: whether an event that the end of the stream cut off is delivered by `finish`. The WHATWG's
+            rules discard it; some model servers do not end their last event.
+        max_buffer: the most bytes that one line, or the data of one event, may hold.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
+    """
+
+    __slots__ = ("_events",)
+
+    def __init__(self, *, deliver_unterminated: bool = False, max_buffer: int = MAX_BUFFER) -> None:
+        self._events = EventDataSplitter(deliver_unterminated=deliver_unterminated, max_buffer=max_buffer)
+
+    @property
+    def undelivered(self) -> bytes:
+        """The beginning of the data of the event under way, and of the line under way."""
+        return self._events.undelivered
+
+    def feed(self, data: bytes, /) -> Iterator[ServerSentEvent]:
+        """Give the events that `data` completes.
+
+        Raises:
+            RecordTooLongError: a line, or the data of an event, exceeds `max_buffer`.
+        """
+        return map(self._event, self._events.feed(data))
+
+    def finish(self) -> Iterator[ServerSentEvent]:
+        """Give the event that the end cut off, if that was asked for."""
+        return map(self._event, self._events.finish())
+
+    def _event(self, data: bytes) -> ServerSentEvent:
+        """Return the event that this is the data of."""
+        events = self._events
         return ServerSentEvent(
-            _text(lines[0] if len(lines) == 1 else b"\n".join(lines)),
-            _text(event) if event else "message",
-            _text(self._last_id) if self._last_id else "",
-            retry,
+            _text(data),
+            _text(events.event) if events.event else "message",
+            _text(events.last_id) if events.last_id else "",
+            events.retry,
         )
 
 

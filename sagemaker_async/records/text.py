@@ -10,7 +10,7 @@ from sagemaker_async.errors import ConfigurationError, StreamDecodeError, Stream
 
 from ._bounds import check_limit, faulty
 
-__all__ = ["KEEP_PARTIAL", "DecodeErrors", "KeptText", "TextSplitter"]
+__all__ = ["KEEP_PARTIAL", "DecodeErrors", "KeptText", "Room", "TextSplitter"]
 
 KEEP_PARTIAL = 1024 * 1024
 """Characters of text that are kept for error reports unless told otherwise: more than models generate in one answer."""
@@ -19,23 +19,57 @@ DecodeErrors = Literal["strict", "replace", "ignore", "backslashreplace", "surro
 """What becomes of invalid UTF-8: Python's error handlers of these names; ``strict`` raises."""
 
 
-class KeptText:
-    """The beginning of a text that grows: its first `limit` characters."""
+class Room:
+    """How many characters may still be kept; texts may share it.
 
-    __slots__ = ("_pieces", "_room", "truncated")
+    Args:
+        limit: how many at first.
+
+    Attributes:
+        left: how many may still be kept.
+        exceeded: whether something had to be left out.
+
+    Raises:
+        ConfigurationError: `limit` is not an int of at least 0.
+    """
+
+    __slots__ = ("exceeded", "left")
 
     def __init__(self, limit: int) -> None:
-        self._room = check_limit("keep_partial", limit, minimum=0)
+        self.left = check_limit("keep_partial", limit, minimum=0)
+        self.exceeded = False
+
+    def takes(self, size: int) -> bool:
+        """Take this much, if there is as much; return whether there was."""
+        if size > self.left:
+            self.exceeded = True
+            return False
+        self.left -= size
+        return True
+
+
+class KeptText:
+    """The beginning of a text that grows, as far as there is room for it."""
+
+    __slots__ = ("_pieces", "_room")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._pieces: list[str] = []
-        self.truncated = False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something had to be left out."""
+        return self._room.exceeded
 
     def add(self, text: str) -> None:
         """Append `text`, as far as there is room."""
-        if len(text) > self._room:
-            self.truncated = True
-            text = text[: self._room]
+        room = self._room
+        if len(text) > room.left:
+            room.exceeded = True
+            text = text[: room.left]
         if text:
-            self._room -= len(text)
+            room.left -= len(text)
             self._pieces.append(text)
 
     def __str__(self) -> str:
@@ -62,7 +96,7 @@ class TextSplitter:
             raise ConfigurationError(f"errors must be one of {', '.join(get_args(DecodeErrors))}; got {errors!r}")
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors)
         self._fed = 0
-        self._kept = KeptText(keep_partial)
+        self._kept = KeptText(Room(keep_partial))
 
     @property
     def text(self) -> str:

@@ -10,26 +10,29 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from sagemaker_async.config import check_flag
 from sagemaker_async.errors import ConfigurationError, InBandError, StreamDecodeError, StreamIncomplete
 
-from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty
+from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, Splitter, check_limit, faulty, records_then_error
 from .dialects import (
     DIALECTS,
     Delta,
     Dialect,
     Token,
+    TokenLogprob,
+    ToolCallDelta,
     dialect_named,
     in_band_error,
     recognise,
     reports_error,
 )
-from .json_values import JSONSplitter, load_json
-from .sse import ServerSentEvent, SSESplitter
-from .text import KEEP_PARTIAL, KeptText, TextSplitter
+from .json_values import JSONSplitter, fastest_loads, load_json
+from .results import Gathered, TokenResult
+from .sse import EventDataSplitter
+from .text import KEEP_PARTIAL, TextSplitter
 
 __all__ = ["Framing", "TokenSplitter", "framing_of"]
 
@@ -81,13 +84,12 @@ class TokenSplitter:
         allow_incomplete: whether a stream may end without a finish reason in a dialect that has one. A record that the
             end cut is an error in any case.
         max_buffer: the most bytes one record may hold.
-        keep_partial: the most characters of the text that are kept.
+        keep_partial: the most characters of the first choice's text that are kept, and of everything else together.
 
     Attributes:
         count: how many tokens have been made.
         dialect: the dialect in use; None until it is recognised.
-        usage: the last token counts the model sent, under OpenAI's names; None without any.
-        finish_reason: why the model stopped (the first choice); None until it says so.
+        result: what the model has said so far.
 
     Raises:
         ConfigurationError: an argument is wrong, such as an unknown dialect's name.
@@ -108,13 +110,14 @@ class TokenSplitter:
         check_flag(allow_incomplete, "allow_incomplete")
         self.count = 0
         self.dialect: Dialect | None = dialect
-        self.usage: dict[str, Any] | None = None
-        self.finish_reason: str | None = None
         self._allow_incomplete = allow_incomplete
         self._max_buffer = check_limit("max_buffer", max_buffer)
-        self._kept = KeptText(keep_partial)
+        self._gathered = Gathered(keep_partial)
+        self._gathered.dialect = dialect.name if dialect is not None else None
+        self.result = TokenResult(self._gathered)
         self._splitter: Splitter[Any] | None = None
-        self._tokens_of: Callable[[TokenSplitter, Any], Iterator[Token]] = TokenSplitter._tokens_of_value
+        self._read: Callable[[TokenSplitter, Iterable[Any], list[Token]], None] = TokenSplitter._read_values
+        self._loads = fastest_loads()
         self._head = b""
         self._finished = False
         self._ended = False
@@ -126,21 +129,11 @@ class TokenSplitter:
             self._begin("text")
 
     @property
-    def text(self) -> str:
-        """The text so far: of the first choice, without special tokens, and at most `keep_partial` characters."""
-        return str(self._kept)
-
-    @property
-    def text_truncated(self) -> bool:
-        """Whether there was more text than `keep_partial` characters."""
-        return self._kept.truncated
-
-    @property
     def undelivered(self) -> bytes:
         """The beginning of the record under way."""
         return self._head[:UNDELIVERED_LIMIT] if self._splitter is None else self._splitter.undelivered
 
-    def feed(self, data: bytes, /) -> Iterator[Token]:
+    def feed(self, data: bytes, /) -> Iterable[Token]:
         """Give the tokens that `data` completes.
 
         Raises:
@@ -148,6 +141,29 @@ class TokenSplitter:
             StreamDecodeError: a record is malformed, or of no known dialect, or of another one than the one given.
             RecordTooLongError: a record exceeds `max_buffer`.
         """
+        made: list[Token] = []
+        try:
+            self._feed(data, made)
+        except Exception as error:  # noqa: BLE001 - it is raised, after the tokens before it
+            return records_then_error(made, error)
+        return made
+
+    def finish(self) -> Iterable[Token]:
+        """Give the tokens that the end completes.
+
+        Raises:
+            StreamIncomplete: the end is inside a record, or nothing but comments came; or the model did not say that it
+                had finished, in a dialect where it does, unless `allow_incomplete`.
+            InBandError, StreamDecodeError: as from `feed`.
+        """
+        made: list[Token] = []
+        try:
+            self._finish(made)
+        except Exception as error:  # noqa: BLE001 - it is raised, after the tokens before it
+            return records_then_error(made, error)
+        return made
+
+    def _feed(self, data: bytes, made: list[Token]) -> None:
         if self._splitter is None:
             records = self.dialect is not None
             self._head = (self._head + data).lstrip(_SPACE) if records else self._head + data
@@ -156,23 +172,17 @@ class TokenSplitter:
             if framing is None:
                 return
             data = self._begin(framing)
-        yield from self._split(data)
+        assert self._splitter is not None
+        self._read(self, self._splitter.feed(data), made)
 
-    def finish(self) -> Iterator[Token]:
-        """Give the tokens that the end completes.
-
-        Raises:
-            StreamIncomplete: the end is inside a record, or nothing but comments came; or the model did not say that it
-                had finished, in a dialect where it does, unless `allow_incomplete`.
-            InBandError, StreamDecodeError: as from `feed`.
-        """
+    def _finish(self, made: list[Token]) -> None:
         self._ended = True
         records = self.dialect is not None
         if self._splitter is None and (self._head or not records):
-            yield from self._split(self._begin(framing_of(self._head, final=True, records=records) or "text"))
+            head = self._begin(framing_of(self._head, final=True, records=records) or "text")
+            self._feed(head, made)
         if self._splitter is not None:
-            for record in self._splitter.finish():
-                yield from self._tokens_of(self, record)
+            self._read(self, self._splitter.finish(), made)
         if self._unread is not None and not self.count:
             raise _unknown(self._unread)
         if self._splitter is not None and not (self._begun or self._finished):
@@ -191,12 +201,13 @@ class TokenSplitter:
         """Start to read in this framing; return the bytes received before it was known."""
         head, self._head = self._head, b""
         if framing == "sse":
-            self._splitter = SSESplitter(max_buffer=self._max_buffer, deliver_unterminated=True)
-            self._tokens_of = TokenSplitter._tokens_of_event
+            self._splitter = EventDataSplitter(max_buffer=self._max_buffer, deliver_unterminated=True)
+            self._read = TokenSplitter._read_events
         elif framing == "json":
-            self._splitter = JSONSplitter(max_buffer=self._max_buffer)
+            self._splitter = JSONSplitter(max_buffer=self._max_buffer, loads=self._loads)
         else:
-            self.dialect = self.dialect or DIALECTS["raw"]
+            self._speak(self.dialect or DIALECTS["raw"])
+            assert self.dialect is not None
             if self.dialect.framing != "text":
                 raise faulty(
                     StreamDecodeError(
@@ -207,72 +218,97 @@ class TokenSplitter:
                 )
             self._begun = True
             self._splitter = TextSplitter(keep_partial=0)
-            self._tokens_of = TokenSplitter._tokens_of_text
+            self._read = TokenSplitter._read_text
         return head
 
-    def _split(self, data: bytes) -> Iterator[Token]:
-        assert self._splitter is not None
-        for record in self._splitter.feed(data):
-            yield from self._tokens_of(self, record)
+    def _speak(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._gathered.dialect = dialect.name
 
-    def _tokens_of_text(self, text: str) -> Iterator[Token]:
-        self._kept.add(text)
-        yield Token(text, self.count)
-        self.count += 1
+    def _read_text(self, texts: Iterable[str], made: list[Token]) -> None:
+        for text in texts:
+            self._gathered.add(Delta(text), 0)
+            made.append(Token(text, self.count))
+            self.count += 1
 
-    def _tokens_of_event(self, event: ServerSentEvent) -> Iterator[Token]:
-        data = event.data.strip()
-        if event.event == "error":
-            raise _error_event(data)
-        if data == "[DONE]":
-            self._finished = True
-        elif data:
-            yield from self._tokens_of_value(load_json(data, "a server-sent event", ended=self._ended))
-
-    def _tokens_of_value(self, value: Any) -> Iterator[Token]:
-        self._begun = True
-        records = value if isinstance(value, list) else (value,)
-        for position, record in enumerate(records):
-            if not isinstance(record, dict):
-                raise faulty(
-                    StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record)
-                )
-            if reports_error(record):
-                raise in_band_error(record)
-            for delta in self._deltas_of(record):
-                if delta.usage:
-                    self.usage = delta.usage
-                if delta.finished or delta.finish_reason:
+    def _read_events(self, events: Iterable[bytes], made: list[Token]) -> None:
+        splitter = self._splitter
+        assert isinstance(splitter, EventDataSplitter)
+        for data in events:
+            if splitter.event == b"error":
+                raise _error_event(data)
+            try:
+                value = self._loads(data)
+            except (ValueError, RecursionError):
+                text = data.decode("utf-8", "replace").strip()
+                if text == "[DONE]":
                     self._finished = True
-                choice = delta.choice or position
-                if not choice:
-                    self.finish_reason = delta.finish_reason or self.finish_reason
-                    if not delta.special:
-                        self._kept.add(delta.text)
-                failed = delta.finish_reason == "error"
-                if delta.text or not (delta.silent or failed):
-                    yield Token(
-                        delta.text,
+                if text in {"", "[DONE]"}:
+                    continue
+                value = load_json(text, "a server-sent event", ended=self._ended)
+            self._read_record(value, made)
+
+    def _read_values(self, values: Iterable[Any], made: list[Token]) -> None:
+        for value in values:
+            self._read_record(value, made)
+
+    def _read_record(self, record: Any, made: list[Token], position: int | None = None) -> None:
+        """Make the tokens of a record, or of a list of them, where each is for the choice of its place in it."""
+        self._begun = True
+        if not isinstance(record, dict):
+            if isinstance(record, list) and position is None:
+                for number, each in enumerate(record):
+                    self._read_record(each, made, number)
+                return
+            raise faulty(StreamDecodeError(f"a record is a {_kind(record)}; it must be an object"), _source_of(record))
+        if reports_error(record):
+            raise in_band_error(record)
+        gathered = self._gathered
+        gathered.last_record = record
+        for delta in self._deltas_of(record):
+            text, finish_reason = delta.text, delta.finish_reason or None
+            choice = delta.choice or position or 0
+            if delta.usage:
+                gathered.usage = delta.usage
+            if finish_reason or delta.finished:
+                self._finished = True
+            if delta.silent and not text:
+                continue
+            gathered.add(delta, choice)
+            if finish_reason != "error" or text:
+                made.append(
+                    Token(
+                        text,
                         self.count,
                         delta.id,
                         delta.logprob,
                         delta.special,
-                        delta.finish_reason or None,
+                        finish_reason,
                         record,
                         choice,
+                        delta.reasoning,
+                        delta.tool_calls,
                     )
-                    self.count += 1
-                if failed:
-                    raise InBandError("the model stopped with the finish reason 'error'")
+                )
+                self.count += 1
+            if finish_reason == "error":
+                raise InBandError("the model stopped with the finish reason 'error'")
 
     def _deltas_of(self, record: dict[str, Any]) -> list[Delta]:
-        dialect = self.dialect = self.dialect or recognise(record)
-        if dialect is None:
-            raise _unknown(record)
+        if self.dialect is None:
+            recognised = recognise(record)
+            if recognised is None:
+                raise _unknown(record)
+            self._speak(recognised)
+        dialect = self.dialect
+        assert dialect is not None
+        deltas: list[Delta] = []
+        well_formed = True
         try:
-            deltas = list(dialect.deltas(record))
-            well_formed = all(map(_is_well_formed, deltas))
-        except (LookupError, TypeError, ValueError, AttributeError):
+            for delta in dialect.deltas(record):
+                deltas.append(delta)
+                well_formed = well_formed and _is_well_formed(delta)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             well_formed = False
         if not (well_formed and (self.count or self._is_read(record, deltas))):
             fitting = recognise(record)
@@ -317,16 +353,21 @@ def _is_well_formed(delta: Delta) -> bool:
         and (not delta.choice or isinstance(delta.choice, int))
         and (not delta.finish_reason or isinstance(delta.finish_reason, str))
         and (not delta.usage or isinstance(delta.usage, dict))
+        and isinstance(delta.reasoning, str)
+        and isinstance(delta.refusal, str)
+        and (not delta.tool_calls or all(isinstance(piece, ToolCallDelta) for piece in delta.tool_calls))
+        and (not delta.logprobs or all(isinstance(each, TokenLogprob) for each in delta.logprobs))
     )
 
 
-def _error_event(data: str) -> InBandError:
+def _error_event(data: bytes) -> InBandError:
     """Return the failure that a server-sent event of the type ``error`` reports."""
+    text = data.decode("utf-8", "replace").strip()
     try:
-        record = json.loads(data)
+        record = json.loads(text)
     except (ValueError, RecursionError):
         record = None
-    return in_band_error(record if isinstance(record, dict) else {"error": data})
+    return in_band_error(record if isinstance(record, dict) else {"error": text})
 
 
 def _source_of(record: Any) -> bytes:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Unpack, overload
 
 from sagemaker_async import _lazy
+from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.http import HTTPResponse, ProgressCallback, progress_to
 from sagemaker_async.aws.protocols import body_excerpt, parse_response
@@ -20,7 +21,6 @@ from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
 
-from .body_stream import BodyStream
 from .generated.requests import (
     InvokeEndpointAsyncAWSFields,
     InvokeEndpointAWSFields,

@@ -11,18 +11,18 @@ of ``python -m sagemaker_async.runtime.generator.requests``, and its keyword in 
 
 from __future__ import annotations
 
-import datetime as dt
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, SkipValidation
 
+from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
 from sagemaker_async.errors import ConfigurationError, StreamError, UnmodeledStreamError
 
-from .body_stream import BodyStream
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
+from .new_session import NewSession
 from .stream import EventStream
 
 __all__ = [
@@ -41,7 +41,8 @@ __all__ = [
 _X = "X-Amzn-SageMaker-"
 
 
-def _text(pattern: str, max_length: int, min_length: int | None = None) -> Any:
+def text_field(pattern: str, max_length: int, min_length: int | None = None) -> Any:
+    """Return the rule of a text whose whole value matches `pattern`."""
     return Field(strict=True, min_length=min_length, max_length=max_length, pattern=rf"\A({pattern})\z")
 
 
@@ -49,20 +50,21 @@ def _seconds(least: int, most: int) -> Any:
     return Field(strict=True, ge=least, le=most)
 
 
-_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 _PRINTABLE = r"[!-~][ -~]*"
+FILENAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]*)?"
 
-Name = Annotated[str, _text(_NAME, 63)]
-ComponentName = Annotated[str, _text(r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?", 63)]
-HeaderText = Annotated[str, _text(r"[ -~]*", 1024)]
-Identifier = Annotated[str, _text(_PRINTABLE, 64, 1)]
-SessionId = Annotated[str, _text(_NAME, 256)]
-SessionIdOrNew = Annotated[str, _text(rf"NEW_SESSION|{_NAME}", 256)]
-TargetModel = Annotated[str, _text(_PRINTABLE, 1024, 1)]
-Explanations = Annotated[str, _text(r"[ -~]*", 64, 1)]
-InputLocation = Annotated[str, _text(r"(https|s3)://[!-.0-~]+(/[ -~]*)?", 1024, 1)]
-PathExtension = Annotated[str, _text(r"[a-zA-Z0-9!_.*'()/-]+", 512, 1)]
-Filename = Annotated[str, _text(r"[a-zA-Z0-9][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]*)?", 32, 1)]
+Name = Annotated[str, text_field(NAME, 63)]
+ComponentName = Annotated[str, text_field(r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?", 63)]
+HeaderText = Annotated[str, text_field(r"[ -~]*", 1024)]
+Identifier = Annotated[str, text_field(_PRINTABLE, 64, 1)]
+SessionId = Annotated[str, text_field(NAME, 256)]
+SessionIdOrNew = Annotated[str, text_field(rf"NEW_SESSION|{NAME}", 256)]
+TargetModel = Annotated[str, text_field(_PRINTABLE, 1024, 1)]
+Explanations = Annotated[str, text_field(r"[ -~]*", 64, 1)]
+InputLocation = Annotated[str, text_field(r"(https|s3)://[!-.0-~]+(/[ -~]*)?", 1024, 1)]
+PathExtension = Annotated[str, text_field(r"[a-zA-Z0-9!_.*'()/-]+", 512, 1)]
+Filename = Annotated[str, text_field(FILENAME, 32, 1)]
 TimeToLive = Annotated[int, _seconds(60, 21600)]
 InvocationTimeout = Annotated[int, _seconds(1, 3600)]
 
@@ -137,15 +139,6 @@ E = TypeVar("E")
 Handler = Callable[[E], Awaitable[object] | object]
 
 
-class NewSession(NamedTuple):
-    """A stateful session the endpoint opened: the two parts of ``NewSessionId``."""
-
-    id: str
-    """What to send as `session_id` in the requests that belong to the session."""
-    expires: dt.datetime | None
-    """When it ends, in UTC; None when the answer did not say."""
-
-
 class InvokeEndpointResponse(ResponseShape):
     """What `InvokeEndpoint` answers."""
 
@@ -159,17 +152,7 @@ class InvokeEndpointResponse(ResponseShape):
     @property
     def new_session(self) -> NewSession | None:
         """`new_session_id` in its two parts, ``{id}; Expires={yyyy-mm-ddThh:mm:ssZ}``; None if none was opened."""
-        if self.new_session_id is None:
-            return None
-        session_id, _, rest = self.new_session_id.partition(";")
-        name, _, text = rest.strip().partition("=")
-        expires = None
-        if name == "Expires":
-            try:
-                expires = dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
-            except ValueError:
-                expires = None
-        return NewSession(session_id, expires)
+        return NewSession.of(self.new_session_id) if self.new_session_id is not None else None
 
 
 class InvokeEndpointStreamedBodyResponse(InvokeEndpointResponse):

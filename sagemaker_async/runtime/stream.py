@@ -22,6 +22,7 @@ import copy
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from sagemaker_async.aws.body_stream import check_event_loop
 from sagemaker_async.aws.eventstream import Decoder, ExpectedHeaders, Run, encode_headers
 from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.errors import (
@@ -35,7 +36,6 @@ from sagemaker_async.errors import (
     StreamConsumedError,
     StreamError,
     StreamStalledError,
-    WrongEventLoopError,
 )
 
 from .events import PayloadPart, StreamEvent, event_of, is_payload_part
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sagemaker_async.aws.eventstream import HeaderValue
     from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
-__all__ = ["EventStream", "check_event_loop"]
+__all__ = ["EventStream"]
 
 _PAYLOAD_PART = encode_headers(
     {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
@@ -412,15 +412,6 @@ class EventStream:
         """
         if self._watcher is not None:
             self._watcher.counted(tokens)
-
-
-def check_event_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Raise `WrongEventLoopError` when a stream that `loop` has opened is read on another one."""
-    if loop is not asyncio.get_running_loop():
-        raise WrongEventLoopError(
-            "this stream belongs to the event loop that opened it, and is read on another one; read it there "
-            "(asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
-        )
 
 
 def _closed_early() -> StreamClosedError:

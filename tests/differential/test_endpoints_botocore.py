@@ -30,10 +30,12 @@ from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.aws.endpoints.s3 import S3Endpoints
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.signing import S3, Signer, encode_path
+from sagemaker_async.aws.sqs.operations import SQS_ENDPOINTS
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.hosting.endpoint import HOSTING
 from sagemaker_async.runtime.endpoint import RUNTIME
+from sagemaker_async.runtime.routers.operations import ROUTER_RUNTIME
 
 PARTITIONS: dict[str, Any] = json.loads((files("botocore") / "data" / "partitions.json").read_text("utf-8"))
 LEGACY: dict[str, Any] = json.loads((files("botocore") / "data" / "endpoints.json").read_text("utf-8"))
@@ -61,7 +63,7 @@ NEW_REGIONS += ["eusc-de-new-9", "eusc-fr-new-9", "mars-new-9", "unheard-of"]
 VARIANTS = list(product((False, True), repeat=2))
 REFUSED_BY_CLIENTS_ONLY = {"aws-iso-e", "aws-iso-f"}
 
-TABLE_RULES = [RUNTIME, HOSTING, STS]
+TABLE_RULES = [RUNTIME, ROUTER_RUNTIME.endpoint_rules, HOSTING, STS, SQS_ENDPOINTS]
 SERVICE_IDS = [rules.service for rules in TABLE_RULES]
 
 Ask = Callable[[str, str, bool, bool], list[tuple[str, str, str]]]
@@ -125,6 +127,7 @@ CALLS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "sagemaker-runtime": [("invoke_endpoint", {"EndpointName": "e", "Body": b""})],
     "sagemaker": [("list_endpoints", {})],
     "sts": [("get_caller_identity", {})],
+    "sqs": [("list_queues", {})],
     "s3": [
         ("list_buckets", {}),
         ("head_bucket", {"Bucket": "plain-bucket"}),

@@ -67,6 +67,7 @@ ACCEPTED: dict[str, list[str]] = {
     r"[\S\s]*": ["", "a\r\nb", "\u2028"],
     r"[\S]+": ["123456789012.dkr.ecr.us-east-1.amazonaws.com/i:tag@sha256:1", "a/b?c#d"],
     r"[\s\S]+": ["a\nb", "x"],
+    r"[\x21-\x7E]+": ["token-1", "!~/?#"],
     r"[a-zA-Z0-9-]+": ["a-b", "-"],
     r"[a-zA-Z0-9:/_-]*": ["", "arn:aws:kms:r:1:key/a_b"],
     r"[a-zA-Z0-9\-]+": ["a-b"],
@@ -76,6 +77,14 @@ ACCEPTED: dict[str, list[str]] = {
     r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?": ["a", "a--b", "a" * 63],
     r"[a-zA-Z_][a-zA-Z0-9_]*": ["KEY", "_a1"],
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+": ["arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"],
+    (
+        r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:(endpoint|inference-component)/"
+        r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+    ): [
+        "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e",
+        "arn:aws-cn:sagemaker:r:123456789012:inference-component/c",
+    ],
+    r"arn:aws[a-z-]*:sns:[a-z0-9-]*:[0-9]{12}:[a-zA-Z0-9_.-]+": ["arn:aws:sns:us-east-1:123456789012:topic"],
     r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+": ["arn:aws:iam::123456789012:role/service-role/R"],
     LINEAGE: [
         "arn:aws:sagemaker:us-east-1:123456789012:context/c",
@@ -91,6 +100,7 @@ ACCEPTED: dict[str, list[str]] = {
 TAKES_LINE_BREAKS = {r"[\S\s]*", r"[\s\S]+"}
 TAKES_ANYTHING_IN_A_LINE = {
     r"(?!\s*$).+", r"(https|s3)://([^/])/?(.*)", r"(https|s3)://([^/]+)/?(.*)", r".*", r".?P.*", r"[\S]+",
+    r"[\x21-\x7E]+",
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+",
     LINEAGE,
     r"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z0-9\-]{1,14}/.*",

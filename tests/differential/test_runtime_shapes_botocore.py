@@ -1,4 +1,4 @@
-"""The operation table and the shapes of SageMaker Runtime against botocore's service model, member by member.
+"""The operations and shapes of SageMaker Runtime and of inference routers against botocore's models, member by member.
 
 Differences on purpose, each with its reason in `DIFFERENCES`; anything else is a failure.
 """
@@ -16,8 +16,15 @@ from sagemaker_async.aws.shapes.models import aws_names
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import InternalStreamFailure, ModelStreamError
 from sagemaker_async.runtime import operations
+from sagemaker_async.runtime.routers import operations as router_operations
 
-OPERATIONS = {operation.name: operation for operation in vars(operations).values() if isinstance(operation, Operation)}
+OPERATIONS = {
+    operation.name: operation
+    for table in (operations, router_operations)
+    for operation in vars(table).values()
+    if isinstance(operation, Operation)
+}
+SERVICES = ("sagemaker-runtime", "sagemaker-inference-router-runtime")
 
 DIFFERENCES: dict[tuple[str, str], tuple[Any, Any]] = {
     # The model's 6 MiB are stale: real-time endpoints take 25 MB. Config.max_body_bytes is the limit.
@@ -25,22 +32,27 @@ DIFFERENCES: dict[tuple[str, str], tuple[Any, Any]] = {
     ("InvokeEndpointWithResponseStream", "Body.max"): (6_291_456, None),
     # The limit of an inline body is the operation's, so that its message can say what to do instead.
     ("InvokeEndpointAsync", "Body.max"): (128_000, None),
+    ("InvokeInferenceRouter", "Body.max"): (6_291_456, None),
 }
 
 
 @pytest.fixture(scope="module")
-def service() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("sagemaker-runtime")
+def services() -> dict[str, ServiceModel]:
+    session = botocore.session.get_session()
+    return {name: session.get_service_model(name) for name in SERVICES}
 
 
 @pytest.fixture(params=sorted(OPERATIONS))
-def pair(request: pytest.FixtureRequest, service: ServiceModel) -> tuple[Operation, OperationModel]:
-    return OPERATIONS[request.param], service.operation_model(request.param)
+def pair(request: pytest.FixtureRequest, services: dict[str, ServiceModel]) -> tuple[Operation, OperationModel]:
+    ours = OPERATIONS[request.param]
+    return ours, services[ours.service.name].operation_model(request.param)
 
 
-def test_every_operation_of_the_model_is_in_the_table_but_those_over_http_2(service: ServiceModel) -> None:
-    classic = {name for name in service.operation_names if "Bidirectional" not in name}
-    assert set(OPERATIONS) == classic
+def test_every_operation_of_the_models_is_in_the_tables_but_those_over_http_2(
+    services: dict[str, ServiceModel],
+) -> None:
+    names = [name for service in services.values() for name in service.operation_names]
+    assert set(OPERATIONS) == {name for name in names if "Bidirectional" not in name}
 
 
 def test_method_path_and_payload_are_the_models(pair: tuple[Operation, OperationModel]) -> None:
@@ -48,8 +60,8 @@ def test_method_path_and_payload_are_the_models(pair: tuple[Operation, Operation
     names = aws_names(ours.request)
     assert ours.method == theirs.http["method"]
     assert ours.path.format(**{name: f"{{{aws}}}" for name, aws in names.items()}) == theirs.http["requestUri"]
-    assert ours.request_body is not None
-    assert ours.request_body.aws_name == theirs.input_shape.serialization["payload"]
+    body = ours.request_body
+    assert (body.aws_name if body is not None else None) == theirs.input_shape.serialization.get("payload")
     assert ours.streaming == theirs.has_event_stream_output
 
 
@@ -66,7 +78,7 @@ def test_request_members_go_where_the_model_says(pair: tuple[Operation, Operatio
     in_the_path = {
         name for name, member in theirs.input_shape.members.items() if member.serialization.get("location") == "uri"
     }
-    assert in_the_path == {"EndpointName"}
+    assert in_the_path == {names[field] for field in ours.path_fields}
     assert set(names.values()) == set(theirs.input_shape.members)
 
 
@@ -84,13 +96,13 @@ def test_request_bounds_and_requirements_are_the_models(pair: tuple[Operation, O
         member = theirs.input_shape.members[field.aws_name]
         bounds = constraints(field.schema)
         for bound in ("min", "max"):
-            if member.metadata.get(bound) != bounds.get(bound):
-                differences[ours.name, f"{field.aws_name}.{bound}"] = (member.metadata.get(bound), bounds.get(bound))
+            limit = member.metadata.get(bound) or None  # a least length of 0 is none
+            if limit != bounds.get(bound):
+                differences[ours.name, f"{field.aws_name}.{bound}"] = (limit, bounds.get(bound))
     body = ours.request_body
-    assert body is not None
-    if limit := theirs.input_shape.members[body.aws_name].metadata.get("max"):
+    if body is not None and (limit := theirs.input_shape.members[body.aws_name].metadata.get("max")):
         differences[ours.name, f"{body.aws_name}.max"] = (limit, None)
-    for each in (*ours.compiled.fields, body):
+    for each in (*ours.compiled.fields, *([body] if body is not None else [])):
         assert each.required == (each.aws_name in theirs.input_shape.required_members), each.aws_name
         sensitive = theirs.input_shape.members[each.aws_name].metadata.get("sensitive", False)
         assert each.sensitive == sensitive == (each.aws_name in ours.sensitive), each.aws_name
@@ -107,9 +119,11 @@ def test_every_text_that_travels_in_a_header_has_a_pattern(pair: tuple[Operation
         assert field.schema["pattern"].endswith(r")\z"), field.name
 
 
-def test_the_inline_limit_of_asynchronous_bodies_is_the_models(service: ServiceModel) -> None:
-    members = service.operation_model("InvokeEndpointAsync").input_shape.members
-    assert OPERATIONS["InvokeEndpointAsync"].max_body_bytes == members["Body"].metadata["max"]
+@pytest.mark.parametrize("name", ["InvokeEndpointAsync", "InvokeInferenceRouter"])
+def test_the_limit_of_other_bodies_is_the_models(services: dict[str, ServiceModel], name: str) -> None:
+    ours = OPERATIONS[name]
+    members = services[ours.service.name].operation_model(name).input_shape.members
+    assert ours.max_body_bytes == members["Body"].metadata["max"]
 
 
 def test_response_members_come_from_where_the_model_says(pair: tuple[Operation, OperationModel]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async import Credentials, Predictor, Session, WaitForCapacity
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.compat.aiobotocore import get_session
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
@@ -65,6 +65,12 @@ class World:
         self.local.step()
         await asyncio.sleep(0)
 
+    async def passed(self, seconds: float) -> None:
+        """Let time pass at once; `NUMBERS` is the clock."""
+        for _ in range(int(seconds)):
+            next(NUMBERS)
+        await asyncio.sleep(0)
+
     async def check_next_call(self) -> None:
         payload = self.payload()
         assert await Predictor("echo", self.session).predict(payload) == payload
@@ -102,10 +108,14 @@ def local() -> Iterator[ThreadedLocalSageMaker]:
                 token |= {"generated_text": "".join(words), "details": {"finish_reason": "length"}}
             yield json.dumps(token).encode() + b"\n"
 
+    def completion(body: bytes) -> bytes:
+        return json.dumps({"choices": [{"message": json.loads(body)["messages"][0]}]}).encode()
+
     with LocalSageMaker.in_thread(stepped_clock=True) as local:
         local.add_endpoint("echo", lambda body: body)
         local.add_endpoint("parts", in_parts)
         local.add_endpoint("tokens", in_tokens)
+        local.add_endpoint("chat", completion)
         local.add_endpoint("stalling", lambda body: body).faults.always(Stall(after_parts=0))
         local.add_model("m", lambda body: body)
         yield local
@@ -170,6 +180,18 @@ async def tokens(world: World) -> None:
     assert " ".join(texts).encode() == payload
 
 
+async def whole_message(world: World) -> None:
+    words = world.payload(20).decode()
+    result = await Predictor("tokens", world.session).predict_stream(words.encode()).tokens().result()
+    assert result.text == words.replace(" ", "")
+
+
+async def chat(world: World) -> None:
+    payload = world.payload().decode()
+    answer = await Predictor("chat", world.session).chat([{"role": "user", "content": payload}])
+    assert answer.text == payload
+
+
 async def low_level_stream(world: World) -> None:
     payload = world.payload()
     parts = []
@@ -196,6 +218,18 @@ async def call_that_is_retried(world: World) -> None:
     world.local.script("echo", [Status(500, "InternalFailure")])
     try:
         await predict(world)
+    finally:
+        world.local.endpoints["echo"].faults.clear()
+
+
+async def call_that_waits_for_capacity(world: World) -> None:
+    refusal = Status(400, "ValidationError", "Inference Component has no capacity to process this request. Wait.")
+    world.local.script("echo", [refusal, refusal])
+    world.session.channel.timing = Timing(monotonic=lambda: float(next(NUMBERS)), sleep=world.passed)
+    payload = world.payload()
+    try:
+        predictor = Predictor("echo", world.session, capacity=WaitForCapacity(interval=30))
+        assert await predictor.predict(payload) == payload
     finally:
         world.local.endpoints["echo"].faults.clear()
 
@@ -228,6 +262,22 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def prediction_of_a_router(world: World) -> None:
+    destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
+    target = {"Name": "default", "Destinations": [destination]}
+    with contextlib.suppress(Exception):
+        await world.session.hosting.create_inference_router(inference_router_name="router", routing_targets=[target])
+    world.local.step(10)
+    payload = world.payload()
+    assert await Predictor.of_router("router", "default", world.session).predict(payload) == payload
+
+
+async def stateful_session(world: World) -> None:
+    payload = world.payload()
+    async with Predictor("echo", world.session).session() as bound:
+        assert await bound.predict(payload) == payload
+
+
 async def compat_client(world: World) -> None:
     payload = world.payload()
     async with get_session().create_client("sagemaker-runtime", **world.local.boto3_options) as client:
@@ -253,14 +303,19 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     stream_left_early,
     stream_without_a_name,
     tokens,
+    whole_message,
+    chat,
     low_level_stream,
     low_level_stream_dispatched,
     call_that_is_retried,
+    call_that_waits_for_capacity,
     describe_endpoint,
     pages,
     wait_until_in_service,
     waiter,
     update_endpoint,
+    prediction_of_a_router,
+    stateful_session,
     compat_client,
     compat_pages_and_waiter,
 ]

@@ -13,6 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -221,6 +223,11 @@ def test_timeout_is_that_of_the_whole_call(local: ThreadedLocalSageMaker, capsys
         (["invoke", "echo", "x", "--profile", "no-such-profile"], "no-such-profile"),
         (["stream", "echo", "x", "--dialect", "tgi"], "--dialect is the format of tokens, so it needs --tokens"),
         (["stream", "echo", "x", "--tokens", "--dialect", "klingon"], "unknown dialect 'klingon'"),
+        (
+            ["stream", "echo", "x", "--chat", "--dialect", "tgi"],
+            "--dialect is the format of tokens, so it needs --tokens",
+        ),
+        (["stream", "echo", '[{"role": "user"}]', "--chat"], "messages[0].content: is missing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -283,6 +290,48 @@ def test_stream_prints_tokens_and_how_fast_they_came(
 def test_the_dialect_may_be_given(local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stream", "echo", "plain text", "--tokens", "--dialect", "raw"]) == 0
     assert capsys.readouterr().out == "plain text"
+
+
+def chunk(finish_reason: str | None = None, **delta: object) -> bytes:
+    record = {"choices": [{"delta": delta, "finish_reason": finish_reason}]}
+    return b"data: " + json.dumps(record).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("Why?", {"messages": [{"role": "user", "content": "Why?"}]}),
+        ('{"why": 1}', {"messages": [{"role": "user", "content": '{"why": 1}'}]}),
+        ('[{"role": "system", "content": "Why?"}]', {"messages": [{"role": "system", "content": "Why?"}]}),
+        (
+            '{"messages": [{"role": "user", "content": "a"}], "max_tokens": 5, "stream": false}',
+            {"messages": [{"role": "user", "content": "a"}], "max_tokens": 5},
+        ),
+    ],
+)
+def test_stream_chats_and_shows_what_the_model_thinks_says_and_wants_called(
+    local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str], given: str, sent: dict[str, object]
+) -> None:
+    seen: list[dict[str, object]] = []
+
+    def model(body: bytes) -> Iterator[bytes]:
+        seen.append(json.loads(body))
+        yield chunk(reasoning_content="Let me ") + chunk(reasoning_content="see.")
+        yield chunk(content="Because ") + chunk(content="of Zürich.")
+        yield chunk(tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a":'}}])
+        yield chunk(tool_calls=[{"index": 1, "id": "d", "function": {"name": "g", "arguments": ""}}])
+        yield chunk("tool_calls", tool_calls=[{"index": 0, "function": {"arguments": ' "ü"}'}}])
+
+    local.add_endpoint("chat", model)
+    assert main(["stream", "chat", given, "--chat", "--stats"]) == 0
+    captured = capsys.readouterr()
+    said, first, second = captured.out.splitlines()
+    assert said == "Because of Zürich."
+    assert json.loads(first) == {"id": "c", "name": "f", "arguments": '{"a": "ü"}'}
+    assert json.loads(second) == {"id": "d", "name": "g", "arguments": ""}
+    assert captured.err.startswith("Let me see.\nfirst token after ")
+    assert "; 7 tokens and " in captured.err
+    assert seen == [{**sent, "stream": True}]
 
 
 def test_nothing_at_all_is_a_stream_too(local: ThreadedLocalSageMaker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -626,3 +675,65 @@ async def test_each_check_of_the_demo_passes_and_can_fail(check: Check) -> None:
         failed = await tried(check, stage)
         assert not failed.passed, failed.evidence
         assert failed.evidence
+
+
+# --- openai ----------------------------------------------------------------------------------------------------------
+
+
+@POSIX
+def test_openai_serves_an_endpoint_to_clients_of_openais_api(
+    local: ThreadedLocalSageMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "templates.py").write_text("def plain(messages): return messages[-1]['content']\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOOR_KEY", "s3cret")
+    options = ("--takes", "inputs", "--prompt", "templates:plain", "--api-key-env", "DOOR_KEY")
+    with started("openai", "--port", "0", "--model", "mine=text", *options) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        assert "with the models mine - Ctrl-C stops it." in line
+        url = re.findall(r"http://\S+/v1", line)[0]
+        fields = {"model": "mine", "messages": [{"role": "user", "content": "The keeper"}], "stream": True}
+
+        def ask(**headers: str) -> tuple[int, str]:
+            request = urllib.request.Request(f"{url}/chat/completions", json.dumps(fields).encode())
+            for name, value in {"content-type": "application/json", **headers}.items():
+                request.add_header(name, value)
+            try:
+                with urllib.request.urlopen(request) as response:
+                    return response.status, response.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        status, text = ask(authorization="Bearer s3cret")
+        assert status == 200
+        assert text.startswith('data: {"id":"chatcmpl-')
+        assert text.endswith("data: [DONE]\n\n")
+        assert ask(authorization="Bearer other")[0] == 401
+        assert ask()[0] == 401
+        assert ask(authorization="Bearer s3cret", origin="https://evil.example")[0] == 403
+        assert ask(authorization="Bearer s3cret", host="evil.example")[0] == 403
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--model", "endpoint"], "--model takes NAME=ENDPOINT or NAME=ENDPOINT/COMPONENT, got 'endpoint'"),
+        (["--model", "m=e", "--port", "70000"], "--port must be from 0"),
+        (["--model", "m=e", "--host", "0.0.0.0"], "anyone who does can use your models; add --allow-remote"),
+        (["--model", "m=e", "--api-key-env", "NO_SUCH_KEY"], "--api-key-env NO_SUCH_KEY: there is no such"),
+        (["--model", "m=e", "--prompt", "nothing"], "--prompt takes module:callable"),
+        (["--model", "m=e", "--prompt", "no_such_module:f"], "--prompt no_such_module:f: cannot be imported"),
+        (["--model", "m=e", "--prompt", "os:sep"], "OpenAIModel.prompt must be a callable"),
+        (["--model", "m=e", "--wait-for-capacity", "-1"], "WaitForCapacity.limit must be more than 0"),
+    ],
+)
+def test_openai_names_the_option_that_is_wrong(
+    local: ThreadedLocalSageMaker, argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["openai", *argv]) == 2
+    assert words in capsys.readouterr().err
+    assert local.requests == []

@@ -91,6 +91,33 @@ class Stage:
         assert not self._thread.is_alive()
 
 
+class ChattingStage(Stage):
+    """One whose endpoint, as if it were AWS's, thinks and has tools called."""
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        async with LocalSageMaker() as self.local:
+            self.local.add_endpoint("chat", chatting)
+            backend = aws_backend("chat", self.local.client_options, chat=True)
+            await serve_page(backend, 0, self.ready.put, self._stopped)
+
+
+def chatting(body: bytes) -> Iterator[bytes]:
+    assert json.loads(body)["messages"][0]["content"] == "The keeper"
+    for delta in (
+        {"reasoning_content": "Who is "},
+        {"reasoning_content": "that?"},
+        {"content": "I will "},
+        {"content": "look."},
+        {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "find", "arguments": '{"who": '}}]},
+        {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "wait", "arguments": "{}"}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '"<b>keeper</b>"}'}}]},
+    ):
+        yield b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
+    yield b'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\ndata: [DONE]\n\n'
+
+
 class PatientStage(Stage):
     """One whose session waits as long as it takes."""
 
@@ -164,8 +191,9 @@ class Page:
     def count(self) -> int:
         return int(self["count"].replace("–", "0"))
 
-    def ask(self, prompt: str = "The keeper", scenario: str = "none", tokens: int = 20) -> None:
-        self.browser.find_element(By.CSS_SELECTOR, f"[name=scenario][value={scenario}]").click()
+    def ask(self, prompt: str = "The keeper", scenario: str | None = "none", tokens: int = 20) -> None:
+        if scenario is not None:
+            self.browser.find_element(By.CSS_SELECTOR, f"[name=scenario][value={scenario}]").click()
         for name, text in (("tokens", str(tokens)), ("prompt", prompt)):
             field = self.browser.find_element(By.ID, name)
             field.clear()
@@ -190,6 +218,20 @@ def page(browser: Any, stage: Stage) -> Iterator[Page]:
     page = Page(browser, stage.url)
     yield page
     assert page.complaints() == []
+
+
+@pytest.mark.parametrize("stage", [ChattingStage], indirect=True, ids=[""])
+def test_what_the_model_thinks_and_the_tools_it_calls_are_shown(page: Page) -> None:
+    page.ask(scenario=None)
+    page.until_state("complete")
+    assert page["output"].splitlines() == [
+        "The keeper",
+        "Who is that?",
+        "I will look.",
+        'find {"who": "<b>keeper</b>"}',
+        "wait {}",
+    ]
+    page.keep("tools")
 
 
 @patient

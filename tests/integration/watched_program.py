@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from sagemaker_async import Credentials, Predictor, RetryConfig, Session
 from sagemaker_async.deserializers import JSONDeserializer
 from sagemaker_async.errors import RequestValidationError
+from sagemaker_async.integrations.openai import OpenAITokens, openai_base_url
 from sagemaker_async.iterators import LineIterator
 from sagemaker_async.serializers import JSONSerializer
 
@@ -86,6 +87,13 @@ async def call_everything(session: Session, file: BinaryIO) -> None:
     await asyncio.gather(*(predictor.predict({"call": number}) for number in range(20)))
 
 
+async def make_tokens(session: Session) -> None:
+    """The first that is asked of the session: its settings and credentials are read for it."""
+    tokens = OpenAITokens(session)
+    assert len({await tokens() for _ in range(3)}) == 1
+    assert openai_base_url(session, "echo").endswith("/endpoints/echo/openai/v1")
+
+
 async def be_refused(session: Session) -> None:
     """The first refusal, which wants the models."""
     refused = False
@@ -110,6 +118,7 @@ async def main() -> None:
     watch = Watch()
     with Path(__file__).open("rb") as file, watch:
         async with Session(retry=RetryConfig(base_delay=0), **options) as session:
+            await make_tokens(session)
             await be_refused(session)
             await call_everything(session, file)
             if "block" in asked:

@@ -25,8 +25,8 @@ def read(slices: list[bytes], dialect: str, *, allow_incomplete: bool) -> tuple[
             list(splitter.feed(data))
         list(splitter.finish())
     except StreamError as error:
-        return splitter.text, error
-    return splitter.text, None
+        return splitter.result.text, error
+    return splitter.result.text, None
 
 
 def expected(fixture: dict[str, Any], dialect: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, assert_type
 
 import pydantic
@@ -26,10 +27,13 @@ from sagemaker_async import (
     Session,
     Timeouts,
     UnknownEvent,
+    WaitForCapacity,
     __version__,
     name_from_base,
     production_variant,
 )
+from sagemaker_async.aws.body_stream import BodyStream
+from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
 from sagemaker_async.compat import aioboto3
 from sagemaker_async.compat.aiobotocore import AioConfig, Client, get_session
 from sagemaker_async.deserializers import (
@@ -38,6 +42,7 @@ from sagemaker_async.deserializers import (
     PydanticDeserializer,
     StringDeserializer,
 )
+from sagemaker_async.dialects import TokenLogprob, TokenResult, ToolCall, ToolCallDelta
 from sagemaker_async.errors import Attempt, CallError, FieldProblem, ModelError, RequestValidationError
 from sagemaker_async.hosting.generated.shapes import (
     DescribeEndpointResponse,
@@ -46,6 +51,7 @@ from sagemaker_async.hosting.generated.shapes import (
     ProductionVariant,
     Vertex,
 )
+from sagemaker_async.integrations.openai import OpenAITokens, openai_base_url
 from sagemaker_async.iterators import (
     BaseIterator,
     ByteIterator,
@@ -63,8 +69,8 @@ from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 from sagemaker_async.predictor.lineage import EndpointContext
 from sagemaker_async.predictor.monitors import Monitor, MonitorKind
 from sagemaker_async.predictor.stream import PredictionStream, StreamMetadata
-from sagemaker_async.runtime.body_stream import BodyStream
 from sagemaker_async.runtime.client import ResponseStreamCall
+from sagemaker_async.runtime.routers.shapes import InvokeInferenceRouterResponse
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
     InvokeEndpointResponse,
@@ -153,6 +159,9 @@ async def predictions(session: Session) -> None:
 
     Predictor("e", serializer=JSONSerializer)  # type: ignore[call-overload]
     await plain.predict(b"", target_varient="v")  # type: ignore[call-arg]
+    assert_type(await plain.predict(b"", capacity=WaitForCapacity(limit=60)), bytes)
+    await plain.predict(b"", capacity=False)
+    await plain.predict(b"", capacity=True)  # type: ignore[arg-type]
 
 
 async def prediction_streams(predictor: Predictor[Any]) -> None:
@@ -183,8 +192,25 @@ async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(stream.metadata, StreamMetadata | None)
     await stream.aclose()
 
+    tokens = predictor.predict_stream(b"").tokens()
+    assert_type(await tokens.result(), TokenResult)
+    assert_type(tokens.result.text, str)
+    assert_type(tokens.result.tool_calls, tuple[ToolCall, ...])
+    assert_type(tokens.result.choices[0].logprobs, tuple[TokenLogprob, ...])
+    assert_type((await anext(tokens)).tool_call, ToolCallDelta | None)
+
     predictor.predict_stream(b"", iterator=7)  # type: ignore[call-overload]
     predictor.predict_stream(b"", target_model="m")  # type: ignore[call-overload]
+
+
+async def chats(predictor: Predictor[bytes], flag: bool) -> None:
+    messages = [{"role": "user", "content": "Hello?"}]
+    assert_type(await predictor.chat(messages), TokenResult)
+    assert_type(await predictor.chat(messages, tools=[{"type": "function"}], max_tokens=5), TokenResult)
+    assert_type(predictor.chat(messages, stream=True), PredictionStream[Token])
+    assert_type(predictor.chat(messages, stream=flag), Coroutine[Any, Any, TokenResult] | PredictionStream[Token])
+
+    await predictor.chat("Hello?")  # type: ignore[arg-type]
 
 
 async def data_plane(runtime: SageMakerRuntimeClient) -> None:
@@ -283,6 +309,20 @@ async def control_plane(session: Session, predictor: Predictor[bytes]) -> None:
         assert_type(await context.dataset_artifacts("Both"), list[Vertex])
         assert_type(await context.pipeline_execution_arn(), str | None)
 
+    place: Any = {"bucket": "b", "key": "k"}
+    written = await session.s3.put_object(bucket="b", key="k", body=Path("file"), content_type="text/csv")
+    assert_type(written, PutObjectResponse)
+    assert_type(await session.s3.head_object(bucket="b", key="k"), HeadObjectResponse)
+    async with await session.s3.get_object(**place) as got:
+        assert_type(await got.read(limit=5), bytes)
+        async for content in got:
+            assert_type(content, bytes)
+    async for summary in session.s3.list_objects(bucket="b", prefix="p"):
+        assert_type(summary.key, str)
+    await session.s3.put_object(bucket="b", key="k", body="text")  # type: ignore[arg-type]
+    received = await session.sqs.receive_message(queue_url="https://q/q", wait_time_seconds=20)
+    assert_type([message.body for message in received.messages], list[str])
+
     hosting = session.hosting
     assert_type(await hosting.describe_endpoint(endpoint_name="e"), DescribeEndpointResponse)
     assert_type(await hosting.describe_endpoint(EndpointName="e", timeout=5), DescribeEndpointResponse)
@@ -353,3 +393,33 @@ async def embedded() -> None:
             assert_type(session, Session)
     with LocalSageMaker.in_thread() as threaded:
         assert_type(threaded, ThreadedLocalSageMaker)
+
+
+async def openai_routers_and_sessions(session: Session) -> None:
+    tokens = OpenAITokens(session, expires=300)
+    assert_type(await tokens(), str)
+    assert_type(tokens.refused("token"), None)
+    assert_type(openai_base_url(session, "e", component="c"), str)
+
+    router = Predictor.of_router("router", "target", session, JSONSerializer(), JSONDeserializer())
+    prediction = await router.predict_full({"inputs": "hello"})
+    assert_type(prediction.routed_to, str | None)
+    assert_type(prediction.routing_reason, str | None)
+    response = await session.routers.invoke_inference_router(
+        inference_router_name="router", routing_target_name="target", body=b"hello"
+    )
+    assert_type(response, InvokeInferenceRouterResponse)
+    assert_type(response.routing_reason, str | None)
+    queued = await session.routers.invoke_inference_router_async(
+        inference_router_name="router", RoutingTargetName="target", input_location="s3://bucket/key"
+    )
+    assert_type(queued.output_location, str | None)
+    assert_type((await session.hosting.describe_inference_router(inference_router_name="router")).status, str)
+
+    predictor = Predictor("e", session, JSONSerializer(), JSONDeserializer())
+    async with predictor.session(timeout=5) as bound:
+        assert_type(bound, Predictor[Any])
+        assert_type(bound.session_id, str | None)
+    texts = Predictor("e", session, deserializer=StringDeserializer())
+    async with texts.session() as bound_texts:
+        assert_type(await bound_texts.predict("hello"), str)

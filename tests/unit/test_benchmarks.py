@@ -13,14 +13,18 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import guard, measure, own_time, report
+from benchmarks.contestants import ours
 from benchmarks.contestants.hand_written import characters_of
 from benchmarks.measure import Ratio, Result, Run, Server, canned_server, compare
 from benchmarks.payloads import DIALECTS
+from benchmarks.server import bare_tokens, tokens
 from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams
 from benchmarks.suites.cold_start import PROGRAMS
 from benchmarks.targets import TARGETS, Standing, standings
 from benchmarks.without import restore
 from benchmarks.worker import measured
+from sagemaker_async.aws.eventstream import Decoder
+from sagemaker_async.records.json_values import fastest_loads, plain_loads
 
 CONTESTANTS = {"ours", "aiohttp", "raw socket"}
 BESIDE_THE_FLOOR = {"invoke", "stream", "slow_streams", "first_event"}
@@ -92,6 +96,22 @@ async def test_the_hand_written_loop_reads_all_text_of_a_dialect(dialect: str, c
             yield payload[start : start + cut]
 
     assert await characters_of(parts(), dialect) >= 5 * len(" token")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_openai_python_is_sent_the_same_records_in_the_same_chunks(dialect: str) -> None:
+    for framed, bare in zip(tokens(dialect, 3), bare_tokens(dialect, 3), strict=True):
+        size, _, body = bare.partition(b"\r\n")
+        assert int(size, 16) == len(body) - 2
+        parts = [message.payload for message in Decoder().feed(framed.partition(b"\r\n")[2][:-2])]
+        assert b"".join(parts) == body[:-2]
+
+
+async def test_ours_reads_without_orjson_as_long_as_it_is_measured_and_no_longer() -> None:
+    orjson = pytest.importorskip("orjson")
+    async with ours.opened("http://127.0.0.1:1", 1):
+        assert fastest_loads() is plain_loads
+    assert fastest_loads() is orjson.loads
 
 
 def test_the_median_of_each_measurement_counts() -> None:
@@ -222,8 +242,8 @@ def test_a_result_without_ours_has_no_column_of_ratios() -> None:
 
 def test_a_ratio_is_that_of_medians_with_the_middle_half_of_its_rounds() -> None:
     result = Result("invoke", "300 B", "call")
-    for ours, others in ((90, 60), (100, 50), (80, 80), (90, 60), (90, 45)):
-        result.add("ours", {"cpu": float(ours)})
+    for our, others in ((90, 60), (100, 50), (80, 80), (90, 60), (90, 45)):
+        result.add("ours", {"cpu": float(our)})
         result.add("aiohttp", {"cpu": float(others)})
         result.add("none", {"cpu": 0.0})
 

@@ -228,6 +228,14 @@ ROWS = (
     ),
     Row("sdk_ua_app_id", "user_agent_app_id", (HERE + "test_the_applications_id_is_in_the_user_agent",)),
     Row(
+        "",  # of the clients of S3 of all SDKs
+        "request_checksum_calculation response_checksum_validation",
+        (
+            "unit/test_s3_client.py::test_no_checksums_travel_where_they_are_not_wanted",
+            "unit/test_settings_resolve.py::test_code_wins_over_environment_over_profile_over_default",
+        ),
+    ),
+    Row(
         "",  # ours alone: the pool, and the limits of what is sent and of what is read
         "max_connections max_waiting max_body_bytes max_response_bytes",
         (

@@ -29,6 +29,7 @@ from sagemaker_async.errors import (
 )
 from sagemaker_async.hosting.client import SageMakerClient
 from sagemaker_async.hosting.generated import shapes
+from sagemaker_async.hosting.generated.names import IDEMPOTENCY_TOKENS
 from sagemaker_async.hosting.generator.generate import iterator_name
 from sagemaker_async.hosting.generator.model import python_name
 from sagemaker_async.hosting.operations import OPERATIONS, modelled
@@ -115,9 +116,19 @@ async def test_a_missing_field_is_named(hosting: SageMakerClient, stub: StubTran
 
 def test_only_what_ends_the_same_when_done_twice_is_repeatable() -> None:
     not_repeatable = {row.name for row in OPERATIONS.values() if not row.repeatable}
-    assert {name for name in OPERATIONS if name.startswith(("Create", "Update", "Delete", "Start", "Stop"))} - {
-        "DeleteTags"
-    } == not_repeatable
+    changing = {name for name in OPERATIONS if name.startswith(("Create", "Update", "Delete", "Start", "Stop"))}
+    assert changing - {"DeleteTags", *IDEMPOTENCY_TOKENS} == not_repeatable
+
+
+async def test_a_modelled_call_carries_a_token_as_others_do(hosting: SageMakerClient, stub: StubTransport) -> None:
+    target = {"Name": "t", "Destinations": [{"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"}]}
+    router = {"inference_router_name": "r", "routing_targets": [target]}
+    for given in ({}, {"client_token": "mine"}, {"ClientToken": "mine"}):
+        stub.add(StubResponse.json({"InferenceRouterArn": "arn"}))
+        await hosting.create_inference_router(**router, **given)  # type: ignore[arg-type]
+    first, *others = [json.loads(request.body)["ClientToken"] for request in stub.requests]
+    assert uuid.UUID(first)
+    assert others == ["mine", "mine"]
 
 
 async def test_a_call_is_sent_to_the_control_plane_and_its_answer_is_a_shape(

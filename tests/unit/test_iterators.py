@@ -583,6 +583,7 @@ def test_the_public_names_are_these() -> None:
         "TextIterator",
         "Token",
         "TokenIterator",
+        "TokenResult",
         "handle_stream_errors",
     ]
     assert all(hasattr(iterators, name) for name in iterators.__all__)

@@ -44,6 +44,7 @@ from sagemaker_async.iterators import (
     StreamIterator,
     TextIterator,
     TokenIterator,
+    TokenResult,
 )
 from sagemaker_async.local import (
     CutFrame,
@@ -59,6 +60,11 @@ from sagemaker_async.local.endpoints import Endpoint
 from sagemaker_async.predictor.stream import PredictionStream
 
 LINES = b"one\ntwo\nthree"
+CHAT = (
+    b'{"choices": [{"delta": {"reasoning": "Hm"}}]}\n'
+    b'{"choices": [{"delta": {"content": "a"}}]}\n'
+    b'{"choices": [{"delta": {"content": "b"}, "finish_reason": "stop"}]}\n'
+)
 
 
 @pytest.fixture
@@ -191,6 +197,84 @@ class TestViews:
         assert stream.records is None
         assert "".join([token.text async for token in stream]) == "plain words"
         assert stream.records.text == stream.partial == "plain words"
+
+    async def test_the_result_grows_while_tokens_are_read(self, predictor: Predictor[bytes]) -> None:
+        stream = predictor.predict_stream(CHAT).tokens()
+        assert (stream.result.text, stream.result.choices) == ("", ())
+        async with stream:
+            texts = [stream.result.text async for _ in stream]
+        assert texts[-1] == stream.result.text == stream.partial == "ab"
+        assert (stream.result.reasoning, stream.result.finish_reason) == ("Hm", "stop")
+        assert stream.records == stream.result
+
+    async def test_the_result_can_be_waited_for(self, predictor: Predictor[bytes], session: Session) -> None:
+        result = await predictor.predict_stream(CHAT).tokens().result()
+        assert type(result) is TokenResult
+        assert (result.text, result.reasoning, result.finish_reason) == ("ab", "Hm", "stop")
+        assert session.connections_in_use == 0
+
+    @pytest.mark.parametrize("tokens", [0, 1, 2, 3])
+    async def test_the_result_can_be_waited_for_after_a_part_was_read(
+        self, predictor: Predictor[bytes], tokens: int
+    ) -> None:
+        stream = predictor.predict_stream(CHAT).tokens()
+        async for token in stream:
+            if token.index == tokens:
+                break
+        assert (await stream.result()).text == "ab"
+        assert (await stream.result()).text == "ab"
+
+    async def test_the_result_of_a_stream_that_was_closed_midway_is_what_came(
+        self, predictor: Predictor[bytes]
+    ) -> None:
+        async with predictor.predict_stream(CHAT).tokens() as stream:
+            await anext(stream)
+        with pytest.raises(StreamClosedError):
+            await stream.result()
+        assert stream.result.reasoning == "Hm"
+
+    async def test_a_second_task_that_waits_for_the_result_does_not_disturb_the_first(
+        self, endpoint: Endpoint, session: Session
+    ) -> None:
+        stall = Stall(after_parts=100)
+        endpoint.faults.append((PartSize(1), stall))
+        stream = await Predictor(endpoint.name, session).predict_stream(CHAT).tokens()
+        first = asyncio.ensure_future(stream.result())
+        await settled()
+        with pytest.raises(ConcurrentReadError):
+            await stream.result()
+        stall.release()
+        assert (await first).text == "ab"
+        assert session.connections_in_use == 0
+
+    async def test_after_a_failure_the_result_holds_what_came(self, endpoint: Endpoint, session: Session) -> None:
+        endpoint.faults.append((PartSize(1), CutFrame(after_parts=len(CHAT) - 60)))
+        stream = Predictor(endpoint.name, session).predict_stream(CHAT).tokens()
+        with pytest.raises(TruncatedStreamError):
+            await stream.result()
+        assert (stream.result.reasoning, stream.result.text, stream.result.finish_reason) == ("Hm", "a", None)
+        assert session.connections_in_use == 0
+
+    async def test_a_result_keeps_no_connection_once_it_is_dropped(
+        self, stalled: Callable[..., PredictionStream[Any]], session: Session
+    ) -> None:
+        stream = await stalled(CHAT, TokenIterator, after_parts=100)
+        result = stream.result
+        assert session.connections_in_use == 1
+        del stream
+        assert session.connections_in_use == 1  # the result can still be waited for
+        del result
+        await settled()
+        assert session.connections_in_use == 0
+
+    @pytest.mark.parametrize("view", [lambda stream: stream, lambda stream: stream.lines()])
+    async def test_a_stream_that_is_not_of_tokens_has_no_result(self, predictor: Predictor[bytes], view: Any) -> None:
+        with pytest.raises(UsageError, match=r"choose predict_stream\(\.\.\.\)\.tokens\(\)"):
+            view(predictor.predict_stream(LINES)).result  # noqa: B018
+
+    async def test_records_of_other_streams_are_their_iterator(self, predictor: Predictor[bytes]) -> None:
+        async with predictor.predict_stream(LINES).lines() as stream:
+            assert isinstance(stream.records, LineIterator)
 
     async def test_collect_reads_all_and_closes(self, predictor: Predictor[bytes], session: Session) -> None:
         stream = predictor.predict_stream(LINES).lines()

@@ -16,6 +16,7 @@ from sagemaker_async import errors
 from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
+    "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
@@ -35,6 +36,7 @@ PUBLIC = {
     "TLSConfig",
     "Timeouts",
     "UnknownEvent",
+    "WaitForCapacity",
     "__version__",
     "name_from_base",
     "production_variant",

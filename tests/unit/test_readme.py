@@ -2,6 +2,8 @@
 
 A guide is a file `GUIDE.md` or `GUIDE-topic.md` beside the code that it describes.
 
+Examples that need a library of `ELSEWHERE` run in the environment that has it; all others run in each.
+
 Each Python example runs by itself, with `await` at its top level, against an embedded SageMaker that it finds through
 the environment, as it would find AWS. The endpoints it names are below; each answers in one container's dialect, cut
 into slices of a few bytes, and refuses requests that the container would refuse.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
+import importlib.util
 import inspect
 import json
 import re
@@ -22,6 +25,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 
 from sagemaker_async import (
@@ -80,6 +84,25 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
+def assistant(body: bytes) -> ModelResponse:
+    """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
+    fields = json.loads(body)
+    asks = fields.get("tools") and fields["messages"][-1]["role"] != "tool"
+    call = {"index": 0, "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    message: dict[str, Any] = (
+        {"content": None, "tool_calls": [call]} if asks else {"content": fields["messages"][-1]["content"]}
+    )
+    choice = {"index": 0, "finish_reason": "tool_calls" if asks else "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    if not fields.get("stream"):
+        return ModelResponse(json.dumps({"choices": [{**choice, "message": message}], "usage": usage}), JSON)
+    records = [{"choices": [{"delta": {"reasoning": "Hm."}}]}, {"choices": [{**choice, "delta": message}]}]
+    if fields.get("stream_options"):
+        records.append({"choices": [], "usage": usage})
+    events = "".join(f"data: {json.dumps(record)}\n\n" for record in records)
+    return ModelResponse(sliced(f"{events}data: [DONE]\n\n".encode()), EVENTS)
+
+
 CONTAINERS = {
     "chat": Container("openai chat, server-sent events", EVENTS, ("messages", "stream")),
     "completions": Container("openai completions", EVENTS, ("prompt", "stream")),
@@ -96,6 +119,8 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("my-llm", assistant)
+        local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():
             local.add_endpoint(name, container)
         local.accept_credentials(Credentials("AKIDEXAMPLE", "secret"))
@@ -148,12 +173,32 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
+ELSEWHERE = {"openai": r"openai_client\(|from openai |import openai$"}
+"""Libraries that only some environments have, with what shows that an example needs one: it runs where it is there."""
+
+
+def runs_here(example: Example) -> bool:
+    needed = [name for name, sign in ELSEWHERE.items() if re.search(sign, example.code, re.MULTILINE)]
+    return all(importlib.util.find_spec(name) for name in needed)
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Examples of S3 find a bucket, and may write files."""
+    if "session.s3" in request.getfixturevalue("example").code:
+        url = request.getfixturevalue("moto_url")
+        keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="my-bucket")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        monkeypatch.chdir(tmp_path)
+
+
 def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
-@pytest.mark.parametrize("example", examples("python"), ids=name_of)
-def test_the_example_runs(sagemaker: EmbeddedSageMaker, modules: None, example: Example) -> None:
+@pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
+def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None, example: Example) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 

@@ -21,6 +21,7 @@ from sagemaker_async.records import (
     JSONSplitter,
     KeptText,
     LineSplitter,
+    Room,
     Splitter,
     SSESplitter,
     TextSplitter,
@@ -187,7 +188,7 @@ class TestText:
             TextSplitter(errors=errors)
 
     def test_kept_text_stops_at_its_limit_and_says_so(self) -> None:
-        kept = KeptText(5)
+        kept = KeptText(Room(5))
         kept.add("abc")
         assert (str(kept), kept.truncated) == ("abc", False)
         kept.add("de")

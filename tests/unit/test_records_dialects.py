@@ -29,6 +29,7 @@ from sagemaker_async.records.dialects import (
     recognise,
     reports_error,
 )
+from sagemaker_async.records.results import TokenResult
 from sagemaker_async.records.tokens import framing_of
 
 FIXTURES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
@@ -57,27 +58,29 @@ def sse(*records: Any) -> bytes:
     return b"".join(b"data: " + json.dumps(record).encode() + b"\n\n" for record in records)
 
 
-def assert_reads(fixture: dict[str, Any], slices: Iterable[bytes], dialect: str | None) -> None:
+def assert_reads(fixture: dict[str, Any], slices: Iterable[bytes], dialect: str | None) -> TokenResult:
     tokens, error, splitter = run(slices, dialect)
     assert error is None
     if fixture["tokens"] is not None:
         assert [token.text for token in tokens] == fixture["tokens"]
-    assert "".join(token.text for token in tokens if not token.special) == fixture["text"]
+    assert "".join(token.text for token in tokens if not (token.special or token.choice)) == fixture["text"]
     assert [token.index for token in tokens] == list(range(len(tokens)))
     assert splitter.dialect is DIALECTS[fixture["dialect"]]
-    assert splitter.text == fixture["text"]
-    assert splitter.finish_reason == fixture["finish_reason"]
-    assert splitter.usage == fixture["usage"]
+    assert splitter.result.text == fixture["text"]
+    assert splitter.result.finish_reason == fixture["finish_reason"]
+    assert splitter.result.usage == fixture["usage"]
+    return splitter.result
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture["name"])
 class TestFixtures:
     def test_dialect_and_framing_are_recognised_wherever_the_payload_is_cut(self, fixture: dict[str, Any]) -> None:
         payload = fixture["payload"].encode()
-        assert_reads(fixture, [payload], None)
-        assert_reads(fixture, (payload[at : at + 1] for at in range(len(payload))), None)
+        whole = assert_reads(fixture, [payload], None)
+        assert whole.to_dict() == fixture.get("result", whole.to_dict())
+        assert assert_reads(fixture, (payload[at : at + 1] for at in range(len(payload))), None) == whole
         for at in range(len(payload)):
-            assert_reads(fixture, [payload[:at], payload[at:]], None)
+            assert assert_reads(fixture, [payload[:at], payload[at:]], None) == whole
 
     def test_the_dialect_may_be_given(self, fixture: dict[str, Any]) -> None:
         payload = fixture["payload"].encode()
@@ -90,8 +93,10 @@ class TestFixtures:
         payload = fixture["payload"].encode()
         for at in range(len(payload)):
             tokens, error, splitter = run([payload[:at]], fixture["dialect"])
-            assert fixture["text"].startswith(splitter.text)
-            assert "".join(token.text for token in tokens if not token.special) == splitter.text
+            assert fixture["text"].startswith(splitter.result.text)
+            assert (
+                "".join(token.text for token in tokens if not (token.special or token.choice)) == splitter.result.text
+            )
             assert error is None or type(error) is StreamIncomplete
 
 
@@ -101,7 +106,7 @@ def test_a_clean_end_before_the_model_has_finished_is_incomplete(fixture: dict[s
     silent = [at for at in range(len(payload)) if run([payload[:at]], fixture["dialect"])[1] is None]
     # What ends quietly has all of the text: only line ends, a usage record or [DONE] can be missing then.
     for at in silent:
-        assert run([payload[:at]], fixture["dialect"])[2].text == fixture["text"]
+        assert run([payload[:at]], fixture["dialect"])[2].result.text == fixture["text"]
     assert len(silent) < len(payload) / 2
 
 
@@ -116,12 +121,12 @@ class TestIncomplete:
         assert [token.text for token in tokens] == ["a", "b"]
         assert type(error) is StreamIncomplete
         assert "allow_incomplete=True" in str(error)
-        assert splitter.text == "ab"
+        assert splitter.result.text == "ab"
 
     def test_it_is_no_error_when_allowed(self) -> None:
         _, error, splitter = run([sse(chat("a"), chat("b"))], allow_incomplete=True)
         assert error is None
-        assert (splitter.text, splitter.finish_reason) == ("ab", None)
+        assert (splitter.result.text, splitter.result.finish_reason) == ("ab", None)
 
     @pytest.mark.parametrize("allow_incomplete", [False, True])
     @pytest.mark.parametrize("cut", [b'data: {"choices": [', b'data: {"choices": [\n', b"data: [DO"])
@@ -148,7 +153,7 @@ class TestIncomplete:
     @pytest.mark.parametrize("dialect", [None, "raw", "jumpstart"])
     def test_no_payload_is_no_text_where_nothing_says_that_a_stream_is_complete(self, dialect: str | None) -> None:
         tokens, error, splitter = run([b"", b""], dialect)
-        assert (tokens, error, splitter.text) == ([], None, "")
+        assert (tokens, error, splitter.result.text) == ([], None, "")
 
 
 class TestInBandErrors:
@@ -195,7 +200,7 @@ class TestInBandErrors:
             tokens, error, splitter = run(slices, dialect)
             assert [token.text for token in tokens] == ["one", " two"]
             assert type(error) is InBandError
-            assert splitter.text == "one two"
+            assert splitter.result.text == "one two"
 
     @pytest.mark.parametrize("record", [case[0] for case in CASES])
     def test_it_is_raised_as_the_first_record_too(self, record: dict[str, Any]) -> None:
@@ -219,7 +224,7 @@ class TestInBandErrors:
         assert [token.text for token in tokens] == ["a"]
         assert type(error) is InBandError
         assert error.message.endswith(message)
-        assert splitter.text == "a"
+        assert splitter.result.text == "a"
 
     def test_the_finish_reason_error_is_one(self) -> None:
         failed = {
@@ -231,13 +236,13 @@ class TestInBandErrors:
                                        json.dumps(failed).encode()])  # fmt: skip
         assert [token.text for token in tokens] == ["a"]
         assert type(error) is InBandError
-        assert splitter.text == "a"
+        assert splitter.result.text == "a"
 
     def test_the_text_that_comes_with_it_is_delivered(self) -> None:
         tokens, error, splitter = run([sse(chat("a"), chat("b", "error"))])
         assert [token.text for token in tokens] == ["a", "b"]
         assert type(error) is InBandError
-        assert splitter.text == "ab"
+        assert splitter.result.text == "ab"
 
 
 class TestTokens:
@@ -247,7 +252,7 @@ class TestTokens:
         tokens, error, splitter = run([sse(record)])
         assert error is None
         assert tokens == [Token("</s>", 0, 2, -0.5, True, "eos_token", record, 0)]
-        assert splitter.text == ""
+        assert splitter.result.text == ""
 
     def test_lmi_tokens_carry_id_and_log_probability(self) -> None:
         record = {"token": {"id": 304, "text": "Deep ", "log_prob": -0.05}, "generated_text": "Deep "}
@@ -279,7 +284,7 @@ class TestTokens:
             [sse(record(0, "a"), record(1, "x"), record(0, "b", "stop"), record(1, "y", "length"))]
         )
         assert [(token.choice, token.text) for token in tokens] == [(0, "a"), (1, "x"), (0, "b"), (1, "y")]
-        assert (splitter.text, splitter.finish_reason) == ("ab", "stop")
+        assert (splitter.result.text, splitter.result.finish_reason) == ("ab", "stop")
 
     @pytest.mark.parametrize("nothing", ["", None, [], {}, 0, False])
     def test_nothing_in_the_place_of_an_index_a_finish_reason_or_the_usage_is_none(self, nothing: Any) -> None:
@@ -288,12 +293,12 @@ class TestTokens:
         assert error is None
         assert tokens[0] == Token("a", 0, raw=tokens[0].raw)
         assert tokens[0].finish_reason is None
-        assert (splitter.finish_reason, splitter.usage) == ("stop", None)
+        assert (splitter.result.finish_reason, splitter.result.usage) == ("stop", None)
 
     def test_a_list_of_generated_texts_gives_one_choice_each(self) -> None:
         tokens, _, splitter = run([b'[{"generated_text": "a"}, {"generated_text": "b"}]'])
         assert [(token.choice, token.text) for token in tokens] == [(0, "a"), (1, "b")]
-        assert splitter.text == "a"
+        assert splitter.result.text == "a"
 
     def test_a_token_prints_as_its_text(self) -> None:
         assert f"{Token('abc', 0)}" == "abc"
@@ -301,7 +306,7 @@ class TestTokens:
     def test_the_text_that_is_kept_is_bounded(self) -> None:
         tokens, _, splitter = run([sse(chat("abc"), chat("def", "stop"))], keep_partial=4)
         assert [token.text for token in tokens] == ["abc", "def"]
-        assert (splitter.text, splitter.text_truncated) == ("abcd", True)
+        assert (splitter.result.text, splitter.result.text_truncated) == ("abcd", True)
 
 
 class TestMalformed:
@@ -382,7 +387,7 @@ class TestMalformed:
     def test_a_record_of_no_dialect_before_those_of_the_given_one_is_no_fault(self) -> None:
         tokens, error, splitter = run([sse({"type": "ping"}, chat("a", "stop"))], "openai-chat")
         assert error is None
-        assert ([token.text for token in tokens], splitter.text) == (["a"], "a")
+        assert ([token.text for token in tokens], splitter.result.text) == (["a"], "a")
 
     def test_a_dialect_of_ones_own_decides_what_it_leaves_out(self) -> None:
         quiet = Dialect(name="tgi", recognises=lambda _: False, deltas=lambda _: [Delta(silent=True, finished=True)])
@@ -457,7 +462,7 @@ def test_a_dialect_of_ones_own_is_a_few_lines() -> None:
     tokens, error, splitter = run([b'{"say": "a"}{"say": "b", "why": "tired"}'], shouting)
     assert error is None
     assert [token.text for token in tokens] == ["A", "B"]
-    assert (splitter.text, splitter.finish_reason) == ("AB", "tired")
+    assert (splitter.result.text, splitter.result.finish_reason) == ("AB", "tired")
     assert type(run([b'{"say": 5}'], shouting)[1]) is StreamDecodeError
 
 

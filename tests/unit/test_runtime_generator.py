@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
@@ -11,31 +12,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagemaker_async.aws.client import ServiceClient
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, aws_names, fields_of, validate_request
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import RequestValidationError
 from sagemaker_async.runtime import operations
 from sagemaker_async.runtime.client import SageMakerRuntimeClient
-from sagemaker_async.runtime.generated import requests
+from sagemaker_async.runtime.generated import requests, router_requests
 from sagemaker_async.runtime.generator import requests as generator
+from sagemaker_async.runtime.routers import operations as router_operations
+from sagemaker_async.runtime.routers.client import InferenceRouterClient
 
 OPERATIONS = {
     "invoke_endpoint": operations.INVOKE_ENDPOINT,
     "invoke_endpoint_with_response_stream": operations.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
     "invoke_endpoint_async": operations.INVOKE_ENDPOINT_ASYNC,
+    "invoke_inference_router": router_operations.INVOKE_INFERENCE_ROUTER,
+    "invoke_inference_router_async": router_operations.INVOKE_INFERENCE_ROUTER_ASYNC,
 }
 
 
-def test_the_module_is_what_the_generator_makes_of_the_models() -> None:
-    assert generator.TARGET.read_text() == generator.compiled(), f"run python -m {generator.__name__}"
+@pytest.mark.parametrize("target", generator.TARGETS, ids=lambda path: path.stem)
+def test_the_module_is_what_the_generator_makes_of_the_models(target: Path) -> None:
+    assert target.read_text() == generator.compiled(generator.TARGETS[target]), f"run python -m {generator.__name__}"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_each_field_travels_in_the_path_in_a_header_or_as_the_body(operation: Operation) -> None:
     assert operation.compiled is not None
     travelling = {*operation.path_fields, *operation.compiled.headers}
-    assert operation.request_body is not None
-    assert {*travelling, operation.request_body.name} == set(operation.request.model_fields)
+    body = [operation.request_body.name] if operation.request_body is not None else []
+    assert {*travelling, *body} == set(operation.request.model_fields)
     assert len(operation.compiled.fields) == len(travelling)
 
 
@@ -57,16 +64,16 @@ OTHERS = st.integers(-1, 21601) | st.booleans() | st.floats() | st.binary(max_si
 @given(data=st.data())
 def test_it_accepts_refuses_and_explains_as_the_model_does(operation: Operation, data: st.DataObject) -> None:
     assert operation.compiled is not None
-    assert operation.request_body is not None
-    body = operation.request_body.name
+    body = operation.request_body.name if operation.request_body is not None else None
     names = [name for name in operation.request.model_fields if name != body]
     spellings = [*names, *(operation.names[name] for name in names), "nope", "Nope"]
     values = data.draw(st.dictionaries(st.sampled_from(spellings), LIKELY | OTHERS | st.text(max_size=70)))
     if data.draw(st.booleans()):
-        values = {"EndpointName": "e", **values}
+        values = {operation.names[name]: "e" for name in operation.path_fields} | values
 
     def by_the_model() -> dict[str, Any]:
-        fields = fields_of(validate_request(operation.request, operation.name, {**values, body: b""}))
+        given = values if body is None else {**values, body: b""}
+        fields = fields_of(validate_request(operation.request, operation.name, given))
         return {name: value for name, value in fields.items() if name != body}
 
     compiled = operation.compiled
@@ -86,12 +93,9 @@ class WithFunction(RequestShape):
 
 
 @pytest.mark.parametrize(("model", "reason"), [(Lax, "not strict"), (WithFunction, "not strict|cannot say")])
-def test_what_a_literal_cannot_say_is_refused(
-    model: type[RequestShape], reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(generator, "MODELS", {"OPERATION": model})
+def test_what_a_literal_cannot_say_is_refused(model: type[RequestShape], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        generator.compiled()
+        generator.compiled({"OPERATION": model})
 
 
 class Small(RequestShape):
@@ -102,10 +106,9 @@ class Small(RequestShape):
     body: Annotated[bytes | None, AsBody(instead="kind")] = pydantic.Field(None, alias="Body")
 
 
-def test_a_model_becomes_one_row_for_each_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator, "MODELS", {"SMALL": Small})
+def test_a_model_becomes_one_row_for_each_field() -> None:
     made: dict[str, Any] = {}
-    exec(generator.compiled(), made)
+    exec(generator.compiled({"SMALL": Small}), made)
     small = made["SMALL"]
     assert [tuple(field) for field in small.fields] == [
         ("name", "Name", {"type": "str", "max_length": 3}, True, None, True, None),
@@ -120,9 +123,13 @@ def test_a_model_becomes_one_row_for_each_field(monkeypatch: pytest.MonkeyPatch)
 OPTIONS = {"timeout", "on_chunk_sent", "on_chunk_received", "stream_body"}
 
 
+def client_with(method: str) -> type[ServiceClient]:
+    return InferenceRouterClient if "router" in method else SageMakerRuntimeClient
+
+
 @pytest.mark.parametrize("method", OPERATIONS)
 def test_the_keywords_of_a_method_are_the_fields_of_its_request(method: str) -> None:
-    signature = inspect.signature(getattr(SageMakerRuntimeClient, method))
+    signature = inspect.signature(getattr(client_with(method), method))
     keywords = [each.name for each in signature.parameters.values() if each.kind is each.KEYWORD_ONLY]
     assert set(keywords) - OPTIONS == set(OPERATIONS[method].names)
     assert all(signature.parameters[name].default is None for name in keywords if name != "stream_body")
@@ -134,11 +141,13 @@ def test_the_keywords_of_a_method_are_the_fields_of_its_request(method: str) -> 
         ("invoke_endpoint", requests.InvokeEndpointAWSFields),
         ("invoke_endpoint_with_response_stream", requests.InvokeEndpointWithResponseStreamAWSFields),
         ("invoke_endpoint_async", requests.InvokeEndpointAsyncAWSFields),
+        ("invoke_inference_router", router_requests.InvokeInferenceRouterAWSFields),
+        ("invoke_inference_router_async", router_requests.InvokeInferenceRouterAsyncAWSFields),
     ],
 )
 def test_a_field_has_the_same_type_in_both_spellings(method: str, aws_fields: Any) -> None:
     operation = OPERATIONS[method]
-    hints = typing.get_type_hints(getattr(SageMakerRuntimeClient, method))
+    hints = typing.get_type_hints(getattr(client_with(method), method))
     in_aws = typing.get_type_hints(aws_fields)
     assert hints["aws_fields"] == typing.Unpack[aws_fields]
     assert set(in_aws) == set(aws_names(operation.request).values())

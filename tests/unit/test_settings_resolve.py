@@ -59,6 +59,8 @@ async def test_with_a_region_alone_everything_else_is_the_default(resolved: Reso
         ssl_context=None,
         proxies=settings.proxies,
         user_agent_app_id=None,
+        request_checksum_calculation="when_supported",
+        response_checksum_validation="when_supported",
         validate_params=True,
         max_connections=128,
     )
@@ -74,6 +76,24 @@ EVERYWHERE = [
     ("defaults_mode", "defaults_mode", "AWS_DEFAULTS_MODE", "mobile", "In-Region", "standard", "legacy"),
     ("retry.mode", "retry_mode", "AWS_RETRY_MODE", "legacy", "adaptive", "legacy", "standard"),
     ("retry.max_attempts", "max_attempts", "AWS_MAX_ATTEMPTS", 7, "5", "4", 3),
+    (
+        "request_checksum_calculation",
+        "request_checksum_calculation",
+        "AWS_REQUEST_CHECKSUM_CALCULATION",
+        "when_required",
+        "WHEN_REQUIRED",
+        "when_supported",
+        "when_supported",
+    ),
+    (
+        "response_checksum_validation",
+        "response_checksum_validation",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION",
+        "when_required",
+        "WHEN_REQUIRED",
+        "when_supported",
+        "when_supported",
+    ),
     ("endpoint_urls.s3", "endpoint_url", "AWS_ENDPOINT_URL", "http://code", "http://variable", "http://file", None),
 ]
 BY_FIELD = pytest.mark.parametrize(

@@ -350,15 +350,19 @@ CONTROL_PLANE = (
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
-S3 = ("aws.endpoints.s3",)
-"""For what keeps its payloads in S3, which predictions do not."""
+S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")
+"""For what keeps its payloads in S3 and waits for its results, which predictions do not."""
+WAITING = ("predictor.capacity",)
+"""For those who wait while a model has no copies."""
+ROUTERS = ("runtime.generated.router_requests", "runtime.routers")
+"""What is called instead of endpoints."""
 GENERATORS = ("aws.endpoints.generator", "hosting.generator", "runtime.generator")
 
 
 def test_what_is_not_imported_with_the_package_is_the_control_plane_and_the_models(tmp_path: Path) -> None:
     imported = modules_after("import sagemaker_async", tmp_path)
     later = {module for module in MODULES if f"{ROOT}.{module}".removesuffix(f".{ROOT}") not in imported}
-    allowed = (*CONTROL_PLANE, *MODELS, *FACES, *S3, *GENERATORS, *LAYERS[0])
+    allowed = (*CONTROL_PLANE, *MODELS, *FACES, *S3, *ROUTERS, *WAITING, *GENERATORS, *LAYERS[0])
     assert not {module for module in later if not any(begins(module, name) for name in allowed)}
     assert not {module for module in set(MODULES) - later if any(begins(module, name) for name in allowed)}
 

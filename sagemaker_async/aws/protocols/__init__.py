@@ -1,7 +1,7 @@
 """The wire protocols: a request's fields become an HTTP request, an HTTP response becomes a response or an error.
 
-`Service.protocol` says which: ``rest-json``, ``json-rpc`` or ``query``. The latter two belong to the control plane and
-are imported on first use; call `load_protocol` before, in a thread, where that must not block. Pure: values in, values
+`Service.protocol` says which: ``rest-json``, ``rest-xml``, ``json-rpc`` or ``query``. All but the first are
+imported on first use; call `load_protocol` before, in a thread, where that must not block. Pure: values in, values
 out; nothing here awaits, sends, signs or reads a clock. An HTTP response that breaks the protocol raises
 `ResponseError`, whatever bytes it holds.
 """
@@ -30,6 +30,7 @@ __all__ = [
     "body_excerpt",
     "build_request",
     "error_facts",
+    "is_error",
     "load_protocol",
     "parse_response",
     "request_id",
@@ -95,6 +96,11 @@ def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, 
         ResponseError: the answer lacks what it must have, or the body is not what the protocol makes it.
     """
     return load_protocol(operation.service.protocol).parse_response(operation, headers, body, metadata)
+
+
+def is_error(operation: Operation, body: bytes) -> bool:
+    """Return whether the body of an answer is an error, whatever its status; see `Operation.error_in_success`."""
+    return load_protocol(operation.service.protocol).error_facts({}, body).code is not None
 
 
 def service_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:

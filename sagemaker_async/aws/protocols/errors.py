@@ -145,7 +145,7 @@ def _error_class(operation: Operation, status: int, facts: ErrorFacts) -> type[S
             return kind
     if status == 400 and facts.null_message and service.retry_rules.null_message_is_throttling:
         return ThrottlingError
-    return ERRORS_BY_STATUS.get(status, ServiceError)
+    return operation.errors_by_status.get(status) or ERRORS_BY_STATUS.get(status, ServiceError)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

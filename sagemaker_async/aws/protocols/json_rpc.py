@@ -1,4 +1,4 @@
-"""AWS's JSON 1.1 protocol: one path, the operation named in a header field, JSON objects both ways. Pure.
+"""AWS's JSON protocols, 1.0 and 1.1: one path, the operation named in a header field, JSON objects both ways. Pure.
 
 Timestamps are seconds since 1970, with fractions where they have any; blobs are base64; JSON ``null`` means that a
 member is absent.
@@ -27,9 +27,7 @@ from .answers import json_object, validated
 from .errors import error_facts
 from .structures import RequestStructure, renamed
 
-__all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
-
-CONTENT_TYPE = "application/x-amz-json-1.1"
+__all__ = ["build_request", "error_facts", "parse_response"]
 
 
 def build_request(
@@ -42,7 +40,7 @@ def build_request(
     """
     headers = {
         **common_headers,
-        "Content-Type": CONTENT_TYPE,
+        "Content-Type": f"application/x-amz-json-{operation.service.json_version}",
         "X-Amz-Target": f"{operation.service.target_prefix}.{operation.name}",
     }
     body = json.dumps(_document(operation, fields), separators=(",", ":")).encode()

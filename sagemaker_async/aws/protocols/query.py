@@ -1,7 +1,6 @@
 """AWS's query protocol: a form with the operation's name on the way out, XML on the way in. Pure.
 
-As much of it as answers of flat text members need: an element that holds elements is not read further than one level
-below the result. A document type is refused: AWS sends none, and what it could declare is not wanted.
+As much of it as answers of flat text members need; see `xml`.
 
 Source: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 """
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
-from xml.parsers import expat
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
@@ -20,14 +18,11 @@ from sagemaker_async.errors import ResponseError
 
 from .answers import body_excerpt, validated
 from .errors import ErrorFacts
+from .xml import elements
 
 __all__ = ["CONTENT_TYPE", "build_request", "error_facts", "parse_response"]
 
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
-
-_DEPTH = 4
-"""How deep an element may be to be read: as a member in ``<Response><Errors><Error>``. Without a limit, the names on
-the way to elements within elements would take memory that grows with the square of the body."""
 
 
 def build_request(
@@ -43,48 +38,15 @@ def build_request(
 
 def parse_response(operation: Operation, headers: Mapping[str, str], body: Any, metadata: ResponseMetadata) -> Any:  # noqa: ARG001 - the protocols' common signature
     """Return the operation's response shape; see the package's function of this name."""
-    texts = _texts(body)
-    if texts is None:
+    found = elements(body)
+    if found is None:
         raise ResponseError(f"{operation.name} answers XML; this is {body_excerpt(body)}", metadata.status)
     result = (f"{operation.name}Response", f"{operation.name}Result")
-    members = {path[2]: text for path, text in texts.items() if len(path) == 3 and path[:2] == result}
+    members = {path[2]: text for path, text in found if len(path) == 3 and path[:2] == result}
     return validated(operation, {**members, "metadata": metadata}, metadata.status)
 
 
 def error_facts(headers: Mapping[str, str], body: bytes) -> ErrorFacts:  # noqa: ARG001 - the protocols' common signature
     """Return what an error answer says; an answer that is not AWS's says nothing."""
-    texts = _texts(body) or {}
-    members = {path[-1]: text for path, text in texts.items() if len(path) >= 2 and path[-2] == "Error"}
+    members = {path[-1]: text for path, text in elements(body) or () if len(path) >= 2 and path[-2] == "Error"}
     return ErrorFacts(members.get("Code") or None, members.get("Message") or None, False, members)
-
-
-def _texts(body: bytes) -> dict[tuple[str, ...], str] | None:
-    """Return the text of each element by the names on the way to it, `_DEPTH` at most; None if it is not XML."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    path: list[str] = []
-
-    def start(name: str, _attributes: Mapping[str, str]) -> None:
-        path.append(name)
-        if len(path) <= _DEPTH:
-            found[tuple(path)] = []
-
-    def end(_name: str) -> None:
-        path.pop()
-
-    def text(characters: str) -> None:
-        if len(path) <= _DEPTH:
-            found[tuple(path)].append(characters)
-
-    def refuse(*_declaration: object) -> None:
-        raise ValueError("a document type")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(body, True)
-    except (expat.ExpatError, ValueError):
-        return None
-    return {names: "".join(pieces) for names, pieces in found.items()}

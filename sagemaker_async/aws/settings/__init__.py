@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .resolve import Settings, resolve_settings
+from .resolve import Settings, read_settings, resolve_settings
 
 __all__ = [
     "Settings",
+    "read_settings",
     "resolve_settings",
 ]

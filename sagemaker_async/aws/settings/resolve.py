@@ -30,8 +30,10 @@ from typing import NamedTuple
 
 from sagemaker_async.aws.endpoints.rules import Endpoint, EndpointRules, resolve, without_fips_marker
 from sagemaker_async.config import (
+    CHECKSUM_CHOICES,
     DEFAULTS_MODES,
     RETRY_MODES,
+    ChecksumChoice,
     Config,
     DefaultSeconds,
     DefaultsMode,
@@ -49,7 +51,7 @@ from .sources import Found, SharedFiles, Sources, load_shared_files
 from .tls import ssl_context
 from .user_agent import user_agent
 
-__all__ = ["Settings", "resolve_settings"]
+__all__ = ["Settings", "read_settings", "resolve_settings"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,10 @@ class Settings(NamedTuple):
     """Which requests go through which proxy."""
     user_agent_app_id: str | None
     """The application's name, as sent in the user agent."""
+    request_checksum_calculation: ChecksumChoice
+    """Whether uploads to S3 carry a checksum."""
+    response_checksum_validation: ChecksumChoice
+    """Whether what comes from S3 is compared with its checksum."""
     validate_params: bool
     """Whether requests are checked before they are sent."""
     max_connections: int
@@ -138,10 +144,12 @@ async def resolve_settings(config: Config, *, environ: Mapping[str, str] | None 
         NoRegionError: no region is set; the message lists where it was looked for.
         ConfigurationError: a value, variable or file is wrong.
     """
-    return await asyncio.to_thread(_resolve, config, dict(os.environ if environ is None else environ))
+    return await asyncio.to_thread(read_settings, config, environ)
 
 
-def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
+def read_settings(config: Config, environ: Mapping[str, str] | None = None) -> Settings:
+    """Do as `resolve_settings`, at once. Blocks: it reads AWS's files."""
+    environ = dict(os.environ if environ is None else environ)
     files = load_shared_files(environ)
     profile_name, source = _profile_name(config, environ)
     sources = Sources(environ, files.profile(profile_name, source))
@@ -165,6 +173,8 @@ def _resolve(config: Config, environ: Mapping[str, str]) -> Settings:
         ssl_context=_ssl_context(config, ca_bundle),
         proxies=Proxies(config.proxy) if config.proxy is not None else Proxies.from_environment(environ),
         user_agent_app_id=_app_id(config, sources),
+        request_checksum_calculation=_checksums(sources, "request_checksum_calculation", config),
+        response_checksum_validation=_checksums(sources, "response_checksum_validation", config),
         validate_params=_validate_params(config, sources),
         max_connections=config.max_connections,
     )
@@ -251,6 +261,14 @@ def _app_id(config: Config, sources: Sources) -> str | None:
     if len(found.text) > _APP_ID_LENGTH:
         logger.warning("%s is longer than the %d characters AWS keeps of it", found.source, _APP_ID_LENGTH)
     return found.text
+
+
+def _checksums(sources: Sources, name: str, config: Config) -> ChecksumChoice:
+    choice: ChecksumChoice | None = getattr(config, name)
+    if choice is not None:
+        return choice
+    found = sources.find(f"AWS_{name.upper()}", name)
+    return found.choice(CHECKSUM_CHOICES) if found is not None else "when_supported"
 
 
 def _validate_params(config: Config, sources: Sources) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sagemaker_async.aws.retries import RetryRules
+from sagemaker_async.aws.signing import STANDARD, SigningRules
 from sagemaker_async.config.endpoints import EndpointRules
 from sagemaker_async.errors import ServiceError
 
@@ -28,8 +29,11 @@ class Service:
     """AWS's id of it, such as ``sagemaker-runtime``: the key of `Config.endpoint_urls`."""
     endpoint_rules: EndpointRules
     retry_rules: RetryRules
-    protocol: Literal["rest-json", "json-rpc", "query"] = "rest-json"
+    signing_rules: SigningRules = STANDARD
+    protocol: Literal["rest-json", "rest-xml", "json-rpc", "query"] = "rest-json"
     """How its requests and answers are written; see `protocols`."""
+    json_version: Literal["1.0", "1.1"] = "1.1"
+    """Of the JSON that json-rpc writes."""
     target_prefix: str = ""
     """What json-rpc puts before an operation's name, such as ``DynamoDB_20120810``."""
     api_version: str = ""
@@ -45,7 +49,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operation:
-    """One operation of a service; fields about header fields and bodies are for the rest-json protocol alone."""
+    """One operation of a service; fields about queries, header fields and bodies are for the REST protocols alone."""
 
     name: str
     """AWS's name, such as ``InvokeEndpoint``."""
@@ -62,7 +66,10 @@ class Operation:
     """The request field that names what the call is on, for messages."""
     method: str = "POST"
     request_headers: Mapping[str, str] = field(default_factory=dict)
-    """Request field to header field."""
+    """Request field to header field. With rest-xml, a field that is a mapping has a header field for each member, whose
+    name begins so; the same goes for `response_headers`, where that name ends in a hyphen."""
+    request_query: Mapping[str, str] = field(default_factory=dict)
+    """Request field to parameter of the query; with rest-xml."""
     response_headers: Mapping[str, str] = field(default_factory=dict)
     """Response field's AWS name to header field."""
     response_body: str | None = None
@@ -71,10 +78,17 @@ class Operation:
     """The answer is handed over when its head has come, and read later."""
     repeatable: bool = False
     """Repeating it is cheap and harmless, so that it may be repeated when nobody knows whether it was done."""
+    final: frozenset[str] = frozenset()
+    """Error codes after which it is not repeated, besides those of the service: the caller knows what to do then."""
     max_body_bytes: int | None = None
     """A limit of the service below `Config.max_body_bytes`."""
     errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
     """Exception of each error code this operation adds to its service's."""
+    errors_by_status: Mapping[int, type[ServiceError]] = field(default_factory=dict)
+    """Exception of each status, for answers without a code that is known."""
+    error_in_success: bool = False
+    """The answer may have status 200 and be an error, because the service begins to answer before it has finished; it
+    counts as a failure of the service then (HTTP 500)."""
 
     path_fields: tuple[str, ...] = field(init=False)
     """The request fields that are part of the path."""

@@ -38,6 +38,7 @@ _WORDS = {
     r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "takes letters, digits, spaces and _.:/=+-@",
     r"[ -~]*": "takes printable ASCII, because it travels in an HTTP header",
     r"[!-~][ -~]*": "takes printable ASCII that does not begin with a space, because it travels in an HTTP header",
+    r"[\x21-\x7E]+": "takes printable ASCII without spaces",
     r"(?s:.)*": "takes any text",
     r"(?s:.)+": "takes any text, but not an empty one",
     rf"{_LINE}*": "takes one line of text",
@@ -56,7 +57,7 @@ _WORDS = {
 }
 """The words for each pattern but those of ARNs, whose parts say them. The patterns are without their anchors."""
 
-_ARN = re.compile(r"arn:aws\[a-z\\?-\]\*:(?P<service>[a-z]+):(?P<region>\[[^]]+\]\*)?:\[0-9\]\{12\}:(?P<resource>.*)")
+_ARN = re.compile(r"arn:aws\[a-z\\?-\]\*:(?P<service>[a-z]+):(?P<region>\[[^]]+\][*+])?:\[0-9\]\{12\}:(?P<resource>.*)")
 _RESOURCE_KIND = re.compile(r"\(?([a-z-]+)[|/]")
 
 

@@ -167,3 +167,5 @@ class _Upload:
                 raise
         else:
             protocol.start_timeout()
+        finally:
+            self._body = memoryview(b"")  # the exception that is kept keeps this object

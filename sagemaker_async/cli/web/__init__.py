@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import uvicorn
-
+from sagemaker_async.cli.serving import serve_app, stopped_by_signals
 from sagemaker_async.config import ConfigFields
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
@@ -32,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["run", "serve_page"]
 
 HOST = "127.0.0.1"
-_GRACE_SECONDS = 1
-"""How long answers under way may continue after Ctrl-C."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,10 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped = stopped_by_signals()
 
     def ready(url: str) -> None:
         print(f"The page is at {url} - Ctrl-C stops it.", flush=True)
@@ -79,40 +68,11 @@ async def serve_page(backend: Backend, port: int, ready: Callable[[str], object]
     Raises:
         ConfigurationError: the port is taken.
     """
-    # asyncio turns Nagle's algorithm off only for sockets made with IPPROTO_TCP, unlike those of create_server.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
-        listening.listen()
-    except OSError as error:
-        listening.close()
-        raise ConfigurationError(
-            f"cannot listen on {HOST} port {port}: {error.strerror or error}; --port 0 takes any free port"
-        ) from error
     app = web_app(backend)
-    config = uvicorn.Config(
-        app, log_level="error", lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS, access_log=False
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    waiting = asyncio.create_task(stopped.wait())
-    try:
-        ready(f"http://{HOST}:{listening.getsockname()[1]}/")
-        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
+
+    async def close() -> None:
         session: Session | None = getattr(app.state, "session", None)
         if session is not None:  # closing it ends the answers under way, so that the server need not wait for them
             await session.close()
-        server.should_exit = True
-        await serving
 
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves signals to the command."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    await serve_app(app, HOST, port, ready, stopped, close)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -18,13 +17,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sagemaker_async.cli.serving import Admitted
 from sagemaker_async.dialects import Token
 from sagemaker_async.integrations.fastapi import (
-    Problem,
     StreamResponse,
     add_exception_handlers,
     current_session,
@@ -32,7 +29,6 @@ from sagemaker_async.integrations.fastapi import (
     session_lifespan,
     stream_response,
 )
-from sagemaker_async.integrations.fastapi.handlers import problem_response
 from sagemaker_async.local.admission import Admission
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.stream import PredictionStream
@@ -73,7 +69,7 @@ def web_app(backend: Backend) -> FastAPI:
             yield state
 
     app = FastAPI(title="sagemaker-async demo", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(_Admitted)
+    app.add_middleware(Admitted, admission=Admission())
     add_exception_handlers(app)
 
     @app.get("/", response_class=HTMLResponse)
@@ -120,21 +116,6 @@ def web_app(backend: Backend) -> FastAPI:
         }
 
     return app
-
-
-class _Admitted:
-    """The application for admitted requests; others are refused with problem details that say why."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._admission = Admission()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (why := self._admission.refusal(Headers(scope=scope))) is not None:
-            problem = Problem(status=403, code="not_admitted", detail=why)
-            await problem_response(problem, uuid.uuid4().urn)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
 
 async def _noted(stream: PredictionStream[Token], stream_id: str, under_way: set[str]) -> AsyncIterator[Token]:

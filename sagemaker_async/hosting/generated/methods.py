@@ -529,6 +529,99 @@ class HostingMethods:
             timeout,
         )
 
+    async def create_inference_router(
+        self, *, inference_router_name: str = REQUIRED,
+        routing_targets: Sequence[shapes.RoutingTarget | shapes.RoutingTargetOutput | Mapping[str, Any]] = REQUIRED,
+        client_token: str | None = None,
+        tags: Sequence[shapes.Tag | shapes.TagOutput | Mapping[str, Any]] | None = None,
+        timeout: float | Timeouts | None = None, **aws_fields: Unpack[shapes.CreateInferenceRouterFields],
+    ) -> shapes.CreateInferenceRouterResponse:
+        """Begin to create an inference router: named targets, each with its destinations.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceRouter.html
+        """
+        response: shapes.CreateInferenceRouterResponse = await self.invoke(
+            "CreateInferenceRouter",
+            {
+                "inference_router_name": inference_router_name, "routing_targets": routing_targets,
+                "client_token": client_token, "tags": tags, **aws_fields,
+            },
+            timeout,
+        )
+        return response
+
+    async def describe_inference_router(
+        self, *, inference_router_name: str = REQUIRED, timeout: float | Timeouts | None = None,
+        **aws_fields: Unpack[shapes.DescribeInferenceRouterFields],
+    ) -> shapes.DescribeInferenceRouterResponse:
+        """Return the targets and the state of a router.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceRouter.html
+        """
+        response: shapes.DescribeInferenceRouterResponse = await self.invoke(
+            "DescribeInferenceRouter",
+            {"inference_router_name": inference_router_name, **aws_fields},
+            timeout,
+        )
+        return response
+
+    async def update_inference_router(
+        self, *, inference_router_name: str = REQUIRED,
+        routing_targets: Sequence[shapes.RoutingTarget | shapes.RoutingTargetOutput | Mapping[str, Any]] = REQUIRED,
+        timeout: float | Timeouts | None = None, **aws_fields: Unpack[shapes.UpdateInferenceRouterFields],
+    ) -> shapes.UpdateInferenceRouterResponse:
+        """Begin to replace all targets of a router; it takes effect in about two minutes.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateInferenceRouter.html
+        """
+        response: shapes.UpdateInferenceRouterResponse = await self.invoke(
+            "UpdateInferenceRouter",
+            {"inference_router_name": inference_router_name, "routing_targets": routing_targets, **aws_fields},
+            timeout,
+        )
+        return response
+
+    async def delete_inference_router(
+        self, *, inference_router_name: str = REQUIRED, timeout: float | Timeouts | None = None,
+        **aws_fields: Unpack[shapes.DeleteInferenceRouterFields],
+    ) -> shapes.DeleteInferenceRouterResponse:
+        """Begin to delete a router; its destinations stay.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteInferenceRouter.html
+        """
+        response: shapes.DeleteInferenceRouterResponse = await self.invoke(
+            "DeleteInferenceRouter",
+            {"inference_router_name": inference_router_name, **aws_fields},
+            timeout,
+        )
+        return response
+
+    async def list_inference_routers(
+        self, *, max_results: int | None = None, next_token: str | None = None, timeout: float | Timeouts | None = None,
+        **aws_fields: Unpack[shapes.ListInferenceRoutersFields],
+    ) -> shapes.ListInferenceRoutersResponse:
+        """Return one page of the inference routers.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListInferenceRouters.html
+        """
+        response: shapes.ListInferenceRoutersResponse = await self.invoke(
+            "ListInferenceRouters",
+            {"max_results": max_results, "next_token": next_token, **aws_fields},
+            timeout,
+        )
+        return response
+
+    def iter_inference_routers(
+        self, *, max_results: int | None = None, next_token: str | None = None, timeout: float | Timeouts | None = None,
+        **aws_fields: Unpack[shapes.ListInferenceRoutersFields],
+    ) -> Pages[shapes.ListInferenceRoutersResponse, shapes.InferenceRouterSummary]:
+        """Iterate over all that `list_inference_routers` lists, asking for page after page; see `Pages`."""
+        return self.pages(
+            "ListInferenceRouters",
+            {"max_results": max_results, "next_token": next_token, **aws_fields},
+            timeout,
+        )
+
     async def add_tags(
         self, *, resource_arn: str = REQUIRED,
         tags: Sequence[shapes.Tag | shapes.TagOutput | Mapping[str, Any]] = REQUIRED,

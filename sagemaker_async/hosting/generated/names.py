@@ -193,6 +193,8 @@ if TYPE_CHECKING:
     InferenceComponentSortKey: TypeAlias = Literal["Name", "CreationTime", "Status"] | str
     InferenceComponentStatus: TypeAlias = Literal["InService", "Creating", "Updating", "Failed", "Deleting"] | str
     InferenceExecutionMode: TypeAlias = Literal["Serial", "Direct"] | str
+    InferenceRouterRoutingPreference: TypeAlias = Literal["LocalRegionFirst", "InstancePoolOrder"] | str
+    InferenceRouterStatus: TypeAlias = Literal["InService", "Creating", "Updating", "Failed", "Deleting"] | str
     LineageType: TypeAlias = Literal["TrialComponent", "Artifact", "Context", "Action"] | str
     ManagedInstanceScalingScaleInStrategy: TypeAlias = Literal["IDLE_RELEASE", "CONSOLIDATION"] | str
     ManagedInstanceScalingStatus: TypeAlias = Literal["ENABLED", "DISABLED"] | str
@@ -306,6 +308,7 @@ if TYPE_CHECKING:
     ] | str
     RecommendationStatus: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED", "NOT_APPLICABLE"] | str
     RepositoryAccessMode: TypeAlias = Literal["Platform", "Vpc"] | str
+    RoutingStatus: TypeAlias = Literal["Routable", "Unroutable", "Unknown"] | str
     RoutingStrategy: TypeAlias = Literal["LEAST_OUTSTANDING_REQUESTS", "RANDOM", "PREFIX_AWARE", "KV_AWARE"] | str
     S3ModelDataType: TypeAlias = Literal["S3Prefix", "S3Object"] | str
     ScheduleStatus: TypeAlias = Literal["Pending", "Failed", "Scheduled", "Stopped"] | str
@@ -339,6 +342,8 @@ else:
     InferenceComponentSortKey = str
     InferenceComponentStatus = str
     InferenceExecutionMode = str
+    InferenceRouterRoutingPreference = str
+    InferenceRouterStatus = str
     LineageType = str
     ManagedInstanceScalingScaleInStrategy = str
     ManagedInstanceScalingStatus = str
@@ -359,6 +364,7 @@ else:
     ProductionVariantInstanceType = str
     RecommendationStatus = str
     RepositoryAccessMode = str
+    RoutingStatus = str
     RoutingStrategy = str
     S3ModelDataType = str
     ScheduleStatus = str

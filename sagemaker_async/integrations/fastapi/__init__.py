@@ -13,9 +13,12 @@
   and ``websocket``, say what they promise.
 - `add_exception_handlers` maps errors to statuses, as problem details (RFC 9457) that leak nothing; `problem_of` is the
   mapping itself. `openapi_responses` documents them.
+- `openai_router` serves endpoints to clients of OpenAI's API; its modules, ``openai_router``, ``openai_models`` and
+  ``openai_chunks``, say how.
 
-Everything except `PredictorDep` works with Starlette alone. A server that shuts down waits for the responses under way:
-give uvicorn ``--timeout-graceful-shutdown``, after which it cancels them and clients get an error within the stream.
+Everything except `PredictorDep` and `openai_router` works with Starlette alone. A server that shuts down waits for the
+responses under way: give uvicorn ``--timeout-graceful-shutdown``, after which it cancels them and clients get an error
+within the stream.
 
 Needs the extra: ``pip install 'sagemaker-async[fastapi]'``.
 """
@@ -32,6 +35,9 @@ if find_spec("starlette") is None:
 from .dependencies import Lifespan, PredictorDep, current_session, session_lifespan
 from .encoding import Format
 from .handlers import add_exception_handlers
+from .openai_chunks import OpenAIFormat
+from .openai_models import OpenAIModel
+from .openai_router import openai_router
 from .openapi import openapi_responses
 from .problems import Problem, problem_of
 from .response import StreamResponse, stream_response
@@ -40,12 +46,15 @@ from .websocket import WebSocketOutcome, stream_to_websocket
 __all__ = [
     "Format",
     "Lifespan",
+    "OpenAIFormat",
+    "OpenAIModel",
     "PredictorDep",
     "Problem",
     "StreamResponse",
     "WebSocketOutcome",
     "add_exception_handlers",
     "current_session",
+    "openai_router",
     "openapi_responses",
     "problem_of",
     "session_lifespan",

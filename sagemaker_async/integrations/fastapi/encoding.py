@@ -7,6 +7,7 @@ format          a record                                a failure midway        
 ``json-lines``  a line of JSON                          ``{"error": {a problem}}``    the end of the body
 ``text``        its text                                the connection is cut         the end of the body
 ``raw``         its bytes                               the connection is cut         the end of the body
+``openai``      OpenAI's chunk (`openai_chunks`)        ``{"error": ...}``            ``[DONE]``
 =============== ======================================= ============================= =======================
 
 The first two formats write a record as follows:
@@ -42,7 +43,7 @@ from .problems import Problem
 
 __all__ = ["ENCODINGS", "Encoding", "Format", "Usage", "json_text"]
 
-Format: TypeAlias = Literal["sse", "json-lines", "text", "raw"]
+Format: TypeAlias = Literal["sse", "json-lines", "text", "raw", "openai"]
 
 _BESIDES_TEXT: Mapping[str, str] = {
     "reasoning_content": "reasoning",

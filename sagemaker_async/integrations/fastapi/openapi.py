@@ -10,6 +10,7 @@ from sagemaker_async.errors import ConfigurationError
 
 from .encoding import ENCODINGS, Format
 from .handlers import PROBLEM_TYPE
+from .openai_chunks import OpenAIEncoding
 from .problems import PROBLEMS, Problem
 
 __all__ = ["openapi_responses"]
@@ -28,6 +29,7 @@ _STREAMS: dict[Format, str] = {
     "json-lines": 'JSON lines: one per record, `{"error": {...}}` with a problem when the answer breaks off.',
     "text": "The text as it is generated. An answer that breaks off ends without the end of the HTTP body.",
     "raw": "The model's bytes as they arrive. An answer that breaks off ends without the end of the HTTP body.",
+    "openai": "OpenAI's chunks as server-sent events, `[DONE]` at the end; `error` when the answer breaks off.",
 }
 
 
@@ -42,9 +44,10 @@ def openapi_responses(format: Format | None = None) -> dict[int | str, dict[str,
     """
     responses: dict[int | str, dict[str, Any]] = {}
     if format is not None:
-        if format not in ENCODINGS:
-            raise ConfigurationError(f"format must be one of {', '.join(ENCODINGS)}, got {format!r}")
-        media_type = ENCODINGS[format].media_type.partition(";")[0]
+        if format not in _STREAMS:
+            raise ConfigurationError(f"format must be one of {', '.join(_STREAMS)}, got {format!r}")
+        encoding = OpenAIEncoding if format == "openai" else ENCODINGS[format]
+        media_type = encoding.media_type.partition(";")[0]
         responses[200] = {
             "description": _STREAMS[format],
             "content": {media_type: {"schema": {"type": "string"}}},

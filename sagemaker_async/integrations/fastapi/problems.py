@@ -25,6 +25,7 @@ from sagemaker_async.errors import (
     InternalDependencyException,
     ModelError,
     ModelStreamError,
+    NoCapacityError,
     PoolFullError,
     PoolTimeoutError,
     RecordError,
@@ -47,6 +48,7 @@ from sagemaker_async.errors import (
     UsageError,
     ValidationError,
 )
+from sagemaker_async.predictor.capacity import lacks_capacity
 
 __all__ = ["CANCELLED", "PROBLEMS", "Problem", "problem_of"]
 
@@ -127,7 +129,7 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
     ((ThrottlingError,), _THROTTLED),
     ((PoolFullError, PoolTimeoutError), _BUSY),
     ((SessionClosedError, StreamClosedError), _CLOSING),
-    ((ServiceUnavailable, InternalDependencyException), _UNAVAILABLE),
+    ((NoCapacityError, ServiceUnavailable, InternalDependencyException), _UNAVAILABLE),
     ((StreamStalledError, TransportTimeoutError), _TIMEOUT),
     ((SerializationError, RequestValidationError), _INPUT_INVALID),
     ((AccessDeniedError, SignatureError), _MISCONFIGURED),
@@ -163,6 +165,8 @@ def _by_facts(error: BaseException) -> Problem | None:
             return _STATUS_OF_CONTAINER.get(status)
         case ModelStreamError(error_code="ModelInvocationTimeExceeded") | GatewayError(status=504):
             return _TIMEOUT
+        case ValidationError() if lacks_capacity(error):
+            return _UNAVAILABLE
         case ValidationError(status=413):
             return _INPUT_TOO_LARGE
         case RequestValidationError(problems=problems) if any(map(_limits_the_body, problems)):

@@ -35,9 +35,10 @@ from sagemaker_async.records import ServerSentEvent
 
 from .encoding import ENCODINGS, Encoding, Format, Usage
 from .handlers import FAREWELL_SECONDS, problem_response, reported
+from .openai_chunks import OpenAIEncoding, OpenAIFormat
 from .problems import CANCELLED
 
-__all__ = ["StreamResponse", "ended", "listening", "stream_response"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "StreamResponse", "disconnected", "ended", "listening", "stream_response"]
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ listening: ContextVar[Receive | None] = ContextVar("sagemaker_async_listening", 
 def stream_response(
     stream: AsyncIterable[T],
     *,
-    format: Format = "sse",  # noqa: A002 - the word for it
+    format: Format | OpenAIFormat = "sse",  # noqa: A002 - the word for it
     encode: Callable[[T], object] | None = None,
     request: Request | None = None,
     heartbeat: float | None = 15.0,
@@ -67,7 +68,8 @@ def stream_response(
 
     Args:
         stream: what `Predictor.predict_stream` returns, or any other asynchronous iterable; the response closes it.
-        format: ``sse`` (server-sent events), ``json-lines``, ``text``, or ``raw``: the bytes as they arrive.
+        format: ``sse`` (server-sent events), ``json-lines``, ``text``, or ``raw``: the bytes as they arrive; or
+            ``openai``: tokens as the chunks of OpenAI's chat completions, and `OpenAIFormat` with the model's name.
         encode: turns a record into what is sent: a str, bytes, a `ServerSentEvent` or a value that JSON can represent.
         request: lets an awaited response notice a client that leaves before the first record; not needed with
             `PredictorDep` in the endpoint's parameters.
@@ -88,8 +90,12 @@ def stream_response(
             async def chat(prompt: Prompt, predictor: LanguageModel):
                 return await stream_response(predictor.predict_stream(prompt.model_dump()).tokens())
     """
-    if format not in ENCODINGS:
-        raise ConfigurationError(f"format must be one of {', '.join(ENCODINGS)}, got {format!r}")
+    if format == "openai":
+        format = OpenAIFormat()  # noqa: A001
+    if not isinstance(format, OpenAIFormat) and format not in ENCODINGS:
+        raise ConfigurationError(
+            f"format must be one of {', '.join(ENCODINGS)}, openai, or an OpenAIFormat, got {format!r}"
+        )
     if not isinstance(stream, AsyncIterable):
         raise ConfigurationError(
             f"stream_response takes a stream, such as predictor.predict_stream(...), not {type(stream).__name__}"
@@ -98,7 +104,7 @@ def stream_response(
         raise ConfigurationError(f"heartbeat must be more than 0 seconds, or None, got {heartbeat!r}")
     return StreamResponse(
         stream,
-        ENCODINGS[format],
+        OpenAIEncoding(format, stream) if isinstance(format, OpenAIFormat) else ENCODINGS[format],
         encode=encode,
         request=request,
         heartbeat=heartbeat,
@@ -118,7 +124,7 @@ class StreamResponse(Response):
     def __init__(
         self,
         stream: AsyncIterable[Any],
-        encoding: Encoding,
+        encoding: Encoding | OpenAIEncoding,
         *,
         encode: Callable[[Any], object] | None,
         request: Request | None,
@@ -150,7 +156,7 @@ class StreamResponse(Response):
 
     async def _awaited(self) -> Self:
         receive = self._request.receive if self._request is not None else listening.get()
-        gone = asyncio.create_task(_disconnected(receive)) if receive is not None else None
+        gone = asyncio.create_task(disconnected(receive)) if receive is not None else None
         try:
             await self._open(gone)
         finally:
@@ -161,7 +167,7 @@ class StreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response; Starlette calls this."""
         client = _Client(send)
-        gone = asyncio.create_task(_disconnected(receive))
+        gone = asyncio.create_task(disconnected(receive))
         try:
             if not self.client_disconnected:
                 await self._open(gone)
@@ -324,7 +330,7 @@ class _Client:
         self.last_sent = asyncio.get_running_loop().time()
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
     """Return when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.endpoints import Endpoint
 from sagemaker_async.local.models import Model
@@ -61,7 +60,7 @@ class Account:
     @property
     def arn_prefix(self) -> str:
         """``arn:aws:sagemaker:us-east-1:123456789012``."""
-        return f"arn:{partition_of(self.state.region).id}:sagemaker:{self.state.region}:{self.state.account_id}"
+        return self.state.arn_prefix
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
@@ -72,9 +71,25 @@ class Account:
         """Return seconds since the epoch."""
         return self.state.transitions.now()
 
-    def schedule(self, kind: str, change: Callable[[], None]) -> None:
+    def schedule(self, kind: str, change: Callable[[], None], seconds: float | None = None) -> None:
         """Schedule a change of state."""
-        self.state.transitions.schedule(kind, change)
+        self.state.transitions.schedule(kind, change, seconds)
+
+    def schedule_on(
+        self,
+        table: Table[RecordT],
+        record: RecordT,
+        kind: str,
+        change: Callable[[], None],
+        seconds: float | None = None,
+    ) -> None:
+        """Schedule a change of one resource, which is dropped if the resource has been removed by then."""
+
+        def happen() -> None:
+            if table.find(record.name) is record:
+                change()
+
+        self.schedule(kind, happen, seconds)
 
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
         """Return an empty table."""

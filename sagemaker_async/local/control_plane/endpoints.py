@@ -235,12 +235,7 @@ class Endpoints:
 
     def _later(self, record: EndpointRecord, change: Callable[[], None]) -> None:
         """Schedule a change, which is dropped if the endpoint has been removed by then."""
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("Endpoint", happen)
+        self._account.schedule_on(self.table, record, "Endpoint", change)
 
     def _deploy(self, record: EndpointRecord) -> None:
         release = record.pending or record.running

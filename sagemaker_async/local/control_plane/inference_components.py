@@ -6,12 +6,16 @@
 
 A component runs on a variant without a model of its own, and is invoked by its name. An adapter, whose specification
 names a base component, runs what its base runs.
+
+A component may be scaled to zero copies, by UpdateInferenceComponentRuntimeConfig. With ``scale_from_zero`` the second
+refused invocation within a minute gives it a copy again, as the alarm and step-scaling policy of AWS's sample do:
+https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sagemaker_async.local.endpoints import Variant
@@ -27,6 +31,9 @@ from .records import Fields, Kind, Record, copied, refused
 __all__ = ["ComponentRecord", "InferenceComponents"]
 
 _BUSY = frozenset({"Creating", "Updating", "Deleting"})
+_ALARM_SECONDS = 60.0
+_ALARM_THRESHOLD = 1
+"""The alarm goes off when more invocations than this were refused within its period."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class ComponentRecord(Record):
     """How many copies run; None for an adapter, which has no copies of its own."""
     desired_copies: int | None = None
     deployment_config: Fields | None = None
+    refused: list[float] = field(default_factory=list)
+    """When invocations were refused for want of copies, within the last minute."""
 
 
 class InferenceComponents:
@@ -188,6 +197,22 @@ class InferenceComponents:
         elif record.status == "Deleting":
             self._account.schedule("InferenceComponent", partial(self._remove, record))
 
+    def no_capacity(self, name: str) -> None:
+        """Count an invocation that was refused for want of copies, and scale out if that is due."""
+        account = self._account
+        seconds = account.state.scale_from_zero
+        with account.state.transitions.lock:
+            record = self.table.find(name)
+            if seconds is None or record is None or record.status in _BUSY:
+                return
+            now = account.now()
+            record.refused = [*(when for when in record.refused if now - when < _ALARM_SECONDS), now]
+            if len(record.refused) > _ALARM_THRESHOLD:
+                record.refused = []
+                record.desired_copies = 1
+                record.status = "Updating"
+                self._change(record, "UpdateInferenceComponentRuntimeConfig", partial(self._serve, record), seconds)
+
     # --- states -------------------------------------------------------------------------------------------------------
 
     def _variant_name(self, request: Fields, endpoint: EndpointRecord, base: str | None) -> str:
@@ -230,17 +255,14 @@ class InferenceComponents:
         if record.status in _BUSY:
             raise refused(f'Cannot update in-progress inference component "{record.arn}".')
 
-    def _change(self, record: ComponentRecord, operation: str, done: Callable[[], None]) -> None:
+    def _change(
+        self, record: ComponentRecord, operation: str, done: Callable[[], None], seconds: float | None = None
+    ) -> None:
         failure = self._account.next_failure(operation)
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-
-        def happen() -> None:
-            if self.table.find(record.name) is record:
-                change()
-
-        self._account.schedule("InferenceComponent", happen)
+        self._account.schedule_on(self.table, record, "InferenceComponent", change, seconds)
 
     def _serve(self, record: ComponentRecord) -> None:
         record.copies = record.desired_copies

@@ -22,6 +22,7 @@ from .account import Account, Failure, Family, Operation
 from .endpoint_configs import EndpointConfigs
 from .endpoints import Endpoints
 from .inference_components import InferenceComponents
+from .inference_routers import InferenceRouters
 from .job_definitions import MONITORING_TYPES, JobDefinitions, minimal_definition
 from .lineage import Lineage
 from .models import Models
@@ -43,6 +44,9 @@ _CAN_FAIL = frozenset(
         "UpdateInferenceComponent",
         "UpdateInferenceComponentRuntimeConfig",
         "DeleteInferenceComponent",
+        "CreateInferenceRouter",
+        "UpdateInferenceRouter",
+        "DeleteInferenceRouter",
         "CreateMonitoringSchedule",
         "UpdateMonitoringSchedule",
         "StartMonitoringSchedule",
@@ -73,6 +77,8 @@ class ControlPlane:
         self._configs = EndpointConfigs(account, self._models)
         self._endpoints = Endpoints(account, self._models, self._configs)
         self._components = InferenceComponents(account, self._models, self._endpoints)
+        state.no_capacity = self._components.no_capacity
+        self._routers = InferenceRouters(account)
         self._definitions = JobDefinitions(account)
         self._jobs = ProcessingJobs(account)
         self._monitoring = Monitoring(account, self._endpoints, self._definitions, self._jobs)
@@ -82,6 +88,7 @@ class ControlPlane:
             self._configs,
             self._endpoints,
             self._components,
+            self._routers,
             self._definitions,
             self._monitoring,
             self._jobs,
@@ -93,6 +100,7 @@ class ControlPlane:
             configs=self._configs,
             endpoints=self._endpoints,
             components=self._components,
+            routers=self._routers,
             definitions=self._definitions,
             monitoring=self._monitoring,
             jobs=self._jobs,

@@ -22,6 +22,7 @@ from .endpoint_configs import EndpointConfigs
 from .endpoints import EndpointRecord, Endpoints, Release
 from .hosted_model import HostedContainer, HostedModel
 from .inference_components import InferenceComponents
+from .inference_routers import InferenceRouters
 from .job_definitions import JobDefinitions
 from .lineage import Lineage
 from .models import Models
@@ -44,6 +45,7 @@ class Resources:
     configs: EndpointConfigs
     endpoints: Endpoints
     components: InferenceComponents
+    routers: InferenceRouters
     definitions: JobDefinitions
     monitoring: Monitoring
     jobs: ProcessingJobs
@@ -76,6 +78,7 @@ class Resources:
                 }
                 for record in self.components.table
             ],
+            "inference_routers": [record.saved() for record in self.routers.table],
             "monitoring_schedules": [
                 {
                     **record.saved(),
@@ -115,6 +118,8 @@ class Resources:
                 deployment_config=each["deployment_config"],
             )
             self.components.resume(record, serves=each["serves"])
+        for each in saved.get("inference_routers", ()):  # files of earlier versions have none
+            self.routers.resume(self.routers.table.put(each))
         for each in saved["monitoring_schedules"]:
             schedule = self.monitoring.table.put(
                 each,

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
+from sagemaker_async.local.signatures import verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 from .plane import ControlPlane
@@ -43,6 +44,7 @@ class ControlPlaneService:
     """
 
     signing_name: Final = "sagemaker"
+    verify = staticmethod(verify)
 
     def __init__(self, state: LocalState, plane: ControlPlane, save: Callable[[], Awaitable[None]]) -> None:
         self._state = state
@@ -60,9 +62,10 @@ class ControlPlaneService:
     async def perform(self, operation: str, members: Fields) -> Fields:
         """Check a request and run it; raises `Refusal`."""
         rules = await self._loaded_rules()
-        if operation not in self._plane.operations or not rules.knows(operation):
+        if operation not in self._plane.operations:
             raise Refusal(400, "UnknownOperationException", f"The embedded SageMaker does not support {operation}.")
-        answer = self._plane.perform(operation, rules.check(operation, members))
+        # An operation that is newer than the installed botocore is performed unchecked.
+        answer = self._plane.perform(operation, rules.check(operation, members) if rules.knows(operation) else members)
         if not operation.startswith(_READING):
             await self._save()
         return answer

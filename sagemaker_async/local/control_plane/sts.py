@@ -16,6 +16,7 @@ from aiohttp import web
 from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
+from sagemaker_async.local.signatures import verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 __all__ = ["IdentityService"]
@@ -40,6 +41,7 @@ class IdentityService:
     """The part of STS that the embedded SageMaker implements."""
 
     signing_name: Final = "sts"
+    verify = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""Compiles the request models of `runtime.shapes` into ``runtime/generated/requests.py``.
+"""Compiles the request models of `runtime.shapes` and `runtime.routers.shapes` into modules of ``runtime/generated``.
 
 Run ``python -m sagemaker_async.runtime.generator.requests`` after changing a model. Pydantic makes the schema of each
 field; here it is taken over as a literal, without what only documents it. Whatever a literal cannot say, such as a
@@ -17,15 +17,25 @@ from pydantic.fields import FieldInfo
 
 from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape
 from sagemaker_async.runtime import shapes
+from sagemaker_async.runtime.routers import shapes as router_shapes
 
-__all__ = ["compiled", "main"]
+__all__ = ["TARGETS", "compiled", "main"]
 
-TARGET = Path(__file__).parents[1] / "generated" / "requests.py"
-MODELS: Mapping[str, type[RequestShape]] = {
-    "INVOKE_ENDPOINT": shapes.InvokeEndpointRequest,
-    "INVOKE_ENDPOINT_WITH_RESPONSE_STREAM": shapes.InvokeEndpointWithResponseStreamRequest,
-    "INVOKE_ENDPOINT_ASYNC": shapes.InvokeEndpointAsyncRequest,
+Models = Mapping[str, type[RequestShape]]
+
+_GENERATED = Path(__file__).parents[1] / "generated"
+TARGETS: Mapping[Path, Models] = {
+    _GENERATED / "requests.py": {
+        "INVOKE_ENDPOINT": shapes.InvokeEndpointRequest,
+        "INVOKE_ENDPOINT_WITH_RESPONSE_STREAM": shapes.InvokeEndpointWithResponseStreamRequest,
+        "INVOKE_ENDPOINT_ASYNC": shapes.InvokeEndpointAsyncRequest,
+    },
+    _GENERATED / "router_requests.py": {
+        "INVOKE_INFERENCE_ROUTER": router_shapes.InvokeInferenceRouterRequest,
+        "INVOKE_INFERENCE_ROUTER_ASYNC": router_shapes.InvokeInferenceRouterAsyncRequest,
+    },
 }
+"""What each module is compiled from. A program that calls endpoints alone does not import that of the routers."""
 WIDTH = 120
 _INDENT = " " * 8
 """Before the arguments of a field."""
@@ -51,17 +61,18 @@ from sagemaker_async.aws.shapes.requests import CompiledRequest, RequestBody, Re
 
 
 def main() -> None:
-    """Write the module."""
-    TARGET.write_text(compiled())
+    """Write the modules."""
+    for target, models in TARGETS.items():
+        target.write_text(compiled(models))
 
 
-def compiled() -> str:
-    """Return the module's source."""
-    names = [*MODELS, *(_keywords_name(model) for model in MODELS.values())]
+def compiled(models: Models) -> str:
+    """Return the source of the module of these models."""
+    names = [*models, *(_keywords_name(model) for model in models.values())]
     listed = "".join(f"    {_text(name)},\n" for name in sorted(names, key=lambda name: (not name.isupper(), name)))
     parts = [f"{_HEAD}__all__ = [\n{listed}]\n"]
-    parts += [_request(name, model) for name, model in MODELS.items()]
-    parts += ["\n" + _keywords(model) for model in MODELS.values()]
+    parts += [_request(name, model) for name, model in models.items()]
+    parts += ["\n" + _keywords(model) for model in models.values()]
     return "\n".join(parts)
 
 

@@ -22,8 +22,10 @@ from sagemaker_async.aws.retries import (
     clock_offset,
     retry_after_seconds,
 )
+from sagemaker_async.aws.s3.operations import COMPLETE_MULTIPART_UPLOAD, HEAD_OBJECT, LIST_OBJECTS
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
+from sagemaker_async.aws.sqs.operations import RECEIVE_MESSAGE
 from sagemaker_async.aws.sts import GET_CALLER_IDENTITY, CallerIdentity
 from sagemaker_async.errors import ModelError, ResponseError, SageMakerAsyncError, ServiceError
 from sagemaker_async.hosting.operations import modelled
@@ -40,6 +42,10 @@ _OPERATIONS: tuple[Operation, ...] = (
     modelled("DescribeEndpoint"),
     modelled("ListEndpoints"),
     GET_CALLER_IDENTITY,
+    HEAD_OBJECT,
+    LIST_OBJECTS,
+    COMPLETE_MULTIPART_UPLOAD,
+    RECEIVE_MESSAGE,
 )
 _NOW = 1_800_000_000.0
 
@@ -238,6 +244,13 @@ def _successes() -> Iterator[bytes]:
         b"unt></GetCallerIdentityResult></GetCallerIdentityResponse>"
     )
     yield b"200\n\n<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"
+    yield (
+        b"200\n\n<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>a%20b</Key><Size>1</Size><LastModified>"
+        b"2026-11-21T00:00:00.000Z</LastModified></Contents><Contents><Key>c</Key><Size>2</Size></Contents>"
+        b"<NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+    )
+    yield b"200\nContent-Length:7\nLast-Modified:Fri, 15 Jan 2027 08:00:00 GMT\nx-amz-meta-a:b\nETag:e\n\n"
+    yield b'200\n\n{"Messages": [{"MessageId": "m", "ReceiptHandle": "r", "Body": "b"}]}'
 
 
 def _header_texts() -> Iterator[bytes]:

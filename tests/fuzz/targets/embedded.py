@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
@@ -20,6 +21,7 @@ from sagemaker_async.aws.signing import Signer
 from sagemaker_async.errors import RequestValidationError
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.local.answers import Refusal
+from sagemaker_async.local.bearer_tokens import verify as verify_token
 from sagemaker_async.local.control_plane import ControlPlane
 from sagemaker_async.local.control_plane.rules import ServiceRules
 from sagemaker_async.local.signatures import verify
@@ -64,6 +66,20 @@ def check_signature(data: bytes) -> None:
     assert verified(headers)
     headers["Authorization"] = headers["Authorization"][:-1] + ("1" if headers["Authorization"][-1] == "0" else "0")
     assert not verified(headers)
+
+
+def check_bearer_token(data: bytes) -> None:
+    """Verify what is signed of a bearer token, as it is and in base64; no input can hold a right signature."""
+    in_base64 = base64.b64encode(data).decode()
+    for given in (data.decode("latin-1"), f"Bearer sagemaker-api-key-{in_base64}", f"Bearer {in_base64}"):
+        headers = {"Authorization": given}
+        try:
+            verify_token("POST", "/", headers, "", keys=_KEYS, region="us-east-1", service="sagemaker", now=_NOW)
+        except Refusal as refusal:
+            assert refusal.status in (401, 403)
+            json.dumps(refusal.message)
+        else:
+            raise AssertionError("a token without a right signature was accepted")
 
 
 # --- the control plane as values -------------------------------------------------------------------------------------
@@ -256,6 +272,12 @@ def _sequences() -> Iterator[bytes]:
         b'{"ScheduleExpression":"cron(0 * ? * * *)"},"MonitoringJobDefinitionName":"d","MonitoringType":"DataQuality"}}'
         b'\nStopMonitoringSchedule {"MonitoringScheduleName":"s"}\nListMonitoringSchedules {"EndpointName":"e"}'
     )
+    yield (
+        b'CreateInferenceRouter {"InferenceRouterName":"r","ClientToken":"t","RoutingTargets":[{"Name":"t",'
+        b'"Destinations":[{"ResourceArn":"arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"}]}]}\n'
+        b'DescribeInferenceRouter {"InferenceRouterName":"r"}\nListInferenceRouters {}\n'
+        b'DeleteInferenceRouter {"InferenceRouterName":"r"}'
+    )
     yield b'ListModels {"NameContains":"m","CreationTimeAfter":1e999,"MaxResults":0}\nListEndpoints {"StatusEquals":5}'
 
 
@@ -271,6 +293,10 @@ def _requests() -> Iterator[bytes]:
         b"POST /endpoints/echo/invocations\nX-Amzn-SageMaker-Session-Id: NEW_SESSION\nAccept: application/json, */*\n\n"
     )
     yield b"POST /endpoints/e%2F%ff/invocations\nX-Amzn-SageMaker-Target-Model: m\n\n"
+    yield b"POST /endpoints/echo/openai/v1/chat/completions\n\n{}"
+    yield b"POST /endpoints/echo/inference-components/part/openai/v1/chat/completions\n\n{}"
+    yield b"POST /inference-routers/r/invocations\nX-Amzn-SageMaker-Routing-Target-Name: t\n\nbody"
+    yield b"POST /inference-routers/r/async-invocations\nX-Amzn-SageMaker-InputLocation: s3://b/k\n\n"
     yield b"GET /nothing\n\n"
     yield b'POST /\nX-Amz-Target: SageMaker.ListEndpoints\n\n{"MaxResults": 1}'
     yield b"POST /\nX-Amz-Target: SageMaker.Nothing\n\n[]"
@@ -310,12 +336,33 @@ def _signatures() -> Iterator[bytes]:
     yield b"PUT /\nAuthorization: Basic\n\n"
 
 
+def _bearer_tokens() -> Iterator[bytes]:
+    scope = b"LOCALSAGEMAKER%2F20270115%2Fus-east-1%2Fsagemaker%2Faws4_request"
+    query = (
+        b"sagemaker.amazonaws.com/?Action=CallWithBearerToken&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%b"
+        b"&X-Amz-Date=%b&X-Amz-Expires=%b&X-Amz-SignedHeaders=host&X-Amz-Signature=" + b"0" * 64 + b"&Version=1"
+    )
+    yield query % (scope, b"20270115T080000Z", b"900")
+    yield query % (scope, b"20279915T080000Z", b"0")
+    yield query % (b"a%2Fb", b"20270115T080000Z", b"99999")
+    yield b"Bearer sagemaker-api-key-c2FnZW1ha2VyLmFtYXpvbmF3cy5jb20vPw=="
+    yield b"AWS4-HMAC-SHA256 Credential=a"
+
+
+_TOKEN_WORDS = (
+    b"sagemaker.amazonaws.com/?", b"Action=CallWithBearerToken", b"&X-Amz-Algorithm=AWS4-HMAC-SHA256", b"%2F", b"&",
+    b"&X-Amz-Credential=LOCALSAGEMAKER%2F20270115%2Fus-east-1%2Fsagemaker%2Faws4_request", b"&X-Amz-Expires=900",
+    b"&X-Amz-Date=20270115T080000Z", b"&X-Amz-SignedHeaders=host", b"&X-Amz-Security-Token=", b"&Version=1",
+    b"&X-Amz-Signature=" + b"0" * 64, b"Bearer ", b"sagemaker-api-key-",
+)  # fmt: skip
 _HTTP_WORDS = (
     b"POST ", b"/endpoints/echo/invocations", b"/endpoints/stream/invocations-response-stream", b"/async-invocations",
     b"X-Amzn-SageMaker-", b"Custom-Attributes: ", b"Target-Variant: ", b"Target-Model: ", b"Inference-Id: ", b"%00",
     b"Session-Id: NEW_SESSION", b"InputLocation: s3://", b"RequestTTLSeconds: ", b"InvocationTimeoutSeconds: ",
     b"S3OutputPathExtension: ", b"Filename: ", b"Inference-Component: ", b"Content-Type: ", b"Accept: ",
-    b"X-Amz-Target: SageMaker.", b"Action=GetCallerIdentity", b"application/x-www-form-urlencoded", b" HTTP/1.1\n",
+    b"/openai/v1/chat/completions", b"/inference-components/part", b"/inference-routers/r/invocations",
+    b"Routing-Target-Name: t", b"X-Amz-Target: SageMaker.", b"Action=GetCallerIdentity",
+    b"application/x-www-form-urlencoded", b" HTTP/1.1\n",
 )  # fmt: skip
 _SIGNATURE_WORDS = (
     b"Authorization: AWS4-HMAC-SHA256 ", b"Credential=LOCALSAGEMAKER/20270115/us-east-1/sagemaker/aws4_request",
@@ -345,6 +392,9 @@ _OPERATION_WORDS = tuple(
 
 TARGETS = (
     Target(name="signatures", open=plain(check_signature), seeds=_signatures, words=_SIGNATURE_WORDS, max_length=512),
+    Target(
+        name="bearer-tokens", open=plain(check_bearer_token), seeds=_bearer_tokens, words=_TOKEN_WORDS, max_length=512
+    ),
     Target(name="control-plane", open=_control_plane, seeds=_sequences, words=_OPERATION_WORDS, max_length=1536),
     Target(name="requests", open=partial(_embedded, True), seeds=_requests, words=_HTTP_WORDS, max_length=512),
     Target(name="raw-requests", open=partial(_embedded, False), seeds=_raw_requests, words=_HTTP_WORDS, max_length=512),

@@ -228,6 +228,10 @@ def _tokens(payload: bytes, options: dict[str, Any], outcome: Outcome) -> None:
         assert isinstance(token.choice, int)
         assert isinstance(token.special, bool)
         assert isinstance(token.finish_reason, str | None)
+        assert isinstance(token.reasoning, str)
+        for piece in token.tool_calls:
+            assert isinstance(piece.index, int)
+            assert isinstance(piece.arguments, str)
 
 
 # --- seeds -----------------------------------------------------------------------------------------------------------
@@ -294,6 +298,8 @@ _TOKEN_WORDS = (
             "choices", "delta", "message", "content", "text", "finish_reason", "index", "logprobs", "token_logprobs",
             "usage", "token", "id", "logprob", "log_prob", "special", "special_token", "generated_text", "details",
             "generated_tokens", "input_length", "prompt_tokens", "outputs", "error", "error_type", "object", "code",
+            "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call", "function", "name", "arguments",
+            "tokens", "top_logprobs", "top_tokens",
         )
     ),
 )  # fmt: skip

@@ -63,27 +63,28 @@ _NAMES = {
     ClarifyTextGranularityInput ClarifyTextLanguageInput ContainerModeInput DirectionInput EndpointConfigSortKeyInput
     EndpointSortKeyInput EndpointStatusInput ExecutionStatusInput InferenceComponentCapacitySizeTypeInput
     InferenceComponentPlacementStrategyInput InferenceComponentSortKeyInput InferenceComponentStatusInput
-    InferenceExecutionModeInput LineageTypeInput ManagedInstanceScalingScaleInStrategyInput
-    ManagedInstanceScalingStatusInput ModelCacheSettingInput ModelCompressionTypeInput ModelSortKeyInput
-    MonitoringExecutionSortKeyInput MonitoringScheduleSortKeyInput MonitoringTypeInput OrderKeyInput
-    ProcessingInstanceTypeInput ProcessingS3DataDistributionTypeInput ProcessingS3InputModeInput
-    ProcessingS3UploadModeInput ProductionVariantAcceleratorTypeInput ProductionVariantInferenceAmiVersionInput
-    ProductionVariantInstanceTypeInput RepositoryAccessModeInput RoutingStrategyInput S3ModelDataTypeInput
-    ScheduleStatusInput SortAssociationsByInput SortContextsByInput SortOrderInput TrafficRoutingConfigTypeInput
-    VariantPropertyTypeInput
+    InferenceExecutionModeInput InferenceRouterRoutingPreferenceInput LineageTypeInput
+    ManagedInstanceScalingScaleInStrategyInput ManagedInstanceScalingStatusInput ModelCacheSettingInput
+    ModelCompressionTypeInput ModelSortKeyInput MonitoringExecutionSortKeyInput MonitoringScheduleSortKeyInput
+    MonitoringTypeInput OrderKeyInput ProcessingInstanceTypeInput ProcessingS3DataDistributionTypeInput
+    ProcessingS3InputModeInput ProcessingS3UploadModeInput ProductionVariantAcceleratorTypeInput
+    ProductionVariantInferenceAmiVersionInput ProductionVariantInstanceTypeInput RepositoryAccessModeInput
+    RoutingStatusInput RoutingStrategyInput S3ModelDataTypeInput ScheduleStatusInput SortAssociationsByInput
+    SortContextsByInput SortOrderInput TrafficRoutingConfigTypeInput VariantPropertyTypeInput
 """,
     "fields": """
-    AddTagsFields CreateEndpointConfigFields CreateEndpointFields CreateInferenceComponentFields CreateModelFields
-    CreateMonitoringScheduleFields DeleteEndpointConfigFields DeleteEndpointFields DeleteInferenceComponentFields
-    DeleteModelFields DeleteMonitoringScheduleFields DeleteTagsFields DescribeContextFields
-    DescribeDataQualityJobDefinitionFields DescribeEndpointConfigFields DescribeEndpointFields
-    DescribeInferenceComponentFields DescribeModelBiasJobDefinitionFields DescribeModelExplainabilityJobDefinitionFields
-    DescribeModelFields DescribeModelQualityJobDefinitionFields DescribeMonitoringScheduleFields ListAssociationsFields
-    ListContextsFields ListEndpointConfigsFields ListEndpointsFields ListInferenceComponentsFields ListModelsFields
-    ListMonitoringExecutionsFields ListMonitoringSchedulesFields ListTagsFields QueryLineageFields
+    AddTagsFields CreateEndpointConfigFields CreateEndpointFields CreateInferenceComponentFields
+    CreateInferenceRouterFields CreateModelFields CreateMonitoringScheduleFields DeleteEndpointConfigFields
+    DeleteEndpointFields DeleteInferenceComponentFields DeleteInferenceRouterFields DeleteModelFields
+    DeleteMonitoringScheduleFields DeleteTagsFields DescribeContextFields DescribeDataQualityJobDefinitionFields
+    DescribeEndpointConfigFields DescribeEndpointFields DescribeInferenceComponentFields DescribeInferenceRouterFields
+    DescribeModelBiasJobDefinitionFields DescribeModelExplainabilityJobDefinitionFields DescribeModelFields
+    DescribeModelQualityJobDefinitionFields DescribeMonitoringScheduleFields ListAssociationsFields ListContextsFields
+    ListEndpointConfigsFields ListEndpointsFields ListInferenceComponentsFields ListInferenceRoutersFields
+    ListModelsFields ListMonitoringExecutionsFields ListMonitoringSchedulesFields ListTagsFields QueryLineageFields
     StartMonitoringScheduleFields StopMonitoringScheduleFields UpdateEndpointFields
     UpdateEndpointWeightsAndCapacitiesFields UpdateInferenceComponentFields UpdateInferenceComponentRuntimeConfigFields
-    UpdateMonitoringScheduleFields
+    UpdateInferenceRouterFields UpdateMonitoringScheduleFields
 """,
     "inference_components_read": """
     DescribeInferenceComponentRequest DescribeInferenceComponentResponse InferenceComponentAvailabilityZoneBalanceOutput
@@ -104,6 +105,21 @@ _NAMES = {
     InferenceComponentSchedulingConfig InferenceComponentSpecification InferenceComponentStartupParameters MemoryInMb
     NumberOfAcceleratorDevices NumberOfCpuCores UpdateInferenceComponentRequest UpdateInferenceComponentResponse
     UpdateInferenceComponentRuntimeConfigRequest UpdateInferenceComponentRuntimeConfigResponse
+""",
+    "inference_routers_read": """
+    DescribeInferenceRouterRequest DescribeInferenceRouterResponse DestinationOutput InferenceRouterName
+    InferenceRouterSummary ListInferenceRoutersRequest ListInferenceRoutersResponse
+    RoutingTargetAsyncInferenceClientConfigOutput RoutingTargetAsyncInferenceConfigOutput
+    RoutingTargetAsyncInferenceNotificationConfigOutput RoutingTargetAsyncInferenceOutputConfigOutput
+    RoutingTargetOutput
+""",
+    "inference_routers_write": """
+    CreateInferenceRouterRequest CreateInferenceRouterResponse DeleteInferenceRouterRequest
+    DeleteInferenceRouterResponse Destination DestinationResourceArn InferenceRouterClientToken
+    InferenceRouterMaxTimeInBacklogSeconds InferenceRouterS3Uri InferenceRouterSnsTopicArn RoutingTarget
+    RoutingTargetAsyncInferenceClientConfig RoutingTargetAsyncInferenceConfig
+    RoutingTargetAsyncInferenceNotificationConfig RoutingTargetAsyncInferenceOutputConfig RoutingTargetName
+    UpdateInferenceRouterRequest UpdateInferenceRouterResponse
 """,
     "lineage_read": """
     AssociationEntityArn AssociationSummary ContextNameOrArn ContextSource ContextSummary DescribeContextRequest
@@ -192,6 +208,8 @@ if TYPE_CHECKING:
     from .fields import *
     from .inference_components_read import *
     from .inference_components_write import *
+    from .inference_routers_read import *
+    from .inference_routers_write import *
     from .lineage_read import *
     from .models_read import *
     from .models_write import *

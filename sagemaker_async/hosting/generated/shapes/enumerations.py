@@ -13,13 +13,13 @@ from sagemaker_async.hosting.generated.names import (
     CapacityReservationPreference, CapacitySizeType, CaptureMode, ClarifyFeatureType, ClarifyTextGranularity,
     ClarifyTextLanguage, ContainerMode, Direction, EndpointConfigSortKey, EndpointSortKey, EndpointStatus,
     ExecutionStatus, InferenceComponentCapacitySizeType, InferenceComponentPlacementStrategy, InferenceComponentSortKey,
-    InferenceComponentStatus, InferenceExecutionMode, LineageType, ManagedInstanceScalingScaleInStrategy,
-    ManagedInstanceScalingStatus, ModelCacheSetting, ModelCompressionType, ModelSortKey, MonitoringExecutionSortKey,
-    MonitoringScheduleSortKey, MonitoringType, OrderKey, ProcessingInstanceType, ProcessingS3DataDistributionType,
-    ProcessingS3InputMode, ProcessingS3UploadMode, ProductionVariantAcceleratorType,
-    ProductionVariantInferenceAmiVersion, ProductionVariantInstanceType, RepositoryAccessMode, RoutingStrategy,
-    S3ModelDataType, ScheduleStatus, SortAssociationsBy, SortContextsBy, SortOrder, TrafficRoutingConfigType,
-    VariantPropertyType,
+    InferenceComponentStatus, InferenceExecutionMode, InferenceRouterRoutingPreference, LineageType,
+    ManagedInstanceScalingScaleInStrategy, ManagedInstanceScalingStatus, ModelCacheSetting, ModelCompressionType,
+    ModelSortKey, MonitoringExecutionSortKey, MonitoringScheduleSortKey, MonitoringType, OrderKey,
+    ProcessingInstanceType, ProcessingS3DataDistributionType, ProcessingS3InputMode, ProcessingS3UploadMode,
+    ProductionVariantAcceleratorType, ProductionVariantInferenceAmiVersion, ProductionVariantInstanceType,
+    RepositoryAccessMode, RoutingStatus, RoutingStrategy, S3ModelDataType, ScheduleStatus, SortAssociationsBy,
+    SortContextsBy, SortOrder, TrafficRoutingConfigType, VariantPropertyType,
 )
 
 AssociationEdgeTypeInput = Annotated[AssociationEdgeType, OneOf(
@@ -70,6 +70,9 @@ InferenceComponentStatusInput = Annotated[InferenceComponentStatus, OneOf(
     "InferenceComponentStatus", "InService", "Creating", "Updating", "Failed", "Deleting",
 )]
 InferenceExecutionModeInput = Annotated[InferenceExecutionMode, OneOf("InferenceExecutionMode", "Serial", "Direct")]
+InferenceRouterRoutingPreferenceInput = Annotated[InferenceRouterRoutingPreference, OneOf(
+    "InferenceRouterRoutingPreference", "LocalRegionFirst", "InstancePoolOrder",
+)]
 LineageTypeInput = Annotated[LineageType, OneOf("LineageType", "TrialComponent", "Artifact", "Context", "Action")]
 ManagedInstanceScalingScaleInStrategyInput = Annotated[ManagedInstanceScalingScaleInStrategy, OneOf(
     "ManagedInstanceScalingScaleInStrategy", "IDLE_RELEASE", "CONSOLIDATION",
@@ -194,6 +197,7 @@ ProductionVariantInstanceTypeInput = Annotated[ProductionVariantInstanceType, On
     "ml.p6e-gb200.36xlarge", "ml.p5.4xlarge",
 )]
 RepositoryAccessModeInput = Annotated[RepositoryAccessMode, OneOf("RepositoryAccessMode", "Platform", "Vpc")]
+RoutingStatusInput = Annotated[RoutingStatus, OneOf("RoutingStatus", "Routable", "Unroutable", "Unknown")]
 RoutingStrategyInput = Annotated[RoutingStrategy, OneOf(
     "RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS", "RANDOM", "PREFIX_AWARE", "KV_AWARE",
 )]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .inference_components_write import (
         InferenceComponentDeploymentConfig, InferenceComponentRuntimeConfig, InferenceComponentSpecification,
     )
+    from .inference_routers_read import RoutingTargetOutput
+    from .inference_routers_write import RoutingTarget
     from .lineage_read import QueryFilters
     from .models_read import ContainerDefinitionOutput, InferenceExecutionConfigOutput
     from .models_write import ContainerDefinition, InferenceExecutionConfig
@@ -171,6 +173,26 @@ class ListInferenceComponentsFields(TypedDict, total=False):
     StatusEquals: InferenceComponentStatus | None
     EndpointNameEquals: str | None
     VariantNameEquals: str | None
+
+class CreateInferenceRouterFields(TypedDict, total=False):
+    InferenceRouterName: str
+    RoutingTargets: Sequence[RoutingTarget | RoutingTargetOutput | Mapping[str, Any]]
+    ClientToken: str | None
+    Tags: Sequence[Tag | TagOutput | Mapping[str, Any]] | None
+
+class DescribeInferenceRouterFields(TypedDict, total=False):
+    InferenceRouterName: str
+
+class UpdateInferenceRouterFields(TypedDict, total=False):
+    InferenceRouterName: str
+    RoutingTargets: Sequence[RoutingTarget | RoutingTargetOutput | Mapping[str, Any]]
+
+class DeleteInferenceRouterFields(TypedDict, total=False):
+    InferenceRouterName: str
+
+class ListInferenceRoutersFields(TypedDict, total=False):
+    MaxResults: int | None
+    NextToken: str | None
 
 class AddTagsFields(TypedDict, total=False):
     ResourceArn: str

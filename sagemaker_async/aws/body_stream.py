@@ -1,4 +1,4 @@
-"""`BodyStream`: the body of one answer as it comes, for `invoke_endpoint(stream_body=True)`.
+"""`BodyStream`: the body of one answer as it comes, for operations that answer with something large.
 
 It owns the connection, and lets go of it at the end, on any failure, when a read is cancelled, by `aclose`, and when
 its last reference goes. A body that breaks off raises; it never just stops. Single use, one consumer, on the event loop
@@ -12,15 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sagemaker_async.aws.frames import forget_frames
-from sagemaker_async.errors import CallError, ConcurrentReadError, StreamClosedError
-
-from .stream import check_event_loop
+from sagemaker_async.errors import CallError, ConcurrentReadError, StreamClosedError, WrongEventLoopError
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
     from sagemaker_async.aws.http import ChunkListener, HTTPResponse
 
-__all__ = ["BodyStream"]
+__all__ = ["BodyStream", "check_event_loop"]
 
 
 class BodyStream:
@@ -160,3 +158,12 @@ class BodyStream:
 
     def __del__(self) -> None:
         self.close()
+
+
+def check_event_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise `WrongEventLoopError` when a stream that `loop` has opened is read on another one."""
+    if loop is not asyncio.get_running_loop():
+        raise WrongEventLoopError(
+            "this stream belongs to the event loop that opened it, and is read on another one; read it there "
+            "(asyncio.run_coroutine_threadsafe), or open one here with a Session of this loop"
+        )
