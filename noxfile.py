@@ -2,11 +2,14 @@
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
-- ``tests``: everything but `tests/foreign` and `tests/openai`, with the newest botocore as the oracle.
+- ``tests``: everything but `tests/foreign`, `tests/openai` and `tests/docs`, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
 ``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
 and with LiteLLM.
+
+``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser,
+and the notebook among the examples.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -98,9 +101,11 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, "--ignore=tests/foreign", "--ignore=tests/openai", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *_ELSEWHERE, *session.posargs)
 
 
+_ELSEWHERE = ("--ignore=tests/docs", "--ignore=tests/foreign", "--ignore=tests/openai")
+"""What the sessions of these names run."""
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
     "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",
@@ -142,6 +147,14 @@ def fuzz(session: nox.Session) -> None:
     """Look for inputs that break what reads others' bytes: ``nox -s fuzz -- TARGET --seconds 60``, or all targets."""
     session.install("-q", "-e", ".", "atheris")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of guides and reference into `build/site`, and test it; run the notebook."""
+    session.install("-q", "-e", ".[docs,examples]")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", "-s", "--confcutdir=tests/docs", "tests/docs", *session.posargs)
 
 
 @nox.session
