@@ -2,11 +2,12 @@
 
 Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
 
-- ``tests``: everything but `tests/foreign`, `tests/openai` and `tests/docs`, with the newest botocore as the oracle.
+- ``tests``: everything but the folders below, with the newest botocore as the oracle.
 - ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
 
+``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
 ``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
-and with LiteLLM.
+and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is too large for the others' environments.
 
 ``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser,
 and the notebook among the examples.
@@ -46,6 +47,14 @@ def foreign(session: nox.Session) -> None:
 
 
 @nox.session
+def sdk(session: nox.Session) -> None:
+    """Run the SageMaker Python SDK's own AsyncPredictor against the embedded SageMaker, and ours beside it."""
+    session.install("-q", "-e", ".[test-sdk]")
+    # The SDK warns of itself when it is imported.
+    session.run("pytest", "-W", "ignore", "--confcutdir=tests/sdk", "tests/sdk", *session.posargs)
+
+
+@nox.session
 def openai(session: nox.Session) -> None:
     """Run the tests with OpenAI's client, the oldest that takes a callable as its key and the newest, and its guide."""
     for version in ("openai==1.106.*", "openai"):
@@ -55,6 +64,14 @@ def openai(session: nox.Session) -> None:
         session.run("pytest", "tests/unit/test_readme.py", "-k", "openai", *session.posargs)
     session.install("-q", "litellm", "mcp")  # which wants an OpenAI client of its own choice
     session.run("pytest", "tests/openai", "-k", "litellm", *session.posargs)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Score datasets on a Ray of this machine."""
+    session.install("-q", "-e", ".[ray]", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3")
+    # What Ray warns of is Ray's affair.
+    session.run("pytest", "--confcutdir=tests/ray", "-W", "default", "tests/ray", *session.posargs)
 
 
 @nox.session
@@ -101,11 +118,10 @@ def soak(session: nox.Session) -> None:
 
 def _run_all(session: nox.Session) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    session.run("pytest", *_ON_ALL_CORES, *_ELSEWHERE, *session.posargs)
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("docs", "foreign", "openai", "ray", "sdk")]
+    session.run("pytest", *_ON_ALL_CORES, *elsewhere, *session.posargs)
 
 
-_ELSEWHERE = ("--ignore=tests/docs", "--ignore=tests/foreign", "--ignore=tests/openai")
-"""What the sessions of these names run."""
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
     "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",

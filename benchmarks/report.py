@@ -16,12 +16,13 @@ from .targets import standings
 
 __all__ = ["Panel", "as_json", "charts", "shown", "svg", "tables"]
 
-_BYTES = {"rss", "memory"}
+_BYTES = {"growth", "rss", "memory"}
 _COUNTS = {"modules"}
 _RATES = {"throughput"}
 _SHARES = {"share"}
 _TITLES = {
     "cpu": "CPU", "throughput": "per second", "p50": "p50", "p90": "p90", "p99": "p99", "head_p50": "p50 of the head",
+    "growth": "growth of the peak",
     "rss": "RSS", "memory": "memory per stream", "wall": "time", "modules": "modules", "first": "CPU of the first",
     "first_wall": "time of the first", "gap": "longest stall", "alone": "alone, over a stub",
 }  # fmt: skip

@@ -8,6 +8,9 @@ The path says what is answered, so that no state has to be set up:
   an interval of 0 floods the client: many chunks in one write, as fast as it reads;
 - ``/endpoints/t-{dialect}-n{tokens}-c{per chunk}/invocations-response-stream``: the tokens of a model in one of the
   dialects of `payloads`, one record a part, flooded;
+- ``/endpoints/q{rate}-d{ms}-x{seconds}/invocations``: two bytes after that many milliseconds, for so many requests a
+  second (with as many saved up as come in a second) and twice as many once so many seconds have passed since the first;
+  ``ThrottlingException`` for the others. ``GET /counts`` says how many were taken and refused in each second;
 - ``/openai/t-{dialect}-n{tokens}-c{per chunk}/...``: the same records in the same HTTP chunks, without AWS's framing;
 - ``X-Amz-Target: SageMaker.DescribeEndpoint`` on ``/``: a fixed description.
 
@@ -36,6 +39,7 @@ from .payloads import DIALECTS
 INVOKE = re.compile(rb"/endpoints/r(\d+)-d(\d+)/invocations ")
 STREAM = re.compile(rb"/endpoints/s(\d+)-b(\d+)-c(\d+)-i(\d+)-d(\d+)/invocations-response-stream ")
 TOKENS = re.compile(rb"/endpoints/t-([a-z-]+)-n(\d+)-c(\d+)/invocations-response-stream ")
+THROTTLED = re.compile(rb"/endpoints/(q(\d+)-d(\d+)-x(\d+))/invocations ")
 BARE_TOKENS = re.compile(rb"/openai/t-([a-z-]+)-n(\d+)-c(\d+)/")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 PART_HEADERS = {
@@ -62,10 +66,11 @@ def answer(size: int) -> bytes:
     return _response(b"application/octet-stream", b"x" * size)
 
 
-def _response(content_type: bytes, body: bytes) -> bytes:
+def _response(content_type: bytes, body: bytes, status: bytes = b"200 OK") -> bytes:
     return (
-        b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nx-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\n"
-        b"x-Amzn-Invoked-Production-Variant: AllTraffic\r\nContent-Length: %d\r\n\r\n" % (content_type, len(body))
+        b"HTTP/1.1 %s\r\nContent-Type: %s\r\nx-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\n"
+        b"x-Amzn-Invoked-Production-Variant: AllTraffic\r\nContent-Length: %d\r\n\r\n"
+        % (status, content_type, len(body))
     ) + body
 
 
@@ -108,6 +113,35 @@ WRITTEN_AT_ONCE = 65_536
 STREAM_END = b"0\r\n\r\n"
 
 
+class Throttled:
+    """What an endpoint takes: a token bucket that holds the tokens of a second."""
+
+    def __init__(self, rate: int, doubles_after: int, now: float) -> None:
+        self.rate = self.tokens = float(rate)
+        self.begun = self.filled = now
+        self.doubles_after = doubles_after
+        self.counts: list[list[int]] = []
+        """Requests taken and refused, for each second."""
+
+    def takes(self, now: float) -> bool:
+        """Return whether one more request is taken, and count it."""
+        second = int(now - self.begun)
+        rate = self.rate * (2 if second >= self.doubles_after else 1)
+        self.tokens, self.filled = min(rate, self.tokens + (now - self.filled) * rate), now
+        taken = self.tokens >= 1
+        self.tokens -= taken
+        while len(self.counts) <= second:
+            self.counts.append([0, 0])
+        self.counts[second][not taken] += 1
+        return taken
+
+
+THROTTLED_ENDPOINTS: dict[bytes, Throttled] = {}
+REFUSAL = _response(
+    b"application/json\r\nx-amzn-ErrorType: ThrottlingException", b'{"message": "Rate exceeded"}', b"400 Bad Request"
+)
+
+
 class Connection(asyncio.Protocol):
     """One connection; requests are answered in order."""
 
@@ -142,6 +176,17 @@ class Connection(asyncio.Protocol):
         elif found := TOKENS.search(head):
             data, end = tokens(found[1].decode(), int(found[3]))
             self.stream(int(found[2]) // int(found[3]), data, end, 0)
+        elif found := THROTTLED.search(head):
+            name, rate, delay, doubles_after = found[1], *map(int, found.groups()[1:])
+            now = self.loop.time()
+            endpoint = THROTTLED_ENDPOINTS.setdefault(name, Throttled(rate, doubles_after, now))
+            if endpoint.takes(now):
+                self.after(delay, self.transport.write, answer(2))
+            else:
+                self.transport.write(REFUSAL)
+        elif head.startswith(b"GET /counts "):
+            counts = {name.decode(): endpoint.counts for name, endpoint in THROTTLED_ENDPOINTS.items()}
+            self.transport.write(_response(b"application/json", json.dumps(counts).encode()))
         elif found := BARE_TOKENS.search(head):
             data, end = bare_tokens(found[1].decode(), int(found[3]))
             self.stream(int(found[2]) // int(found[3]), data, end, 0, BARE_STREAM_HEAD)

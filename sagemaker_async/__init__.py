@@ -19,30 +19,46 @@ from .runtime.stub import StubResponse
 from .session import Session
 
 if TYPE_CHECKING:
+    from .async_inference import AsyncInferenceJob, AsyncPredictor, WaiterConfig
     from .hosting.client import SageMakerClient
+    from .predictor.batches import Batch
     from .predictor.capacity import CapacityProgress, WaitForCapacity
+    from .predictor.mapping import map_records
+    from .predictor.outcome import Outcome
+    from .predictor.scoring import Scoring
     from .predictor.values import DataCaptureConfig, ResourceRequirements, name_from_base, production_variant
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,
         {
+            "AsyncInferenceJob": "async_inference",
+            "AsyncPredictor": "async_inference",
             "CapacityProgress": "predictor.capacity",
+            "Batch": "predictor.batches",
             "DataCaptureConfig": "predictor.values",
+            "Outcome": "predictor.outcome",
             "ResourceRequirements": "predictor.values",
             "SageMakerClient": "hosting.client",
             "WaitForCapacity": "predictor.capacity",
+            "Scoring": "predictor.scoring",
+            "map_records": "predictor.mapping",
+            "WaiterConfig": "async_inference",
             "name_from_base": "predictor.values",
             "production_variant": "predictor.values",
         },
     )
 
 __all__ = [
+    "AsyncInferenceJob",
+    "AsyncPredictor",
+    "Batch",
     "CapacityProgress",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -51,6 +67,7 @@ __all__ = [
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -58,7 +75,9 @@ __all__ = [
     "Timeouts",
     "UnknownEvent",
     "WaitForCapacity",
+    "WaiterConfig",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 ]

@@ -10,6 +10,7 @@ __all__ = ["SUITES"]
 SUITES = {
     "server": "what the canned server can do: its own ceiling",
     "invoke": "predictions: 0.3 KB, 64 KB and 5 MB, 1 to 256 at once",
+    "bulk": "a million small records: predictor.map beside a loop with a semaphore",
     "stream": "one response stream, as fast as it can be read",
     "slow_streams": "1,000 streams open at once on which little happens",
     "first_event": "time to the first byte and to the first event",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sagemaker_async.config import Config, Credentials
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
@@ -36,6 +37,17 @@ class HasChannel(Protocol):
     def channel(self) -> Channel:
         """The channel."""
         ...
+
+
+class Attached(Protocol):
+    """What hangs on a channel and is closed before it."""
+
+    async def close(self) -> None:
+        """End what is under way; idempotent."""
+        ...
+
+
+AttachedT = TypeVar("AttachedT", bound=Attached)
 
 
 class _Opened(NamedTuple):
@@ -65,6 +77,7 @@ class Channel:
         self._opening: asyncio.Task[_Opened] | None = None
         self._opened: _Opened | None = None
         self._pipelines: dict[str, Pipeline] = {}
+        self._attached: dict[type, Any] = {}
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
 
@@ -77,6 +90,22 @@ class Channel:
     def connections_in_use(self) -> int:
         """How many connections of the pool are in use now."""
         return self._opened.transport.in_use if self._opened is not None else 0
+
+    def attached(self, kind: type[AttachedT], make: Callable[[], AttachedT]) -> AttachedT:
+        """Return the one thing of its kind that hangs on this channel, and make it if there is none yet.
+
+        Args:
+            kind: its class.
+            make: makes it; it is closed with the channel, before the pool is.
+
+        Raises:
+            SessionClosedError, WrongEventLoopError: as `check_usable`.
+        """
+        self.check_usable()
+        if kind not in self._attached:
+            self._attached[kind] = make()
+        found: AttachedT = self._attached[kind]
+        return found
 
     def check_usable(self) -> None:
         """Raise unless the channel can be used on the running event loop.
@@ -249,6 +278,9 @@ class Channel:
             return
         self._closed = True
         self._pipelines.clear()
+        while self._attached:
+            _, attached = self._attached.popitem()
+            await attached.close()
         if self._loop is None:  # nothing was opened
             return
         closing = self._closing

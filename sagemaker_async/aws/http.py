@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from sagemaker_async.config.http import ChunkCallback, HTTPRequest, HTTPResponse
-from sagemaker_async.errors import ConfigurationError
+from sagemaker_async.errors import CallError, ConfigurationError
 
 __all__ = [
     "NO_PROGRESS",
@@ -42,6 +42,8 @@ class Progress(NamedTuple):
     """After each slice of the request's body was handed to the socket; again from the start at each attempt."""
     on_chunk_received: ChunkListener | None = None
     """After each piece of the response's body has come."""
+    on_attempt_failed: Callable[[CallError], object] | None = None
+    """After each attempt that failed, before another one is made or the error is raised."""
 
     def on_sent_of(self, body: bytes) -> ChunkCallback | None:
         """Return what a transport calls while one attempt sends `body`: it knows how far it has got."""

@@ -242,6 +242,8 @@ class Pipeline:
             else:
                 lost_with = len(outgoing.body) if response is None else 0
                 call.failed(error, note=decision.note, body_bytes=lost_with)
+            if call.progress.on_attempt_failed is not None:
+                call.progress.on_attempt_failed(error)
             if call.context is not None:
                 await self._interceptors.after_attempt(call.outcome(response, error))
             if not isinstance(decision, Retry):

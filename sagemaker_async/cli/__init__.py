@@ -1,12 +1,13 @@
-"""The command line ``sagemaker-async``: call or stream from an endpoint, list endpoints, serve one locally or as
-OpenAI's API, run a demo.
+"""The command line ``sagemaker-async``: call endpoints, submit work to them, score files, list endpoints, serve one
+locally or as OpenAI's API, run a demo.
 
 `main` takes the arguments and returns the exit status:
 
 - 0: success;
 - 1: a call failed, or a check of the demo did;
 - 2: nothing was sent, because the command line, the configuration or the input is wrong;
-- 130: interrupted (Ctrl-C); connections are closed first;
+- 3: a bulk run is complete, and some of its records failed;
+- 130: interrupted (Ctrl-C); connections are closed first (143 when a bulk run ends by SIGTERM);
 - 141: the reader of the output left early, as ``head`` does.
 
 Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``.
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 
 from sagemaker_async.errors import SageMakerAsyncError
 
-from . import demo, endpoints, invoke, openai, serve, stream
+from . import bulk, demo, endpoints, invoke, openai, result, serve, stream, submit
 from .arguments import make_parser
 from .failures import description, exit_status
 
@@ -32,6 +33,9 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "invoke": invoke.run,
     "stream": stream.run,
+    "bulk": bulk.run,
+    "submit": submit.run,
+    "result": result.run,
     "endpoints": endpoints.run,
     "serve": serve.run,
     "openai": openai.run,
@@ -50,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     arguments = parser.parse_args(argv)
+    arguments.argv = sys.argv[1:] if argv is None else list(argv)
     if arguments.command not in COMMANDS:
         parser.print_help(sys.stderr)
         return 2

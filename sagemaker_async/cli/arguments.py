@@ -42,6 +42,19 @@ _INVOKE_FIELDS = (
     _Field("enable_explanations", "EXPRESSION", "whether Clarify explains the answer"),
 )
 
+_BULK_FIELDS = tuple(
+    field
+    for field in _INVOKE_FIELDS
+    if field.name
+    not in {"content_type", "inference_id", "session_id", "prefix_aware_id", "enable_explanations"}  # of one request
+)
+
+_SUBMIT_FIELDS = (
+    *[field for field in _FIELDS if field.name in {"content_type", "accept", "inference_id", "custom_attributes"}],
+    _Field("s3_output_path_extension", "PATH", "folder below the endpoint's output path"),
+    _Field("filename", "NAME", "name of the output object"),
+)
+
 _BODY = """\
 BODY is text, @FILE for the contents of a file, or - for standard input; without
 it, standard input is read unless it is a terminal. Region, credentials and
@@ -56,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="sagemaker-async",
         description="Amazon SageMaker inference from the command line.",
         epilog="Exit status: 0 success, 1 the call failed, 2 wrong usage or configuration (nothing was sent), "
-        "130 interrupted.\nNew here? sagemaker-async demo needs no AWS account.",
+        "3 records of a\nbulk run failed, 130 interrupted.\nNew here? sagemaker-async demo needs no AWS account.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -64,6 +77,9 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_invoke(commands)
     _add_stream(commands)
+    _add_bulk(commands)
+    _add_submit(commands)
+    _add_result(commands)
     _add_endpoints(commands)
     _add_serve(commands)
     _add_openai(commands)
@@ -143,19 +159,161 @@ def _add_stream(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.set_defaults(form="raw")
 
 
+def _add_submit(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "submit",
+        "submit work to an asynchronous endpoint",
+        "Submit a request to an asynchronous endpoint, and print the job as one line of JSON, from which\n"
+        f"'result' gets its result, also on another machine. A large body is put into S3 first.\n\n{_BODY}",
+        "examples:\n"
+        "  sagemaker-async submit my-endpoint @video.mp4 --content-type video/mp4 > job.json\n"
+        "  sagemaker-async result @job.json -o boxes.json\n"
+        "  sagemaker-async submit my-endpoint --input s3://bucket/key --wait",
+    )
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    parser.add_argument("body", metavar="BODY", nargs="?", help="what to send: text, @FILE or -")
+    parser.add_argument("--input", metavar="S3-URI", help="where the input is in S3 already, instead of BODY")
+    _add_where(parser, "time limit of submitting in seconds, all attempts included")
+    request = parser.add_argument_group("the request")
+    for field in _SUBMIT_FIELDS:
+        request.add_argument(field.option, dest=field.name, metavar=field.metavar, help=field.help)
+    request.add_argument(
+        "--ttl", dest="request_ttl_seconds", metavar="SECONDS", type=int, help="longest time in the queue (21600)"
+    )
+    request.add_argument(
+        "--invocation-timeout",
+        dest="invocation_timeout_seconds",
+        metavar="SECONDS",
+        type=int,
+        help="longest time that the model may take (900)",
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for the result and print it instead of the job")
+    _add_waiting(parser)
+    names = [field.name for field in _SUBMIT_FIELDS]
+    parser.set_defaults(fields=(*names, "request_ttl_seconds", "invocation_timeout_seconds"))
+
+
+def _add_result(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "result",
+        "wait for the result of a submitted job, and print it",
+        "Wait for the result of a job that 'submit' printed, and print it, byte for byte. The exit status is 1 if the\n"
+        "invocation failed, or if there was no result within --limit.",
+    )
+    parser.add_argument("job", metavar="JOB", nargs="?", help="the job: its JSON, @FILE or - for standard input")
+    parser.add_argument("--status", action="store_true", help="do not wait: print InProgress, Completed or Failed")
+    _add_where(parser, None)
+    _add_waiting(parser)
+
+
+def _add_waiting(parser: argparse.ArgumentParser) -> None:
+    waiting = parser.add_argument_group("the result")
+    waiting.add_argument(
+        "--limit", type=float, metavar="SECONDS", help="longest time to wait; default: until nothing can come any more"
+    )
+    waiting.add_argument("--max-bytes", type=int, metavar="N", help="largest result to read")
+    waiting.add_argument(
+        "--denied-is-not-yet",
+        dest="denied",
+        action="store_const",
+        const="wait",
+        default="raise",
+        help="keep waiting when S3 answers 403, as it does for a missing object without s3:ListBucket",
+    )
+    waiting.add_argument("-o", "--output", metavar="FILE", help="write the result to a file")
+
+
 def _add_call(parser: argparse.ArgumentParser, fields: tuple[_Field, ...], timeout: str) -> None:
     parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
     parser.add_argument("body", metavar="BODY", nargs="?", help="what to send: text, @FILE or -")
     _add_where(parser, timeout)
-    request = parser.add_argument_group("the request")
-    for field in fields:
-        request.add_argument(field.option, dest=field.name, metavar=field.metavar, help=field.help)
+    _add_fields(parser, fields)
     answer = parser.add_argument_group("the answer")
     answer.add_argument("-o", "--output", metavar="FILE", help="write the answer to a file")
     answer.add_argument(
         "-i", "--include", action="store_true", help="print request id, content type, variant, ... on standard error"
     )
+
+
+def _add_fields(parser: argparse.ArgumentParser, fields: tuple[_Field, ...]) -> argparse._ArgumentGroup:
+    request = parser.add_argument_group("the request")
+    for field in fields:
+        request.add_argument(field.option, dest=field.name, metavar=field.metavar, help=field.help)
     parser.set_defaults(fields=tuple(field.name for field in fields))
+    return request
+
+
+def _add_bulk(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "bulk",
+        "score every record of a file; a killed run can be resumed",
+        "Send every record of INPUT to an endpoint and append a line of JSON for each to OUTPUT: its index, its id,\n"
+        "and the result or the error. A run that was ended in any way goes on with --resume: nothing is lost and\n"
+        "nothing is written twice. Lines come as results do; the index says where each belongs.",
+        "Exit status: 0 every record has its answer, 1 the run stopped before its end, 2 nothing was sent, 3 the run\n"
+        "is complete and some records failed, 130 and 143 it was ended by Ctrl-C or SIGTERM, which is clean.\n\n"
+        "examples:\n"
+        "  sagemaker-async bulk my-endpoint prompts.jsonl answers.jsonl --id id\n"
+        "  sagemaker-async bulk my-endpoint rows.csv scores.jsonl --id customer --columns age,income --batch 100\n"
+        "  sagemaker-async bulk my-endpoint s3://bucket/in.parquet s3://bucket/out.jsonl --concurrency 64 --resume",
+    )
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    parser.add_argument("input", metavar="INPUT", help="a file, s3://bucket/key, or - for standard input")
+    parser.add_argument("output", metavar="OUTPUT", help="a file, or s3://bucket/key")
+    when = parser.add_argument_group("when there is an output already")
+    whens = when.add_mutually_exclusive_group()
+    whens.add_argument("--resume", action="store_true", help="go on with its run, or begin one if there is none")
+    whens.add_argument("--overwrite", action="store_true", help="begin anew")
+    when.add_argument("--retry-failed", action="store_true", help="with --resume: try all failed records again")
+    when.add_argument("--work-dir", metavar="DIR", help="where the files of a run into s3:// are kept (.)")
+    records = parser.add_argument_group("the records")
+    records.add_argument("--format", choices=("jsonl", "csv", "parquet"), help="what INPUT holds; default: by its name")
+    records.add_argument("--no-header", dest="header", action="store_false", help="CSV whose columns are 0, 1, ...")
+    records.add_argument("--id", metavar="COLUMN", help="the column that goes into OUTPUT as id; it is not sent")
+    sent = records.add_mutually_exclusive_group()
+    sent.add_argument(
+        "--columns", metavar="A,B,...", type=_names, help="the columns that are sent; default: all others"
+    )
+    sent.add_argument("--payload", metavar="COLUMN", help="the one column whose value is sent as it is")
+    records.add_argument("--send", choices=("json", "csv"), help="how they are sent; default: csv for CSV, else json")
+    records.add_argument(
+        "--on-malformed",
+        choices=("report", "stop"),
+        default="report",
+        help="write a record that cannot be read as failed, or stop there (%(default)s)",
+    )
+    pace = parser.add_argument_group("the pace")
+    pace.add_argument("--concurrency", metavar="N", type=int, help="requests under way at once; default: adapts")
+    pace.add_argument("--max-concurrency", metavar="N", type=int, help="the most that it adapts to (128)")
+    pace.add_argument("--rate", metavar="N", type=float, help="the most requests per second")
+    pace.add_argument("--batch", metavar="N", type=int, help="records in one request")
+    pace.add_argument("--ordered", action="store_true", help="write the lines in the order of the input")
+    pace.add_argument("--limit", metavar="SECONDS", type=float, help="end the run after this time")
+    pace.add_argument(
+        "--retry-for",
+        metavar="SECONDS",
+        type=float,
+        default=300.0,
+        help="how long a record that the endpoint refuses is sent again (%(default)g)",
+    )
+    pace.add_argument(
+        "--stop-after",
+        metavar="N",
+        type=int,
+        default=100,
+        help="end the run when N records in a row failed because of the endpoint; 0: never (%(default)s)",
+    )
+    _add_where(parser, "time limit of each request in seconds, all attempts included")
+    _add_fields(parser, _BULK_FIELDS).add_argument(
+        "--stream", action="store_true", help="call the stream of a language model; the result is its whole text"
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _add_where(parser: argparse.ArgumentParser, timeout: str | None) -> None:

@@ -66,23 +66,26 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_body(given: str | None) -> bytes:
+def read_body(given: str | None, limit: int | None = None) -> bytes:
     """Return the body that an argument stands for: text, ``@FILE``, or standard input for ``-`` and None.
+
+    `limit` is the most bytes that are accepted; None: what a synchronous endpoint accepts.
 
     Raises:
         ConfigurationError: the body is missing, cannot be read, or is larger than any endpoint accepts.
     """
+    limit = MAX_BODY_BYTES if limit is None else limit
     if given is not None and given.startswith("@"):
         try:
             with Path(given[1:]).open("rb") as file:
-                return _read(file, given[1:])
+                return _read(file, given[1:], limit)
         except OSError as error:
             raise ConfigurationError(f"the body cannot be read from {given[1:]!r}: {error.strerror}") from None
     if given not in (None, "-"):
         return os.fsencode(given)
     if given is None and sys.stdin.isatty():
         raise ConfigurationError("the body is missing: give text, @FILE, or - to type it and end with Ctrl-D")
-    body = _read(sys.stdin.buffer, "standard input")
+    body = _read(sys.stdin.buffer, "standard input", limit)
     if given is None and not body:
         raise ConfigurationError(
             "the body is missing: no argument gives it and standard input is empty; give '' for an empty body"
@@ -90,10 +93,10 @@ def read_body(given: str | None) -> bytes:
     return body
 
 
-def _read(file: BinaryIO, name: str) -> bytes:
-    body = file.read(MAX_BODY_BYTES + 1)
-    if len(body) > MAX_BODY_BYTES:
+def _read(file: BinaryIO, name: str, limit: int) -> bytes:
+    body = file.read(limit + 1)
+    if len(body) > limit:
         raise ConfigurationError(
-            f"the body from {name} has more than {MAX_BODY_BYTES} bytes, which no endpoint accepts; send a smaller one"
+            f"the body from {name} has more than {limit} bytes, which no endpoint accepts; send a smaller one"
         )
     return body

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 from sagemaker_async.session import Session
 
 from .call import session_options
 from .failures import printable
-from .status_line import StatusLine
+from .status_line import StatusLine, ticking
 
 __all__ = ["run"]
-
-_TICK = 1.0
-"""Seconds between updates of the time on the status line."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,27 +78,9 @@ async def _wait(session: Session, arguments: argparse.Namespace) -> None:
         line.update(description.endpoint_status)
 
     wait = session.hosting.wait_until_deleted if arguments.deleted else session.hosting.wait_until_in_service
-    async with _ticking(line):
+    async with ticking(line):
         await wait(
             endpoint_name=arguments.endpoint, interval=arguments.interval, limit=arguments.limit, on_progress=show
         )
         if arguments.deleted:
             line.update("deleted")
-
-
-@contextlib.asynccontextmanager
-async def _ticking(line: StatusLine) -> AsyncIterator[None]:
-    """Update the time on a live line, and end the line when the context is left in any way."""
-
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            line.refresh()
-
-    task = asyncio.create_task(tick()) if line.is_live else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-        line.close()

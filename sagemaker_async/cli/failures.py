@@ -5,6 +5,7 @@ from __future__ import annotations
 from sagemaker_async.errors import (
     CallError,
     ConfigurationError,
+    InvalidJobError,
     ModelError,
     NoCredentialsError,
     RequestValidationError,
@@ -17,7 +18,7 @@ __all__ = ["description", "exit_status", "printable"]
 
 def exit_status(error: SageMakerAsyncError) -> int:
     """Return 2 when nothing was sent because the input or the configuration is wrong, otherwise 1."""
-    wrong_here = isinstance(error, ConfigurationError | RequestValidationError | NoCredentialsError)
+    wrong_here = isinstance(error, ConfigurationError | RequestValidationError | NoCredentialsError | InvalidJobError)
     return 2 if wrong_here else 1
 
 

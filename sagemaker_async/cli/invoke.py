@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 
 from sagemaker_async.session import Session
 
@@ -27,12 +26,4 @@ async def _invoke(arguments: argparse.Namespace, body: bytes, output: Output) ->
         response = await session.runtime.invoke_endpoint(timeout=arguments.timeout, **request_fields(arguments, body))
     if arguments.include:
         print_metadata(response)
-    if output.is_terminal and b"\0" in response.body:
-        print(
-            f"sagemaker-async: the answer is {len(response.body)} bytes of {response.content_type}, which is not text, "
-            "so it is not printed on the terminal; use --output FILE or a pipe",
-            file=sys.stderr,
-        )
-        return
-    with output:
-        output.write(response.body)
+    output.write_answer(response.body, response.content_type)

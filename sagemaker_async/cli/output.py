@@ -63,6 +63,18 @@ class Output:
             self._ends_line = data.endswith(b"\n")
             self.bytes_written += len(data)
 
+    def write_answer(self, body: bytes, content_type: str | None) -> None:
+        """Write a whole answer; one that is not text is named, and not written, on a terminal."""
+        if self.is_terminal and b"\0" in body:
+            print(
+                f"sagemaker-async: the answer is {len(body)} bytes of {content_type}, which is not text, so it is not "
+                "printed on the terminal; use --output FILE or a pipe",
+                file=sys.stderr,
+            )
+            return
+        with self:
+            self.write(body)
+
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:

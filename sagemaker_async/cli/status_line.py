@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
 from .failures import printable
 
-__all__ = ["StatusLine"]
+__all__ = ["StatusLine", "ticking"]
 
 _CLEAR = "\r\x1b[K"
 """Back to the beginning of the line, and erase it (ECMA-48 EL)."""
 _COLUMNS = 80
 """The assumed width of a terminal that does not report its width."""
 _CUT = "..."
+_TICK = 1.0
+"""Seconds between updates of the time."""
 
 
 class StatusLine:
@@ -67,6 +71,24 @@ class StatusLine:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+@contextlib.asynccontextmanager
+async def ticking(line: StatusLine) -> AsyncIterator[None]:
+    """Update the time on a live line, and end the line when the context is left in any way."""
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            line.refresh()
+
+    task = asyncio.create_task(tick()) if line.is_live else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+        line.close()
 
 
 def _columns(stream: TextIO) -> int:

@@ -18,10 +18,20 @@
     ├── UnexpectedStatusException (ValueError)  what was waited for came to another end; the SDK's name
     │   └── CapacityError                       because AWS has no capacity for it
     ├── WaiterTimeoutError (TimeoutError)       what was waited for did not come in time
+    ├── MapTimeoutError (TimeoutError)          not all records were done in time
     ├── ModelsNotDeletedError                   some of a predictor's models could not be deleted
+    ├── RunStoppedError                         a bulk run stopped before its end; it can be resumed
     ├── UnknownMonitoringTypeError (TypeError)  a monitoring schedule is of a type that is not known
     ├── ToolArgumentsError (ValueError)         a model's tool call has arguments that are not JSON
     ├── SerializationError (ValueError)         an object cannot become a request body
+    ├── AsyncInferenceError                     of asynchronous inference; the SDK's names
+    │   ├── ObjectNotExistedError               there is no result yet, or it has vanished
+    │   ├── PollingTimeoutError (TimeoutError)  no result came in time
+    │   ├── AsyncInferenceModelError            the invocation failed; the text of the failure object
+    │   ├── UnexpectedClientError               S3 answered with an error
+    │   │   └── ResultAccessDeniedError         403: not there yet, or not for these credentials
+    │   ├── WaitCancelledError                  `AsyncInferenceJob.cancel_wait` ended the wait
+    │   └── InvalidJobError (ValueError)        a text is not a job, or not as it was written
     └── CallError                               a call was begun and failed
         ├── TransportError                      no HTTP response came
         │   ├── ConnectError                    nothing was sent
@@ -93,6 +103,16 @@ This package imports nothing from the rest, so that every other module may impor
 
 from __future__ import annotations
 
+from .asynchronous import (
+    AsyncInferenceError,
+    AsyncInferenceModelError,
+    InvalidJobError,
+    ObjectNotExistedError,
+    PollingTimeoutError,
+    ResultAccessDeniedError,
+    UnexpectedClientError,
+    WaitCancelledError,
+)
 from .calls import (
     Attempt,
     CallError,
@@ -123,11 +143,13 @@ from .preparation import (
     CredentialsExpiredError,
     DeserializationError,
     FieldProblem,
+    MapTimeoutError,
     MissingExtraError,
     ModelsNotDeletedError,
     NoCredentialsError,
     NoRegionError,
     RequestValidationError,
+    RunStoppedError,
     SerializationError,
     SessionClosedError,
     StreamClosedError,
@@ -192,6 +214,8 @@ from .streams import (
 
 __all__ = [
     "AccessDeniedError",
+    "AsyncInferenceError",
+    "AsyncInferenceModelError",
     "Attempt",
     "CallError",
     "CapacityError",
@@ -218,6 +242,8 @@ __all__ = [
     "InternalDependencyException",
     "InternalFailure",
     "InternalStreamFailure",
+    "InvalidJobError",
+    "MapTimeoutError",
     "MessageChecksumError",
     "MessageLengthError",
     "MissingExtraError",
@@ -232,6 +258,8 @@ __all__ = [
     "NoSuchBucketError",
     "NoSuchKeyError",
     "NotAnEventStreamError",
+    "ObjectNotExistedError",
+    "PollingTimeoutError",
     "PoolFullError",
     "PoolTimeoutError",
     "PreconditionFailedError",
@@ -245,6 +273,8 @@ __all__ = [
     "ResourceNotFound",
     "ResponseError",
     "ResponseTooLargeError",
+    "ResultAccessDeniedError",
+    "RunStoppedError",
     "S3AccessDeniedError",
     "SageMakerAsyncError",
     "SerializationError",
@@ -267,12 +297,14 @@ __all__ = [
     "TransportError",
     "TransportTimeoutError",
     "TruncatedStreamError",
+    "UnexpectedClientError",
     "UnexpectedStatusException",
     "UnknownMonitoringTypeError",
     "UnmodeledStreamError",
     "UploadSourceError",
     "UsageError",
     "ValidationError",
+    "WaitCancelledError",
     "WaiterTimeoutError",
     "WrongEventLoopError",
 ]

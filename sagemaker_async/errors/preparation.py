@@ -135,6 +135,18 @@ class WaiterTimeoutError(SageMakerAsyncError, TimeoutError):
         self.failure_reason = failure_reason
 
 
+class MapTimeoutError(SageMakerAsyncError, TimeoutError):
+    """Not all records of a mapping were done within ``total_timeout``; those that were have been delivered.
+
+    Attributes:
+        seconds: the limit.
+    """
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class ModelsNotDeletedError(SageMakerAsyncError):
     """Some of a predictor's models could not be deleted; the others were.
 
@@ -149,6 +161,20 @@ class ModelsNotDeletedError(SageMakerAsyncError):
             f"One or more models cannot be deleted, please retry. \nFailed models: {', '.join(failures)}{reasons}"
         )
         self.failures = failures
+
+
+class RunStoppedError(SageMakerAsyncError):
+    """A bulk run stopped before its end; what is finished is kept, and the same run with ``resume=True`` goes on.
+
+    The error that stopped it, where there is one, is its `__cause__`.
+
+    Attributes:
+        summary: what came of the run up to there, a `sagemaker_async.bulk.Summary`.
+    """
+
+    def __init__(self, message: str, summary: object) -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 class UnknownMonitoringTypeError(SageMakerAsyncError, TypeError):

@@ -86,6 +86,7 @@ def _environment(endpoint_name: str | None) -> Iterator[None]:
         return
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
+        local.add_endpoint("my-async-endpoint", TextModel(), asynchronous=True)
         credentials = local.credentials
         variables = {
             "AWS_ENDPOINT_URL": local.url,

@@ -11,8 +11,9 @@ callable)`` sets the callable behind a model that CreateModel creates; see `sage
 
 from __future__ import annotations
 
+from .asynchronous import AsyncInference, AsyncInvocation
 from .container import Container
-from .endpoints import AsyncInvocation, Endpoint
+from .endpoints import Endpoint
 from .faults import (
     CloseOnOversize,
     CutFrame,
@@ -37,6 +38,7 @@ from .state import RecordedRequest
 from .text_model import TextModel
 
 __all__ = [
+    "AsyncInference",
     "AsyncInvocation",
     "CloseOnOversize",
     "Container",

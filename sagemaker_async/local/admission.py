@@ -24,6 +24,9 @@ __all__ = ["Admission", "is_loopback"]
 _QUOTED = 100
 """How many characters of a header field a refusal repeats; the field may be as long as the server accepts."""
 
+_S3 = "s3.localhost"
+"""The name under which the embedded S3 has a name for each bucket; names below localhost are never another site's."""
+
 _is_name = re.compile(r"[0-9A-Za-z._-]+").fullmatch
 _parts_of_host = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z._-]+))(?::[0-9]*)?").fullmatch
 
@@ -75,7 +78,7 @@ class Admission:
         return None
 
     def _is_known(self, name: str) -> bool:
-        if _canonical(name) in self._names or is_loopback(name):
+        if _canonical(name) in self._names or is_loopback(name) or f".{name.lower()}".endswith(f".{_S3}"):
             return True
         return self._any_address and _address(name) is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ from aiohttp import web
 
 from .faults import Status, Throttle
 
-__all__ = ["NOT_ADMITTED", "Refusal", "json_answer", "json_refusal", "scripted_answer"]
+__all__ = ["NOT_ADMITTED", "Refusal", "json_answer", "json_refusal", "scripted_answer", "xml_answer"]
 
+_no_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML cannot hold, not even escaped (XML 1.0, section 2.2)."""
 _TYPE_SUFFIX = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
 
 
@@ -56,6 +59,14 @@ def json_refusal(refusal: Refusal, headers: dict[str, str]) -> web.Response:
     if refusal.code:
         headers = {**headers, "x-amzn-ErrorType": refusal.code + _TYPE_SUFFIX}
     return json_answer({**refusal.fields, member: refusal.message}, headers, status=refusal.status)
+
+
+def xml_answer(
+    content: str, headers: dict[str, str], *, status: int = 200, content_type: str = "text/xml"
+) -> web.Response:
+    """Return an XML answer; what XML cannot hold is replaced."""
+    body = _no_xml.sub("\ufffd", content).encode()
+    return web.Response(status=status, body=body, headers={**headers, "Content-Type": content_type})
 
 
 def scripted_answer(fault: Status | Throttle, headers: dict[str, str]) -> web.Response:

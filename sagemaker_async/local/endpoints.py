@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from sagemaker_async.errors import ConfigurationError
 
+from .asynchronous import AsyncInference, InvocationQueue
 from .faults import FaultScript
 from .gate import Signal
 from .models import Model
 
-__all__ = ["REAL_TIME_BODY_LIMIT", "SERVERLESS_BODY_LIMIT", "AsyncInvocation", "Deployment", "Endpoint", "Variant"]
+__all__ = ["REAL_TIME_BODY_LIMIT", "SERVERLESS_BODY_LIMIT", "Deployment", "Endpoint", "Variant"]
 
 REAL_TIME_BODY_LIMIT = 26_214_400
 """The largest body that a real-time endpoint accepts, in bytes."""
@@ -51,16 +51,26 @@ class Deployment:
     variants: tuple[Variant, ...]
     async_output: str
     """``s3://bucket/prefix`` for the results of InvokeEndpointAsync."""
-    async_failure: str
-    """The same for its failures."""
+    async_failure: str | None
+    """The same for its failures; None for an endpoint that does not write them."""
+    asynchronous: AsyncInference | None = None
+    """How an endpoint works that takes only asynchronous calls; None for one that takes all."""
     body_limit: int = REAL_TIME_BODY_LIMIT
     """The largest body that the two synchronous routes accept, in bytes."""
     serverless: bool = False
     """Whether it is a serverless endpoint, which refuses larger bodies in other words."""
 
+    @property
+    def async_capacity(self) -> int | None:
+        """How many asynchronous requests it works on at once; None: any number."""
+        options = self.asynchronous
+        return None if options is None else options.concurrency * options.instances
+
     def __post_init__(self) -> None:
         for label in ("async_output", "async_failure"):
             location = getattr(self, label)
+            if location is None and label == "async_failure":
+                continue
             scheme, _, place = location.partition("://")
             if scheme not in ("s3", "https") or not place.strip("/"):
                 raise ConfigurationError(f"{label} must look like s3://bucket/prefix, got {location!r}")
@@ -73,7 +83,8 @@ class Endpoint:
 
     Attributes:
         name: its name.
-        deployment: what it runs.
+        deployment: what it runs; see `deploy`.
+        queue: the asynchronous requests that run and wait.
         components: the inference components in service on it, by name; empty unless CreateInferenceComponent was used.
         faults: the script of faults for the next requests.
         requests: how many requests it received, refused ones included.
@@ -88,6 +99,7 @@ class Endpoint:
     def __init__(self, name: str, deployment: Deployment) -> None:
         self.name: Final = name
         self.deployment = deployment
+        self.queue: Final = InvocationQueue(deployment.async_capacity)
         self.components: Final[dict[str, Variant]] = {}
         self.faults: Final = FaultScript()
         self.requests = 0
@@ -107,6 +119,25 @@ class Endpoint:
     def variants(self) -> tuple[str, ...]:
         """The names of its production variants."""
         return tuple([variant.name for variant in self.deployment.variants])
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Run something else from the next request on."""
+        self.deployment = deployment
+        self.queue.resize(deployment.async_capacity)
+
+    def scale(self, instances: int) -> None:
+        """Give an asynchronous endpoint another number of instances; with 0 its requests wait, as scaled to zero.
+
+        Raises:
+            ConfigurationError: the number is not from 0 to 1000, or the endpoint is not asynchronous.
+        """
+        options = self.deployment.asynchronous
+        if options is None:
+            raise ConfigurationError(
+                f"endpoint {self.name!r} is not asynchronous: add it with asynchronous=True or an AsyncInference"
+            )
+        self.deploy(replace(self.deployment, asynchronous=replace(options, instances=instances)))
+        self.changed()
 
     def next_variant(self) -> Variant:
         """Return the variant that the next untargeted request goes to.
@@ -146,32 +177,3 @@ class Endpoint:
             waiting.result(timeout)
         finally:
             waiting.cancel()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsyncInvocation:
-    """One accepted InvokeEndpointAsync; its result also goes to `LocalSageMaker.objects`."""
-
-    endpoint_name: str
-    inference_id: str
-    output_location: str
-    failure_location: str
-    done: Future[bool] = field(default_factory=Future, repr=False, compare=False)
-    """Its result is True when the output was written, False when the failure was."""
-
-    def wait(self, timeout: float = 5.0) -> bool:
-        """Block until the model has run and return whether it succeeded.
-
-        Raises:
-            TimeoutError: the model did not finish within `timeout` seconds.
-        """
-        return self.done.result(timeout)
-
-    async def finished(self, timeout: float = 5.0) -> bool:
-        """Wait until the model has run and return whether it succeeded; on any event loop.
-
-        Raises:
-            TimeoutError: the model did not finish within `timeout` seconds.
-        """
-        async with asyncio.timeout(timeout):
-            return await asyncio.shield(asyncio.wrap_future(self.done))

@@ -34,6 +34,7 @@ __all__ = [
     "ModelResponse",
     "close_parts",
     "definite_type",
+    "whole_body",
 ]
 
 _log = logging.getLogger("sagemaker_async.local")
@@ -276,3 +277,16 @@ def _failure(error: Exception) -> ModelFailure:
         return error
     _log.error("the model raised %s", type(error).__name__, exc_info=error)
     return ModelFailure(500, f"{type(error).__name__}: {error}")
+
+
+async def whole_body(response: ModelOutput) -> bytes:
+    """Return the body with its parts joined; errors of a stream become failures of the model."""
+    if isinstance(response.body, bytes):
+        return response.body
+    parts = response.body
+    try:
+        return b"".join([part async for part in parts])
+    except (ModelStreamError, InternalStreamFailure) as error:
+        raise ModelFailure(500, error.message) from error
+    finally:
+        await close_parts(parts)

@@ -7,12 +7,11 @@ faults, validates the request, runs the model and answers. The fields of each ro
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
@@ -22,14 +21,22 @@ from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.errors import InternalStreamFailure, ModelStreamError, StreamError
 
 from .answers import Refusal, json_answer, json_refusal, scripted_answer
-from .endpoints import REAL_TIME_BODY_LIMIT, AsyncInvocation, Endpoint, Variant
+from .asynchronous import (
+    ANY_NUMBER,
+    DEFAULT_TIMEOUT,
+    DEFAULT_TTL,
+    AsyncInvocation,
+    Surroundings,
+    data_log_line,
+    run_invocation,
+)
+from .endpoints import REAL_TIME_BODY_LIMIT, Endpoint, Variant
 from .faults import NO_FAULTS, NotAnEventStream, Plan, Reset, Status, Throttle
-from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, definite_type
+from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, definite_type, whole_body
 from .operations import (
     ASYNC_BODY_LIMIT,
     OPERATIONS,
     PREFIX,
-    AsyncFields,
     Operation,
     async_fields,
     check_endpoint_name,
@@ -42,11 +49,8 @@ from .transmission import EventStreamAnswer, before_answer, drop_connection, sen
 
 __all__ = ["RuntimeCall", "RuntimeService"]
 
-_log = logging.getLogger("sagemaker_async.local")
-
 _route_of = re.compile(r"/endpoints/([^/]+)/([a-z-]+)").fullmatch
 _SESSION_SECONDS = 1200.0
-_ASYNC_TIMEOUT_SECONDS = 900
 _NO_COMPONENT_NAMED = (
     "Inference Component Name header is required for endpoints to which you plan to deploy inference components. "
     "Please include Inference Component Name header or consider using SageMaker models."
@@ -121,6 +125,8 @@ class RuntimeCall:
         endpoint = self._endpoint
         if endpoint is None:
             raise invalid(f"Endpoint {self._name} of account {self._state.account_id} not found.")
+        if endpoint.deployment.asynchronous is not None and not self._operation.name.endswith("Async"):
+            raise invalid(f"Endpoint {self._name} is asynchronous and takes only InvokeEndpointAsync.")
         variant = self._chosen_variant(endpoint, request)
         if self.plan.faults:
             scripted = await self._instead_of_the_model(exchange, endpoint)
@@ -207,7 +213,7 @@ class RuntimeCall:
             headers[PREFIX + "New-Session-Id"] = f"{request.session_id}; Expires={expires}"
         try:
             response = await self._run(endpoint, request, variant)
-            body = await _whole_body(response)
+            body = await whole_body(response)
         except ModelFailure as failure:
             raise self._model_error(endpoint, request, variant, failure) from failure
         headers["Content-Type"] = _content_type(request, response)
@@ -249,8 +255,10 @@ class RuntimeCall:
             raise invalid("Exactly one of Body and InputLocation must be given.")
         name = str(uuid.uuid4())
         output, failure = self.async_paths
+        deployment = endpoint.deployment
+        failure = failure or deployment.async_failure
         place = [
-            (output or endpoint.deployment.async_output).rstrip("/"),
+            (output or deployment.async_output).rstrip("/"),
             (fields.output_extension or "").strip("/"),
             fields.filename or f"{name}.out",
         ]
@@ -258,51 +266,29 @@ class RuntimeCall:
             endpoint_name=endpoint.name,
             inference_id=request.inference_id or str(uuid.uuid4()),
             output_location="/".join(filter(None, place)),
-            failure_location=f"{(failure or endpoint.deployment.async_failure).rstrip('/')}/{name}-error.out",
+            failure_location=None if failure is None else f"{failure.rstrip('/')}/{name}-error.out",
+            input_location=fields.input_location,
+            ttl=fields.ttl or DEFAULT_TTL,
+            timeout=fields.timeout or DEFAULT_TIMEOUT,
         )
-        self._state.keep(invocation)
-        self._state.spawn(self._run_async(endpoint, request, variant, fields, invocation))
+        state = self._state
+        state.keep(invocation)
+        around = Surroundings(
+            region=state.region,
+            clock=state.clock,
+            sleep=state.sleep,
+            objects=state.async_objects,
+            run=partial(self._run, endpoint, variant=variant),
+            changed=endpoint.changed,
+        )
+        options = deployment.asynchronous or ANY_NUMBER
+        state.spawn(run_invocation(invocation, request, endpoint.queue, options, around))
         headers = exchange.headers
         headers[PREFIX + "OutputLocation"] = invocation.output_location
-        headers[PREFIX + "FailureLocation"] = invocation.failure_location
-        await before_answer(exchange, endpoint, self._state)
+        if invocation.failure_location is not None:
+            headers[PREFIX + "FailureLocation"] = invocation.failure_location
+        await before_answer(exchange, endpoint, state)
         return json_answer({"InferenceId": invocation.inference_id}, headers, status=202)
-
-    async def _run_async(
-        self,
-        endpoint: Endpoint,
-        request: InvocationRequest,
-        variant: Variant,
-        fields: AsyncFields,
-        invocation: AsyncInvocation,
-    ) -> None:
-        objects = self._state.objects
-
-        def fail(refusal: Refusal) -> None:
-            objects[invocation.failure_location] = refusal.message.encode()
-            invocation.done.set_result(False)
-
-        try:
-            if fields.input_location is not None:
-                body = objects.get(fields.input_location)
-                if body is None:
-                    raise ModelFailure(404, f"there is no object at {fields.input_location}")
-                request = replace(request, body=body)
-            async with asyncio.timeout(fields.timeout or _ASYNC_TIMEOUT_SECONDS):
-                output = await _whole_body(await self._run(endpoint, request, variant))
-        except asyncio.CancelledError:
-            invocation.done.cancel()
-            raise
-        except TimeoutError:
-            fail(self._model_error(endpoint, request, variant, ModelFailure(0, "Your invocation timed out.")))
-        except ModelFailure as failure:
-            fail(self._model_error(endpoint, request, variant, failure))
-        except Exception:  # noqa: BLE001 - logged, and a failure for the waiting client, as on the other routes
-            _log.exception("the embedded SageMaker failed on an async invocation of %s", endpoint.name)
-            fail(Refusal(500, "InternalFailure", "The embedded SageMaker failed."))
-        else:
-            objects[invocation.output_location] = output
-            invocation.done.set_result(True)
 
     def _model_error(
         self, endpoint: Endpoint, request: InvocationRequest, variant: Variant, failure: ModelFailure
@@ -328,8 +314,7 @@ class RuntimeCall:
         """Return SageMaker's words for a failure of the model, which repeat the container's body as it is."""
         region, account = self._state.region, self._state.account_id
         return (
-            f"Received {'client' if _is_clients(failure) else 'server'} error ({failure.status}) from {source} "
-            f'with message "{failure.message}". '
+            f"{data_log_line(failure, source)}. "
             f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
             f"#logEventViewer:group={_log_group(endpoint, request)} in account {account} for more information."
         )
@@ -363,16 +348,3 @@ def _serving(variant: Variant, otherwise: str) -> Variant:
 
 async def _one_part(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
-
-
-async def _whole_body(response: ModelOutput) -> bytes:
-    """Return the body with its parts joined; errors of a stream become failures of the model."""
-    if isinstance(response.body, bytes):
-        return response.body
-    parts = response.body
-    try:
-        return b"".join([part async for part in parts])
-    except (ModelStreamError, InternalStreamFailure) as error:
-        raise ModelFailure(500, error.message) from error
-    finally:
-        await close_parts(parts)

@@ -12,26 +12,30 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from sagemaker_async.config import ConfigFields, Credentials, check_region, check_seconds
+from sagemaker_async.config import ConfigFields, Credentials, check_endpoint_url, check_region, check_seconds
 from sagemaker_async.errors import ConfigurationError, UsageError
 
 from .admission import Admission
 from .answers import Refusal
 from .as_model import ModelLike, as_model, spec_of
+from .asynchronous import AsyncInference, AsyncInvocation
 from .control_plane import ControlPlane, ControlPlaneService, IdentityService, Seeding
-from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, AsyncInvocation, Deployment, Endpoint, Variant
+from .endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, Deployment, Endpoint, Variant
 from .faults import ScriptEntry
 from .http_server import LoopbackServer
 from .models import Model
+from .objects import ObjectStore
 from .openai_route import OpenAIService
 from .operations import check_endpoint_name
+from .other_s3 import OtherS3
 from .router_runtime import RouterRuntimeService
 from .runtime import RuntimeService
+from .s3 import S3Service
 from .state import ACCOUNT_ID, DEFAULT_CREDENTIALS, LocalState, RecordedRequest, Service
 from .state_file import StateFile
 from .transitions import Transitions, TransitionTimes
@@ -68,6 +72,8 @@ class EmbeddedSageMaker(Seeding):
             change that a client makes and on closing. Models that are Python callables cannot be kept: their endpoints
             come back and answer with a ModelError (424) until `add_model` or `add_endpoint` is called again. Models
             given by a URL or a path come back by themselves. See `sagemaker_async.local.control_plane.saving`.
+        s3_url: another S3, such as moto's, from which asynchronous invocations read and to which they write, with
+            `credentials`; None: `objects`, which any S3 client can read and write at this server's own URL.
 
     Raises:
         ConfigurationError: the region, the port, an allowed host or a time is invalid; or the state file is malformed,
@@ -88,6 +94,7 @@ class EmbeddedSageMaker(Seeding):
         stepped_clock: bool = False,
         scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
+        s3_url: str | None = None,
     ) -> None:
         check_region(region, "LocalSageMaker.region")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
@@ -108,10 +115,18 @@ class EmbeddedSageMaker(Seeding):
             transitions=Transitions(clock, transition_times, stepped=stepped_clock),
             account_id=self._credentials.account_id or ACCOUNT_ID,
             keys={self._credentials.access_key_id: self._credentials},
+            objects=ObjectStore(clock),
             scale_from_zero=scale_from_zero,
         )
+        self._s3 = S3Service(self._state)
+        self._s3_url = s3_url
+        if s3_url is not None:
+            check_endpoint_url(s3_url, "LocalSageMaker.s3_url")
+            options: ConfigFields = {"region": region, "endpoint_url": s3_url, "credentials": self._credentials}
+            self._state.other_s3 = OtherS3(options)
         self._control_plane = ControlPlane(self._state)
         services: list[Service] = [
+            self._s3,
             RuntimeService(self._state),
             OpenAIService(self._state),
             RouterRuntimeService(self._state),
@@ -139,7 +154,12 @@ class EmbeddedSageMaker(Seeding):
     @property
     def client_options(self) -> ConfigFields:
         """The options of a `Session` that calls it: ``Session(**local.client_options)``."""
-        return {"region": self._state.region, "endpoint_url": self.url, "credentials": self._credentials}
+        options: ConfigFields = {
+            "region": self._state.region,
+            "endpoint_url": self.url,
+            "credentials": self._credentials,
+        }
+        return options if self._s3_url is None else {**options, "endpoint_urls": {"s3": self._s3_url}}
 
     @property
     def boto3_options(self) -> dict[str, str]:
@@ -185,6 +205,7 @@ class EmbeddedSageMaker(Seeding):
         body_limit: int | None = None,
         async_output: str | None = None,
         async_failure: str | None = None,
+        asynchronous: AsyncInference | bool = False,
     ) -> Endpoint:
         """Add an endpoint that is in service at once, together with a model and an endpoint configuration.
 
@@ -196,6 +217,9 @@ class EmbeddedSageMaker(Seeding):
             body_limit: largest body of its synchronous routes in bytes; None: 26,214,400, or that of serverless ones.
             async_output: ``s3://bucket/prefix`` for the results of InvokeEndpointAsync; None: the default bucket.
             async_failure: the same for its failures.
+            asynchronous: whether it takes only InvokeEndpointAsync, as an endpoint with an AsyncInferenceConfig does;
+                an `AsyncInference` says how many requests it works on, how long each takes, and more. False: it takes
+                all calls, and works on any number of asynchronous ones at once.
 
         Returns:
             The endpoint, with its counters and its fault script.
@@ -213,12 +237,20 @@ class EmbeddedSageMaker(Seeding):
             raise ConfigurationError(f"variants must be names of production variants, got {variants!r}")
         served = as_model(model)
         bucket = f"s3://sagemaker-{self._state.region}-{self._state.account_id}"
+        options = AsyncInference() if asynchronous is True else asynchronous or None
+        if options is not None and not options.failures and async_failure is not None:
+            raise ConfigurationError(
+                "async_failure says where failures go, and AsyncInference(failures=False) that none do"
+            )
         deployment = Deployment(
             variants=tuple([Variant(variant, served, 0.0 if place else 1.0) for place, variant in enumerate(variants)]),
             body_limit=body_limit or (SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT),
             serverless=serverless,
             async_output=async_output or f"{bucket}/async-endpoint-outputs",
-            async_failure=async_failure or f"{bucket}/async-endpoint-failures",
+            async_failure=None
+            if options is not None and not options.failures
+            else async_failure or f"{bucket}/async-endpoint-failures",
+            asynchronous=options,
         )
         endpoint = self._control_plane.add_endpoint(name, served, deployment, spec_of(model))
         self._models.append(served)
@@ -244,9 +276,30 @@ class EmbeddedSageMaker(Seeding):
         return list(self._state.requests)
 
     @property
-    def objects(self) -> MutableMapping[str, bytes]:
-        """The objects of its S3 by URL: the inputs and the results of InvokeEndpointAsync."""
+    def objects(self) -> ObjectStore:
+        """The objects of its S3 by URL: the inputs and the results of InvokeEndpointAsync.
+
+        Any S3 client can read and write them too, at the same URL as everything else.
+        """
         return self._state.objects
+
+    def place_bucket(self, bucket: str, region: str) -> None:
+        """Put a bucket into another region: requests for it must be signed for that region, others are redirected."""
+        check_region(region, "place_bucket's region")
+        self._s3.access.regions[bucket] = region
+
+    def deny_objects(self, prefix: str, *, missing: bool = False) -> None:
+        """Answer S3's requests for some objects with 403 AccessDenied from now on; see `allow_objects`.
+
+        Args:
+            prefix: the beginning of their URLs, such as ``s3://bucket/``.
+            missing: deny only what does not exist, as S3 does for callers without the permission s3:ListBucket.
+        """
+        self._s3.access.denied[prefix] = missing
+
+    def allow_objects(self, prefix: str) -> None:
+        """Take `deny_objects` back; unknown prefixes are ignored."""
+        self._s3.access.denied.pop(prefix, None)
 
     @property
     def async_invocations(self) -> list[AsyncInvocation]:
@@ -294,6 +347,8 @@ class EmbeddedSageMaker(Seeding):
         self._closed = True
         await self._server.close()
         await self._save()
+        if self._state.other_s3 is not None:
+            await self._state.other_s3.close()
         models, self._models = self._models, []
         for model in models:
             await model.close()
@@ -340,6 +395,7 @@ class LocalSageMaker(EmbeddedSageMaker):
         stepped_clock: bool = False,
         scale_from_zero: float | None = None,
         state: str | os.PathLike[str] | None = None,
+        s3_url: str | None = None,
     ) -> ThreadedLocalSageMaker:
         """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
         return ThreadedLocalSageMaker(
@@ -354,6 +410,7 @@ class LocalSageMaker(EmbeddedSageMaker):
             stepped_clock=stepped_clock,
             scale_from_zero=scale_from_zero,
             state=state,
+            s3_url=s3_url,
         )
 
 

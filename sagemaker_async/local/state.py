@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -21,9 +21,12 @@ from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
+from .asynchronous import AsyncInvocation, ObjectPlace
 from .destinations import RouterTarget
-from .endpoints import AsyncInvocation, Endpoint
+from .endpoints import Endpoint
 from .faults import Plan
+from .objects import ObjectStore
+from .other_s3 import OtherS3
 from .signatures import Verify
 from .transitions import Transitions
 
@@ -66,8 +69,10 @@ class LocalState:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     routers: dict[str, Mapping[str, RouterTarget]] = field(default_factory=dict)
     """The inference routers that can be invoked, by name: their targets by name."""
-    objects: MutableMapping[str, bytes] = field(default_factory=dict)
+    objects: ObjectStore = field(default_factory=ObjectStore)
     """Objects by their S3 URL."""
+    other_s3: OtherS3 | None = None
+    """The S3 that asynchronous invocations read from and write to instead of `objects`."""
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=_RECORDED_REQUESTS))
     async_invocations: OrderedDict[str, AsyncInvocation] = field(default_factory=OrderedDict)
     """The latest accepted async invocations, by output location."""
@@ -78,6 +83,11 @@ class LocalState:
     background: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks that no request waits for; cancelled when the server closes."""
     _date: tuple[int, str] = (-1, "")
+
+    @property
+    def async_objects(self) -> ObjectPlace:
+        """Where asynchronous invocations read and write."""
+        return self.other_s3 or self.objects
 
     @property
     def arn_prefix(self) -> str:

@@ -26,7 +26,9 @@ from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
+from .fields import invocation_fields
 from .management import HostedEndpoint
+from .many import MapsRecords
 from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
 from .stream import IteratorFactory, PredictionStream, check_iterator
@@ -39,7 +41,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
+class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -295,7 +297,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity) -> Reply:
+    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity = None) -> Reply:
         """Return the answer to `data`, its body read and not deserialised."""
         session = self.sagemaker_session
         client = session.runtime if self._routing_target is None else session.routers
@@ -410,8 +412,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
                 async with predictor.predict_stream({"inputs": "hello"}, iterator=LineIterator) as lines:
                     async for line in lines: ...
         """
-        check_iterator(iterator)
-        self._check_of_endpoint("response streams")
         fields = self._fields(
             initial_args,
             TargetVariant=target_variant,
@@ -422,40 +422,40 @@ class Predictor(HostedEndpoint, ChatEndpoint, Generic[R]):
             SessionId=session_id,
             PrefixAwareId=prefix_aware_id,
         )
+        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        return self._stream(data, fields, options, iterator, capacity)
+
+    def _stream(
+        self,
+        data: Any,
+        fields: dict[str, Any],
+        options: CallOptions,
+        iterator: IteratorFactory[T],
+        capacity: Capacity = None,
+    ) -> PredictionStream[T]:
+        """Return the answer to `data` as a stream that is not open yet."""
+        check_iterator(iterator)
+        self._check_of_endpoint("response streams")
         fields["Body"] = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
         call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 
     def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
         """Return the request's fields under AWS's names, in the SDK's order of precedence."""
-        if initial_args is not None and not isinstance(initial_args, Mapping):
-            raise ConfigurationError(f"initial_args must be a mapping, got {type(initial_args).__name__}")
-        fields: dict[str, Any] = {}
-        for name, value in (initial_args or {}).items():
-            if not isinstance(name, str) or name == "timeout":
-                raise ConfigurationError(f"initial_args holds fields of the request, under AWS's names, not {name!r}")
-            aws_name = self._operation.names.get(name, name)
-            if aws_name in fields:
-                raise ConfigurationError(f"initial_args has {aws_name} twice, in two spellings; give it once")
-            fields[aws_name] = value
-        if self._routing_target is None:
-            fields.setdefault("EndpointName", self.endpoint_name)
-        else:
-            fields = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target} | fields
-        if "ContentType" not in fields:
-            fields["ContentType"] = self.content_type
-        if "Accept" not in fields:
-            accept = self.accept
-            fields["Accept"] = accept if isinstance(accept, str) else ", ".join(accept)
-        if self.component_name:
-            fields["InferenceComponentName"] = self.component_name
-        if self._sticky is not None:
-            fields["SessionId"] = self._sticky.id
-        # An empty text is not given, as in the SDK; of other types, what is wrong is left for the checks to say.
-        fields |= {name: value for name, value in given.items() if value is not None and value != ""}
-        return fields
+        target = {"EndpointName": self.endpoint_name}
+        if self._routing_target is not None:
+            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
+        own = {"InferenceComponentName": self.component_name, "SessionId": self._sticky and self._sticky.id}
+        return invocation_fields(
+            initial_args,
+            self._operation.names,
+            target=target,
+            content_type=self.content_type,
+            accept=self.accept,
+            own=own,
+            given=given,
+        )
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

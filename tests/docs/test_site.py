@@ -28,7 +28,9 @@ ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
 PUBLIC = (
     "sagemaker_async",
+    "sagemaker_async.async_inference",
     "sagemaker_async.aws.credentials",
+    "sagemaker_async.bulk",
     "sagemaker_async.deserializers",
     "sagemaker_async.dialects",
     "sagemaker_async.errors",
@@ -36,11 +38,12 @@ PUBLIC = (
     "sagemaker_async.integrations.fastapi",
     "sagemaker_async.integrations.openai",
     "sagemaker_async.integrations.opentelemetry",
+    "sagemaker_async.integrations.ray",
     "sagemaker_async.iterators",
     "sagemaker_async.local",
     "sagemaker_async.serializers",
 )
-NOT_OBJECTS = {"__version__", "Format", "Record"}
+NOT_OBJECTS = {"__version__", "Format", "OnMalformed", "Record"}
 """A string and names of types, which the reference shows where they are used."""
 
 

@@ -24,7 +24,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sagemaker_async import Credentials, Predictor, Session, WaitForCapacity
+from sagemaker_async import (
+    AsyncInferenceJob,
+    AsyncPredictor,
+    Credentials,
+    Predictor,
+    Session,
+    WaitForCapacity,
+)
+from sagemaker_async.async_inference import as_completed
 from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.compat.aiobotocore import get_session
 from sagemaker_async.errors import SessionClosedError, StreamClosedError
@@ -262,6 +270,21 @@ async def update_endpoint(world: World) -> None:
     await Predictor("echo", world.session).update_endpoint(initial_instance_count=1, instance_type="ml.m5.xlarge")
 
 
+async def job_submitted(world: World) -> None:
+    predictor = AsyncPredictor(Predictor("echo", world.session), upload_to="s3://bucket/inputs", inline_bytes=0)
+    assert (await predictor.predict_async(world.payload())).inference_id
+
+
+async def jobs_awaited(world: World) -> None:
+    payloads = {f"s3://bucket/{next(NUMBERS)}": world.payload() for _ in range(2)}
+    world.local.objects.update(payloads)
+    jobs = [AsyncInferenceJob(world.session, output_path=url) for url in payloads]
+    assert await jobs[0] == payloads[jobs[0].output_path]
+    async with contextlib.aclosing(as_completed(jobs)) as completed:
+        async for job in completed:
+            assert await job == payloads[job.output_path]
+
+
 async def prediction_of_a_router(world: World) -> None:
     destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
     target = {"Name": "default", "Destinations": [destination]}
@@ -276,6 +299,19 @@ async def stateful_session(world: World) -> None:
     payload = world.payload()
     async with Predictor("echo", world.session).session() as bound:
         assert await bound.predict(payload) == payload
+
+
+async def many_records(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async with Predictor("echo", world.session).map(payloads, concurrency=2) as outcomes:
+        assert [outcome.result async for outcome in outcomes] == payloads
+
+
+async def many_records_left_early(world: World) -> None:
+    payloads = [world.payload() for _ in range(5)]
+    async for outcome in Predictor("tokens", world.session).map(payloads, concurrency=2, stream=True):
+        assert outcome.result == payloads[0].decode().replace(" ", "")
+        break
 
 
 async def compat_client(world: World) -> None:
@@ -309,11 +345,15 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     low_level_stream_dispatched,
     call_that_is_retried,
     call_that_waits_for_capacity,
+    many_records,
+    many_records_left_early,
     describe_endpoint,
     pages,
     wait_until_in_service,
     waiter,
     update_endpoint,
+    job_submitted,
+    jobs_awaited,
     prediction_of_a_router,
     stateful_session,
     compat_client,
@@ -372,7 +412,9 @@ async def test_the_first_call_of_a_session(world: World, call: Any, manner: str,
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service])
+@pytest.mark.parametrize(
+    "call", [predict, invoke_with_a_large_body, tokens, wait_until_in_service, job_submitted, jobs_awaited]
+)
 async def test_a_call_whose_session_is_closed(world: World, call: Any, moment: str) -> None:
     for number in each_suspension():
         session = await world.open(used=True)

@@ -43,8 +43,8 @@ def test_an_example_is_short_enough_to_copy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - SERVICES - NOTEBOOKS))
-def test_an_example_runs_against_an_embedded_sagemaker(name: str) -> None:
-    ran = run(name)
+def test_an_example_runs_against_an_embedded_sagemaker(name: str, tmp_path: Path) -> None:
+    ran = run(name, COUNT="200", TICKET=str(tmp_path / "job.json"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout
 

@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 import time
+import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -42,6 +43,7 @@ from sagemaker_async.integrations.fastapi import (
     stream_to_websocket,
 )
 from sagemaker_async.local import (
+    AsyncInference,
     CutFrame,
     Endpoint,
     InStreamError,
@@ -769,3 +771,46 @@ def test_openapi_documents_what_can_happen() -> None:
     assert set(responses["422"]["content"]) == {"application/json", "application/problem+json"}
     assert "throttled" in json.dumps(responses["429"])
     assert "Retry-After" in responses["429"]["headers"]
+
+
+# --- the guide's service of asynchronous jobs -------------------------------------------------------------------------
+
+
+async def test_the_guides_service_answers_202_until_there_is_a_result(
+    local: LocalSageMaker, serve: Serve, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (ROOT / "sagemaker_async" / "async_inference" / "GUIDE.md").read_text()
+    source = guide.partition("a whole `async_service.py`")[2].partition("```python")[2].partition("```")[0]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local.url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", local.credentials.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", local.credentials.secret_access_key)
+
+    def model(body: bytes) -> bytes:
+        if b"fail" in body:
+            raise ModelFailure(500, "out of memory")
+        return body
+
+    endpoint = local.add_endpoint("my-async-endpoint", model, asynchronous=AsyncInference(instances=0))
+    service = types.ModuleType("async_service")
+    exec(compile(source, "async_service", "exec"), vars(service))
+    url, _ = await serve(service.app)
+
+    async def submit(words: str) -> str:
+        async with http.post(f"{url}/jobs", json={"inputs": words}) as answer:
+            assert answer.status == 202
+            return f"{url}{(await answer.json())['job']}"
+
+    async def poll(job: str) -> tuple[int, Any, str | None]:
+        async with http.get(job) as answer:
+            content = await answer.json() if answer.content_type == "application/json" else None
+            return answer.status, content, answer.headers.get("Retry-After")
+
+    good, bad = await submit("hello"), await submit("fail")
+    assert await poll(good) == (202, None, "5")
+    endpoint.scale(1)
+    for invocation in local.async_invocations:
+        await invocation.finished()
+    assert await poll(good) == (200, {"inputs": "hello"}, None)
+    assert await poll(bad) == (502, {"detail": "the model failed: out of memory"}, None)
+    assert (await poll(f"{url}/jobs/unknown"))[0] == 404

@@ -528,18 +528,23 @@ async def test_a_bug_in_a_custom_model_class_ends_an_async_invocation(
     assert "LookupError" in caplog.text
 
 
-async def test_an_async_invocation_that_takes_too_long_fails(
-    local: LocalSageMaker, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_async_invocation_that_takes_too_long_fails(raw_client: Any) -> None:
     async def endless(body: bytes) -> bytes:
         await asyncio.Event().wait()
         return body
 
-    monkeypatch.setattr("sagemaker_async.local.runtime._ASYNC_TIMEOUT_SECONDS", 0.01)
-    local.add_endpoint("slow", endless)
-    answer = await call("slow", "async-invocations", b"x")
-    assert not await local.async_invocations[0].finished()
-    assert b"timed out" in local.objects[answer.headers["X-Amzn-SageMaker-FailureLocation"]]
+    limits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        limits.append(seconds)
+
+    async with LocalSageMaker(sleep=sleep) as local, raw_client(local) as call:
+        local.add_endpoint("slow", endless)
+        for header in ({}, {"X-Amzn-SageMaker-InvocationTimeoutSeconds": "5"}):
+            answer = await call("slow", "async-invocations", b"x", header)
+            assert not await local.async_invocations[-1].finished()
+            assert b"timed out" in local.objects[answer.headers["X-Amzn-SageMaker-FailureLocation"]]
+    assert limits == [900, 5]
 
 
 # --- the rest ---------------------------------------------------------------------------------------------------------

@@ -11,11 +11,14 @@ from typing import Any, assert_type
 import pydantic
 
 from sagemaker_async import (
+    AsyncPredictor,
+    Batch,
     Config,
     Credentials,
     DataCaptureConfig,
     InternalStreamFailure,
     ModelStreamError,
+    Outcome,
     PayloadPart,
     Prediction,
     Predictor,
@@ -24,14 +27,18 @@ from sagemaker_async import (
     SageMakerAsyncError,
     SageMakerClient,
     SageMakerRuntimeClient,
+    Scoring,
     Session,
     Timeouts,
     UnknownEvent,
     WaitForCapacity,
     __version__,
+    bulk,
+    map_records,
     name_from_base,
     production_variant,
 )
+from sagemaker_async.async_inference import WaiterConfig, as_completed
 from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.s3.shapes import HeadObjectResponse, PutObjectResponse
 from sagemaker_async.compat import aioboto3
@@ -164,6 +171,36 @@ async def predictions(session: Session) -> None:
     await plain.predict(b"", capacity=True)  # type: ignore[arg-type]
 
 
+async def many_records(session: Session, predictor: Predictor[str]) -> None:
+    async for outcome in predictor.map([b"a", b"b"], concurrency=8, on_error="return"):
+        assert_type(outcome, Outcome[str])
+        assert_type(outcome.result, str | None)
+        assert_type(outcome.error, Exception | None)
+    async for text in predictor.map(["a"], stream=True):
+        assert_type(text, Outcome[str])
+
+    async def lines(stream: PredictionStream[bytes]) -> list[bytes]:
+        return await stream.lines().collect()
+
+    async for read in predictor.map(["a"], stream=lines):
+        assert_type(read, Outcome[list[bytes]])
+    async for part in predictor.map([["a"]], batch=Batch(size=3)):
+        assert_type(part, Outcome[Any])
+    async with map_records(predictor.predict, ["a"], rate=3.5) as outcomes:
+        async for one in outcomes:
+            assert_type(one, Outcome[str])
+    summary = await bulk.run(predictor, "in.jsonl", Path("out.jsonl"), resume=True, fields=["a"], concurrency=8)
+    assert_type(summary, bulk.Summary)
+    assert_type(summary.latency["p99"], float)
+    await bulk.run(predictor.predict, "in.csv", "s3://bucket/out.jsonl", session=session, on_malformed="stop", rate=3.5)
+    await bulk.run(predictor, "in.csv", "out.jsonl", concurency=3)  # type: ignore[call-arg]
+    await bulk.run(predictor, "in.csv", "out.jsonl", on_malformed="skip")  # type: ignore[arg-type]
+    scoring = Scoring(endpoint_name="e", serializer=JSONSerializer(), deserializer=JSONDeserializer())
+    async for scored in scoring.map(session, [1], ordered=False):
+        assert_type(scored, Outcome[Any])
+    predictor.map([b""], concurency=3)  # type: ignore[call-overload]
+
+
 async def prediction_streams(predictor: Predictor[Any]) -> None:
     assert_type(predictor.predict_stream(b""), PredictionStream[bytes])
     assert_type(predictor.predict_stream(b"", iterator=ByteIterator), PredictionStream[bytes])
@@ -231,6 +268,15 @@ async def data_plane(runtime: SageMakerRuntimeClient) -> None:
     queued = await runtime.invoke_endpoint_async(endpoint_name="e", input_location="s3://b/k", request_ttl_seconds=60)
     assert_type(queued, InvokeEndpointAsyncResponse)
     assert_type(queued.output_location, str | None)
+
+    asynchronous = AsyncPredictor(Predictor("e", deserializer=StringDeserializer()))
+    assert_type(await asynchronous.predict(b""), str)
+    job = await asynchronous.predict_async(b"", filename="x.out")
+    assert_type(await job, str)
+    assert_type(await job.get_result(WaiterConfig(max_attempts=1)), str)
+    async for done in as_completed([job]):
+        assert_type(await done, str)
+    await asynchronous.predict_async(b"", request_ttl_seconds="60")  # type: ignore[arg-type]
 
     await runtime.invoke_endpoint(endpoint_nam="e", body=b"")  # type: ignore[call-overload]
     await runtime.invoke_endpoint(endpoint_name=7, body=b"")  # type: ignore[call-overload]

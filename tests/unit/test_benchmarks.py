@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import guard, measure, own_time, report
+from benchmarks import adaptive, guard, measure, own_time, report
 from benchmarks.contestants import ours
 from benchmarks.contestants.hand_written import characters_of
 from benchmarks.measure import Ratio, Result, Run, Server, canned_server, compare
@@ -340,3 +340,11 @@ def test_json_has_results_targets_and_conditions() -> None:
     assert content["results"][0]["values"] == values
     assert content["targets"][0]["ratio"] == 1.0
     assert content["targets"][0]["verdict"] == "reached"
+
+
+def test_the_adapting_limit_is_shown_on_a_real_socket() -> None:
+    shown = adaptive.run(rate=50, milliseconds=1, seconds=2)
+    assert shown.records == shown.answered > 40
+    assert sum(taken for taken, _ in shown.counts) == shown.answered
+    assert shown.taken(0, 2) > 0
+    assert 0 <= shown.refused(0, 2) < 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async.cli import endpoints, main
+from sagemaker_async.cli import main, status_line
 from sagemaker_async.cli.status_line import StatusLine
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 
@@ -143,11 +143,11 @@ class TestWaiting:
         assert f"{option.removeprefix('--')} must be" in capsys.readouterr().err
 
     async def test_the_time_goes_on_between_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(endpoints, "_TICK", 0.0)
+        monkeypatch.setattr(status_line, "_TICK", 0.0)
         times = iter(range(1000))
         terminal = Terminal()
         line = StatusLine("e", terminal, lambda: next(times))
-        async with endpoints._ticking(line):
+        async with status_line.ticking(line):
             line.update("Creating")
             while terminal.getvalue().count("Creating") < 4:
                 await asyncio.sleep(0)

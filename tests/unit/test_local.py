@@ -15,6 +15,7 @@ from sagemaker_async.local import ThreadedLocalSageMaker
 
 def test_the_public_names_are_these_and_all_exist() -> None:
     assert sagemaker_async.local.__all__ == [
+        "AsyncInference",
         "AsyncInvocation",
         "CloseOnOversize",
         "Container",

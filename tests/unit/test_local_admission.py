@@ -15,6 +15,7 @@ from sagemaker_async.local.admission import Admission, is_loopback
     "host",
     [
         *("localhost", "LOCALHOST", "localhost.", "localhost:8080", "localhost:"),
+        *("s3.localhost:8080", "my.bucket.S3.localhost"),
         *("127.0.0.1", "127.0.0.1:1", "127.255.0.9:65535", "[::1]", "[::1]:8080", "[0:0:0:0:0:0:0:1]:80"),
     ],
 )
@@ -26,6 +27,7 @@ def test_loopback_names_are_known_with_any_port(host: str) -> None:
     "host",
     [
         *("evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "evil.localhost"),
+        *("evils3.localhost", "s3.localhost.evil.example"),
         *("192.168.1.5", "192.168.1.5:8080", "0.0.0.0:8080", "[2001:db8::1]:8080", "::1"),
         *("", ":8080", "localhost:80@evil.example", "localhost@evil.example", "localhost, evil.example", "[::1"),
         *("localhost/", "localhost#", "127.0.0.1:8080:80", "localhost:http", " localhost", "loc\talhost", "é"),

@@ -16,12 +16,16 @@ from sagemaker_async import errors
 from sagemaker_async.config import Config, ConfigFields, Credentials
 
 PUBLIC = {
+    "AsyncInferenceJob",
+    "AsyncPredictor",
     "CapacityProgress",
+    "Batch",
     "Config",
     "Credentials",
     "DataCaptureConfig",
     "InternalStreamFailure",
     "ModelStreamError",
+    "Outcome",
     "PayloadPart",
     "Prediction",
     "Predictor",
@@ -30,6 +34,7 @@ PUBLIC = {
     "SageMakerAsyncError",
     "SageMakerClient",
     "SageMakerRuntimeClient",
+    "Scoring",
     "Session",
     "StubResponse",
     "StubTransport",
@@ -37,7 +42,9 @@ PUBLIC = {
     "Timeouts",
     "UnknownEvent",
     "WaitForCapacity",
+    "WaiterConfig",
     "__version__",
+    "map_records",
     "name_from_base",
     "production_variant",
 }

@@ -84,6 +84,12 @@ async def failing(body: bytes) -> AsyncIterator[bytes]:
     yield b'{"error": "CUDA out of memory", "code": 424}\n'
 
 
+def unless_told_to_fail(body: bytes) -> bytes:
+    if b"fail" in body:
+        raise ModelFailure(500, "CUDA out of memory")
+    return body
+
+
 def assistant(body: bytes) -> ModelResponse:
     """A model that speaks OpenAI's schema: has a tool called if it is given any, and goes on from what that says."""
     fields = json.loads(body)
@@ -119,6 +125,9 @@ def sagemaker(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("my-endpoint", TextModel())
         local.add_endpoint("failing", failing)
+        local.add_endpoint("lines", lambda body: body)
+        local.add_endpoint("scores", lambda body: json.dumps({"score": len(json.loads(body)["inputs"])}))
+        local.add_endpoint("my-async-endpoint", unless_told_to_fail, asynchronous=True)
         local.add_endpoint("my-llm", assistant)
         local.add_endpoint("stateful", lambda body: body)
         for name, container in CONTAINERS.items():

@@ -31,6 +31,13 @@ LAYERS = layers()
 """A module belongs to the longest name that begins its own."""
 
 PURE = [
+    "predictor.batches",
+    "predictor.concurrency",
+    "predictor.map_options",
+    "predictor.outcome",
+    "bulk.lines",
+    "bulk.selection",
+    "bulk.summary",
     "predictor.changes",
     "dialects",
     "errors",
@@ -347,11 +354,17 @@ CONTROL_PLANE = (
     "predictor.changes", "predictor.control", "predictor.lineage", "predictor.monitoring_results", "predictor.monitors",
     "predictor.updates", "predictor.values",
 )  # fmt: skip
+MANY_RECORDS = (
+    "predictor.batches", "predictor.concurrency", "predictor.engine", "predictor.map_options", "predictor.mapping",
+    "predictor.outcome", "predictor.progress_bar", "predictor.scoring",
+)  # fmt: skip
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
 S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")
 """For what keeps its payloads in S3 and waits for its results, which predictions do not."""
+ASYNCHRONOUS = ("async_inference",)
+"""For results that come later, and for what reads them."""
 WAITING = ("predictor.capacity",)
 """For those who wait while a model has no copies."""
 ROUTERS = ("runtime.generated.router_requests", "runtime.routers")
@@ -362,7 +375,8 @@ GENERATORS = ("aws.endpoints.generator", "hosting.generator", "runtime.generator
 def test_what_is_not_imported_with_the_package_is_the_control_plane_and_the_models(tmp_path: Path) -> None:
     imported = modules_after("import sagemaker_async", tmp_path)
     later = {module for module in MODULES if f"{ROOT}.{module}".removesuffix(f".{ROOT}") not in imported}
-    allowed = (*CONTROL_PLANE, *MODELS, *FACES, *S3, *ROUTERS, *WAITING, *GENERATORS, *LAYERS[0])
+    later_rooms = (*CONTROL_PLANE, *MANY_RECORDS, *MODELS, *FACES, *S3, *ASYNCHRONOUS, *ROUTERS, *WAITING)
+    allowed = ("bulk", *later_rooms, *GENERATORS, *LAYERS[0])
     assert not {module for module in later if not any(begins(module, name) for name in allowed)}
     assert not {module for module in set(MODULES) - later if any(begins(module, name) for name in allowed)}
 
@@ -405,7 +419,12 @@ def test_importing_the_package_imports_aiohttp_and_pydantics_engine_and_nothing_
     assert not imported & HEAVY
 
 
-UNWANTED = {*HEAVY, "importlib.metadata", "importlib.resources", *(f"sagemaker_async.{m}" for m in CONTROL_PLANE)}
+UNWANTED = {
+    *HEAVY,
+    "importlib.metadata",
+    "importlib.resources",
+    *(f"sagemaker_async.{m}" for m in (*CONTROL_PLANE, *MANY_RECORDS)),
+}
 """What most predictions have no use for."""
 
 FIRST_PREDICTION = """
@@ -461,7 +480,10 @@ class Absent(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 """
-EXTRAS = {"numpy", "pandas", "scipy", "torch", "orjson", "rich", "boto3", "moto", "fastapi", "opentelemetry", "ray"}
+EXTRAS = {
+    *("numpy", "pandas", "scipy", "torch", "orjson", "rich", "boto3", "moto", "fastapi", "opentelemetry"),
+    *("pyarrow", "ray"),
+}
 
 
 def test_everything_but_the_parts_that_need_an_extra_imports_without_any(tmp_path: Path) -> None:

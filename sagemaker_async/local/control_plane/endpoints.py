@@ -248,7 +248,7 @@ class Endpoints:
         deployment = deployment_of(release.config, release.variants, bucket)
         if record.invocable is None:
             record.invocable = Endpoint(record.name, deployment)
-        record.invocable.deployment = deployment
+        record.invocable.deploy(deployment)
         self._account.endpoints[record.name] = record.invocable
         self._set(record, "InService")
 

@@ -171,7 +171,7 @@ class ControlPlane:
                 }
                 for variant in deployment.variants
             ]
-            config = self._configs.table.add(own, {"ProductionVariants": variants})
+            config = self._configs.table.add(own, {"ProductionVariants": variants, **_async_config(deployment)})
             self._generated[name] = _Generated(record, config, model)
             endpoint = self._endpoints.put_in_service(name, config, deployment)
             if before is not None:
@@ -299,6 +299,20 @@ class ControlPlane:
             except Refusal as refusal:
                 raise ConfigurationError(refusal.message) from None
         return str(next(iter(answer.values())))
+
+
+def _async_config(deployment: Deployment) -> Fields:
+    """Return the AsyncInferenceConfig of an endpoint that takes only asynchronous calls."""
+    options = deployment.asynchronous
+    if options is None:
+        return {}
+    output = {"S3OutputPath": deployment.async_output, "S3FailurePath": deployment.async_failure}
+    return {
+        "AsyncInferenceConfig": {
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": options.concurrency},
+            "OutputConfig": {name: value for name, value in output.items() if value is not None},
+        }
+    }
 
 
 def _candidates(name: str) -> Iterator[str]:

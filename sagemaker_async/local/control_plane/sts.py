@@ -6,7 +6,6 @@ services. See https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerI
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -14,7 +13,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sagemaker_async.aws.endpoints.partitions import partition_of
-from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
+from sagemaker_async.local.answers import NOT_ADMITTED, Refusal, xml_answer
 from sagemaker_async.local.faults import NO_FAULTS, Plan
 from sagemaker_async.local.signatures import verify
 from sagemaker_async.local.state import Exchange, LocalState
@@ -25,8 +24,6 @@ _BODY_LIMIT: Final = 65_536
 _NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 _USER_ID: Final = "AIDALOCALSAGEMAKER000"
 _ROLE_ID: Final = "AROALOCALSAGEMAKER000"
-_no_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML cannot hold, not even escaped (XML 1.0, section 2.2)."""
 _CODES = {
     NOT_ADMITTED: "AccessDenied",
     "ExpiredTokenException": "ExpiredToken",
@@ -82,28 +79,22 @@ class IdentityCall:
             user = f"{_ROLE_ID}:session"
         else:
             arn, user = f"arn:{partition}:iam::{state.account_id}:user/local-sagemaker", _USER_ID
-        return _xml_answer(
+        return xml_answer(
             f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}"><GetCallerIdentityResult>'
             f"<Arn>{escape(arn)}</Arn><UserId>{user}</UserId><Account>{escape(state.account_id)}</Account>"
             "</GetCallerIdentityResult><ResponseMetadata>"
             f"<RequestId>{exchange.headers['x-amzn-RequestId']}</RequestId>"
             "</ResponseMetadata></GetCallerIdentityResponse>",
             exchange.headers,
-            200,
         )
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:
         """Return a refusal in the form of STS."""
         side = "Sender" if refusal.status < 500 else "Receiver"
-        return _xml_answer(
+        return xml_answer(
             f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>{side}</Type>'
             f"<Code>{_CODES.get(refusal.code, refusal.code)}</Code><Message>{escape(refusal.message)}</Message></Error>"
             f"<RequestId>{headers['x-amzn-RequestId']}</RequestId></ErrorResponse>",
             headers,
-            refusal.status,
+            status=refusal.status,
         )
-
-
-def _xml_answer(content: str, headers: dict[str, str], status: int) -> web.Response:
-    body = _no_xml.sub("\ufffd", content).encode()
-    return web.Response(status=status, body=body, headers={**headers, "Content-Type": "text/xml"})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sagemaker_async.local.asynchronous import AsyncInference
 from sagemaker_async.local.endpoints import REAL_TIME_BODY_LIMIT, SERVERLESS_BODY_LIMIT, Deployment, Variant
 
 from .models import Models
@@ -109,13 +110,21 @@ def deployment_of(config: Record, variants: Sequence[VariantState], bucket: str,
         bucket: where async results go unless the configuration says where: ``s3://name``.
         given: fields of the deployment, which win over what the configuration says.
     """
-    output = config.fields.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    given_async = config.fields.get("AsyncInferenceConfig")
+    output = (given_async or {}).get("OutputConfig", {})
     serverless = any(state.serverless for state in variants)
     settings: Fields = {
         "async_output": output.get("S3OutputPath") or f"{bucket}/async-endpoint-outputs",
-        "async_failure": output.get("S3FailurePath") or f"{bucket}/async-endpoint-failures",
+        "async_failure": output.get("S3FailurePath") or (None if given_async else f"{bucket}/async-endpoint-failures"),
+        "asynchronous": None if given_async is None else _async_inference(given_async, variants),
         "body_limit": SERVERLESS_BODY_LIMIT if serverless else REAL_TIME_BODY_LIMIT,
         "serverless": serverless,
     }
     running = tuple([state.variant._replace(weight=state.weight) for state in variants])
     return Deployment(variants=running, **settings | given)
+
+
+def _async_inference(given: Fields, variants: Sequence[VariantState]) -> AsyncInference:
+    concurrency = given.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance")
+    instances = sum(state.count or 0 for state in variants)
+    return AsyncInference(instances=instances, **({} if concurrency is None else {"concurrency": concurrency}))

@@ -1,0 +1,65 @@
+"""Where a run keeps its files: `RunFiles`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagemaker_async.aws.s3.uris import S3Location, parse_s3_uri
+from sagemaker_async.errors import ConfigurationError
+
+__all__ = ["RunFiles", "location_of"]
+
+
+def location_of(name: str | Path) -> S3Location | None:
+    """Return the object of S3 that an input or output is; None when it is a path.
+
+    Raises:
+        RequestValidationError: it begins with ``s3://`` and is not an object.
+    """
+    return parse_s3_uri(name) if isinstance(name, str) and name.startswith("s3://") else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFiles:
+    """The files of a run; all are beside its output, or, when that is an object of S3, in a directory of the user's."""
+
+    name: str
+    """The output as it was given, for messages."""
+    output: Path
+    """What lines are appended to."""
+    location: S3Location | None
+    """Where the output goes when it is complete; None: nowhere else."""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint."""
+        return self.output.with_name(f"{self.output.name}.checkpoint")
+
+    @property
+    def copy(self) -> Path:
+        """The copy of an input that cannot be read twice."""
+        return self.output.with_name(f"{self.output.name}.input")
+
+    @classmethod
+    def of(cls, output: str | Path, work_dir: str | Path | None) -> RunFiles:
+        """Return the files of an output.
+
+        Raises:
+            ConfigurationError: the output cannot be a file there.
+            RequestValidationError: it is a wrong URI.
+        """
+        location = location_of(output)
+        if location is not None:
+            path = Path(work_dir or ".") / (Path(location.key).name or "output")
+        elif work_dir is not None:
+            raise ConfigurationError("work_dir is for outputs in S3; the files of others are beside the output")
+        else:
+            path = Path(output)
+        if not path.parent.is_dir():
+            raise ConfigurationError(f"the directory of {str(path)!r} does not exist: make it first")
+        if not path.name or (path.exists() and not path.is_file()):
+            raise ConfigurationError(
+                f"the output {str(path)!r} must be a regular file, which a resumed run can read back"
+            )
+        return cls(name=str(output), output=path, location=location)

@@ -1,0 +1,495 @@
+"""`Engine`: a mapping under way; what it promises is stated in `mapping`.
+
+Workers, tasks as many as may call at once, each take a record, call, and take the next. Reading goes by turns: a worker
+that finds no room, or waits for the next record, holds the turn. A record's `index` is its place in what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from typing import Any, Generic, TypeVar
+
+from sagemaker_async.aws.timing import Timing
+from sagemaker_async.errors import (
+    CallError,
+    ConcurrentReadError,
+    MapTimeoutError,
+    SageMakerAsyncError,
+    StreamClosedError,
+)
+
+from .batches import Batch
+from .concurrency import AdaptiveLimit, Spacing, is_refusal, signal_of
+from .map_options import MapOptions
+from .outcome import Outcome, Progress
+from .progress_bar import ProgressBar
+
+__all__ = ["Engine", "Records", "Watch", "WatchedCall"]
+
+R = TypeVar("R")
+
+Records = Iterable[Any] | AsyncIterable[Any]
+
+_IN_HAND = 4
+"""Records (or batches) in hand for each request that may be under way: room behind a slow one, when order matters."""
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 20.0
+_TELL_EVERY = 0.1
+"""Seconds between two calls of `on_progress`: often enough for an eye, and no burden on a million records."""
+_DEFAULT_MAXIMUM = 128
+
+
+class Watch:
+    """What a call tells of itself while it is under way; one for each call."""
+
+    __slots__ = ("_engine", "began", "failures", "first_byte")
+
+    def __init__(self, engine: Engine[Any], began: float) -> None:
+        self._engine = engine
+        self.began = began
+        """When the call began, on the mapping's clock."""
+        self.failures = 0
+        """Attempts that failed."""
+        self.first_byte: float | None = None
+        """When the answer began, on the mapping's clock."""
+
+    def attempt_failed(self, error: Exception) -> None:
+        """Take notice of an attempt that failed, whether the call makes another one or not."""
+        self.failures += 1
+        self._engine.attempt_failed(error, self.began)
+
+    def answer_began(self) -> None:
+        """Take notice that the answer begins; only the first time counts."""
+        if self.first_byte is None:
+            self.first_byte = self._engine.now()
+
+
+WatchedCall = Callable[[Any, Watch], Awaitable[R]]
+
+
+class Engine(Generic[R]):
+    """A mapping under way. Its tasks refer to it, and not to `Outcomes`, which therefore can go while they run."""
+
+    def __init__(
+        self,
+        call: WatchedCall[R],
+        records: Records,
+        options: MapOptions,
+        prepare: Callable[[Any], Any] | None,
+        batch: Batch | None,
+        timing: Timing,
+    ) -> None:
+        self.now = timing.monotonic
+        self._call = call
+        self._options = options
+        self._prepare = prepare
+        self._batch = batch
+        self._size = 1 if batch is None else batch.size
+        self._timing = timing
+        self._total = options.total if options.total is not None or not isinstance(records, Sized) else len(records)
+        self._source: Records | None = records
+        self._next: Iterator[Any] | None = None
+        self._anext: AsyncIterator[Any] | None = None
+        self._limiter: AdaptiveLimit | None = None
+        self._limit = options.concurrency or 1
+        self._spacing = Spacing()
+        self._bar = ProgressBar() if options.progress_bar else None
+        self._ready: deque[Outcome[R]] = deque()
+        """Outcomes that may be taken."""
+        self._early: dict[int, list[Outcome[R]]] = {}
+        """With `ordered`: those that must wait for others, by the index of their first record."""
+        self._due = 0
+        """The index of the first record whose outcome is not ready."""
+        self._read = self._taken = 0
+        """Records that were read, and outcomes that were taken."""
+        self._done = self._failed = self._retried = self._in_flight = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = self._idle = 0
+        """Tasks that take records, and those of them that have none."""
+        self._consumer: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._source_reader: asyncio.Task[Any] | None = None
+        self._expiry: asyncio.Task[None] | None = None
+        self._exhausted = False
+        """Nothing more is read: the records are at their end, or the mapping is."""
+        self._stopped = False
+        self._closed = False
+        """What was under way was dropped."""
+        self._ended = False
+        """The consumer has been told so."""
+        self._failure: BaseException | None = None
+        """What is raised when no outcome is left."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._started = self._told = 0.0
+
+    # --- the consumer's side ------------------------------------------------------------------------------------------
+
+    async def next_outcome(self) -> Outcome[R]:
+        if self._consumer is not None:
+            raise ConcurrentReadError("two tasks read from one mapping at the same time; let one read, and pass it on")
+        if self._loop is None and not self._closed:
+            self._start()
+        while not self._ready:
+            if self._ended:
+                raise StopAsyncIteration
+            if self._closed and self._failure is None:
+                raise StreamClosedError("this mapping was closed; what it had not delivered is gone")
+            if not self._tasks:
+                self._end()
+                continue
+            assert self._loop is not None
+            self._consumer = self._loop.create_future()
+            try:
+                await self._consumer
+            except BaseException:
+                self.drop()
+                raise
+            finally:
+                self._consumer = None
+        outcome = self._ready.popleft()
+        self._taken += 1
+        if self._room is not None and self._has_room():
+            _wake(self._room)
+        if outcome.error is not None and self._options.on_error == "raise":
+            self.drop()
+            raise _raisable(outcome)
+        return outcome
+
+    def progress(self) -> Progress:
+        now = self.now()
+        return Progress(
+            done=self._done,
+            failed=self._failed,
+            retried=self._retried,
+            in_flight=self._in_flight,
+            concurrency=self._limit,
+            pace=None if self._limiter is None else self._limiter.pace(now),
+            seconds=now - self._started if self._loop is not None else 0.0,
+            total=self._total,
+        )
+
+    def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turn, self._sending = asyncio.Lock(), asyncio.Lock()
+        self._started = self.now()
+        source, self._source = self._source, None
+        if isinstance(source, AsyncIterable):
+            self._anext = aiter(source)
+        else:
+            assert source is not None
+            self._next = iter(source)
+        if self._options.concurrency is None:
+            maximum = self._options.max_concurrency or _DEFAULT_MAXIMUM
+            self._limiter = AdaptiveLimit(maximum, self._started)
+            self._limit = self._limiter.limit
+        if self._options.total_timeout is not None:
+            self._expiry = self._loop.create_task(self._expire(self._options.total_timeout))
+        self._add_workers()
+
+    def _end(self) -> None:
+        """Finish when nothing is under way and nothing is left to be taken; raise what there is to raise."""
+        self._ended = True
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+            if self._options.on_progress is not None:
+                self._options.on_progress(self.progress())
+        finally:
+            self._let_go()
+
+    # --- ways out -----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        self._exhausted = self._stopped = True
+        if self._source_reader is not None:
+            self._source_reader.cancel()
+        _wake(self._room)
+
+    def drop(self) -> None:
+        """Cancel what is under way, and forget what was not taken."""
+        self._ready.clear()
+        self._early.clear()
+        self._cancel()
+
+    async def close(self) -> None:
+        if not self._ended:
+            self.drop()
+        if others := self._tasks - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
+    def abandon(self) -> None:
+        """Drop all, from whichever thread the last reference goes."""
+        if self._loop is not None and not (self._ended or self._closed):
+            with contextlib.suppress(RuntimeError):  # the loop is closed: its tasks are gone
+                self._loop.call_soon_threadsafe(self.drop)
+
+    def _cancel(self) -> None:
+        self._closed = self._exhausted = True
+        for task in self._tasks:
+            task.cancel()
+        self._let_go()
+        _wake(self._consumer)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Drop all, and have `failure` raised."""
+        self._failure = self._failure or failure
+        self.drop()
+
+    def _let_go(self) -> None:
+        expiry, self._expiry = self._expiry, None
+        if expiry is not None:
+            expiry.cancel()
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.show(self.progress())
+            bar.close()
+
+    async def _expire(self, seconds: float) -> None:
+        await self._timing.sleep(seconds)
+        self._expiry = None
+        self._failure = MapTimeoutError(
+            f"not all records were done within total_timeout={seconds:g} s: {self._done} are, "
+            f"{self._read - self._done} under way were dropped, and what is left was not read",
+            seconds,
+        )
+        self._cancel()
+
+    # --- workers ------------------------------------------------------------------------------------------------------
+
+    def _add_workers(self) -> None:
+        """Start a worker when all have a record and one more may call; it starts the next one in turn."""
+        if not self._idle and self._workers < self._limit and not self._exhausted:
+            assert self._loop is not None
+            self._workers += 1
+            self._idle += 1
+            task = self._loop.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._worker_ended)
+
+    def _worker_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            if not self._closed:
+                self._fail(RuntimeError("a task of the mapping was cancelled, and not by the mapping"))
+        elif (error := task.exception()) is not None:
+            self._fail(error)
+        if not self._tasks:
+            _wake(self._consumer)
+
+    async def _work(self) -> None:
+        while self._workers <= self._limit and (records := await self._take()):
+            index = self._read - len(records)
+            self._idle -= 1
+            self._add_workers()
+            await self._process(records, index)
+            self._idle += 1
+        self._workers -= 1
+        self._idle -= 1
+        self._add_workers()  # one that was counted on may have been this one
+
+    def _has_room(self) -> bool:
+        return self._read - self._taken < _IN_HAND * self._limit * self._size
+
+    async def _take(self) -> list[Any]:
+        """Return the records of the next call; none at the end."""
+        if self._next is not None and self._has_room() and not self._turn.locked():
+            return self._read_now(self._next)
+        async with self._turn:
+            while not self._has_room() and not self._exhausted:
+                assert self._loop is not None
+                self._room = self._loop.create_future()
+                try:
+                    await self._room
+                finally:
+                    self._room = None
+            return self._read_now(self._next) if self._next is not None else await self._read_later()
+
+    def _read_now(self, source: Iterator[Any]) -> list[Any]:
+        records: list[Any] = []
+        try:
+            while not self._exhausted and len(records) < self._size:
+                records.append(next(source))
+        except StopIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001 - it is the caller's, and raised after the outcomes of what came before
+            self._exhausted, self._failure = True, self._failure or error
+        self._read += len(records)
+        return records
+
+    async def _read_later(self) -> list[Any]:
+        records: list[Any] = []
+        assert self._anext is not None
+        self._source_reader = task = asyncio.current_task()
+        try:
+            while not self._exhausted and len(records) < self._size:
+                records.append(await anext(self._anext))
+        except StopAsyncIteration:
+            self._exhausted = True
+        except asyncio.CancelledError:
+            if self._closed or not self._stopped or task is None:
+                raise
+            task.uncancel()  # `stop` had it let go of the source
+        except Exception as error:  # noqa: BLE001 - as in `_read_now`
+            self._exhausted, self._failure = True, self._failure or error
+        finally:
+            self._source_reader = None
+        self._read += len(records)
+        return records
+
+    async def _process(self, records: list[Any], index: int) -> None:
+        """Call for these records until there is an answer or an error to keep, and give their outcomes."""
+        attempts = 0
+        began: float | None = None
+        results: Any = (None,)
+        error: Exception | None = None
+        try:
+            data = self._data_of(records)
+            refusals = 0
+            while True:
+                await self._pace()
+                watch = Watch(self, self.now())
+                began = watch.began if began is None else began
+                answer, error = await self._called(data, watch)
+                attempts += _attempts(watch, error)
+                if error is None:
+                    results = (answer,) if self._batch is None else self._batch.split(answer, len(records))
+                if error is None or not self._sent_again(error, self.now() - began):
+                    break
+                self._retried += 1
+                await self._timing.sleep(self._delay(error, refusals))
+                refusals += 1
+        except Exception as failure:  # noqa: BLE001 - of `prepare`, `Batch` or what the answer is
+            error = failure
+        self._finish(records, index, results, error, attempts, 0.0 if began is None else self.now() - began)
+
+    def _data_of(self, records: list[Any]) -> Any:
+        data = records if self._prepare is None else [self._prepare(record) for record in records]
+        return data[0] if self._batch is None else self._batch.join(data)
+
+    async def _called(self, data: Any, watch: Watch) -> tuple[R | None, Exception | None]:
+        """Return what a call returned or raised, having told the limiter."""
+        answer: R | None = None
+        error: Exception | None = None
+        self._in_flight += 1
+        try:
+            answer = await self._call(data, watch)
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if self._closed or (task is not None and task.cancelling()):
+                raise
+            error = RuntimeError("the call was cancelled from within")
+            error.__cause__ = cancelled
+        except Exception as failure:  # noqa: BLE001 - it is the record's outcome
+            error = failure
+            if not watch.failures:
+                self.attempt_failed(failure, watch.began)
+        finally:
+            self._in_flight -= 1
+        if error is None and self._limiter is not None:
+            now = self.now()
+            # What had to be repeated says nothing about how fast the endpoint answers.
+            seconds = None if watch.failures else (watch.first_byte or now) - watch.began
+            self._limiter.answered(seconds, began=watch.began, now=now, in_flight=self._in_flight + 1)
+            self._limit = self._limiter.limit
+            self._add_workers()
+        return answer, error
+
+    def attempt_failed(self, error: Exception, began: float) -> None:
+        if self._limiter is not None:
+            signal = signal_of(error)
+            self._limiter.failed(signal, began=began, now=self.now(), in_flight=self._in_flight)
+            self._limit = self._limiter.limit
+
+    async def _pace(self) -> None:
+        """Wait until one more request may be made."""
+        if self._rate() is None:
+            return
+        async with self._sending:
+            while (rate := self._rate()) is not None and (wait := self._spacing.wait(rate, self.now())) > 0:
+                await self._timing.sleep(wait)
+
+    def _rate(self) -> float | None:
+        pace = None if self._limiter is None else self._limiter.pace(self.now())
+        rate = self._options.rate
+        return pace if rate is None else rate if pace is None else min(rate, pace)
+
+    def _sent_again(self, error: Exception, seconds: float) -> bool:
+        return is_refusal(error) and seconds < self._options.retry_for and not self._stopped
+
+    def _delay(self, error: Exception, refusals: int) -> float:
+        delay = self._timing.uniform() * min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)
+        return max(delay, getattr(error, "retry_after", None) or 0.0)
+
+    def _finish(
+        self, records: list[Any], index: int, results: Any, error: Exception | None, attempts: int, latency: float
+    ) -> None:
+        outcomes: list[Outcome[R]] = []
+        for offset, record in enumerate(records):
+            own_id: Any = index + offset
+            own_error = error
+            if self._options.id is not None:
+                try:
+                    own_id = self._options.id(record)
+                except Exception as failure:  # noqa: BLE001 - it is this record's error
+                    own_error = error or failure
+            result = results[offset] if own_error is None else None
+            outcomes.append(Outcome(index + offset, record, own_id, result, own_error, attempts, latency))
+            self._failed += own_error is not None
+        self._done += len(records)
+        if not self._options.ordered:
+            self._ready.extend(outcomes)
+        elif index == self._due:
+            self._ready.extend(outcomes)
+            self._due += len(outcomes)
+            while self._early and (later := self._early.pop(self._due, None)) is not None:
+                self._ready.extend(later)
+                self._due += len(later)
+        else:
+            self._early[index] = outcomes
+        if self._ready:
+            _wake(self._consumer)
+        if self._bar is not None or self._options.on_progress is not None:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell those who watch, unless they were told a moment ago."""
+        now = self.now()
+        if now - self._told < _TELL_EVERY:
+            return
+        self._told = now
+        if self._bar is not None:
+            self._bar.show(self.progress())
+        if self._options.on_progress is not None:
+            try:
+                self._options.on_progress(self.progress())
+            except Exception as error:  # noqa: BLE001 - raised where the outcomes are read
+                self._fail(error)
+
+
+def _wake(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
+
+
+def _attempts(watch: Watch, error: Exception | None) -> int:
+    """Return how many requests a call made, by what it told or its error says."""
+    if error is None:
+        return watch.failures + 1
+    if isinstance(error, CallError):
+        return len(error.attempts) or watch.failures or 1
+    return watch.failures + (not isinstance(error, SageMakerAsyncError))
+
+
+def _raisable(outcome: Outcome[Any]) -> Exception:
+    """Return a record's error with a note that says which record it is."""
+    error = outcome.error
+    assert error is not None
+    if isinstance(error, StopAsyncIteration):  # it would look like the end of the records (PEP 479)
+        raised = RuntimeError("the call raised StopAsyncIteration")
+        raised.__cause__ = error
+        error = raised
+    error.add_note(f"record {outcome.index}" + ("" if outcome.id == outcome.index else f", id {outcome.id!r}"))
+    return error
