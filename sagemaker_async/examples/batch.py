@@ -27,11 +27,8 @@ async def main() -> None:
     async with Session() as session:
         predictor = Predictor(ENDPOINT, session, JSONSerializer(), JSONDeserializer())
         async for outcome in predictor.map(records(), on_error="return"):
-            if outcome.ok:
-                line = {"index": outcome.index, "text": outcome.result["generated_text"]}
-            else:
-                failed += 1
-                line = {"index": outcome.index, "error": str(outcome.error)}
+            failed += not outcome.ok
+            line = {"index": outcome.index, "answer": outcome.result, "error": str(outcome.error or "")}
             print(json.dumps(line))
     print(f"{COUNT - failed} answered, {failed} failed", file=sys.stderr)
 
