@@ -9,8 +9,10 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 ``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
 and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is too large for the others' environments.
 
-``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser,
-and the notebook among the examples.
+``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser;
+what is in the wheel; and the notebook among the examples.
+
+``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -24,6 +26,7 @@ Tests run on all cores. No test depends on another, so how they are spread chang
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nox
 
@@ -167,8 +170,9 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site of guides and reference into `build/site`, and test it; run the notebook."""
+    """Build the site of guides and reference into `build/site`, and the wheel, and test both; run the notebook."""
     session.install("-q", "-e", ".[docs,examples]")
+    session.run("pip", "wheel", "-q", "--no-deps", "--wheel-dir", "build/wheel", ".")
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", "-s", "--confcutdir=tests/docs", "tests/docs", *session.posargs)
 
@@ -186,3 +190,23 @@ def types(session: nox.Session) -> None:
     """Check types, of the package and of `tests/typing`, which is checked and never run."""
     session.install("-q", "-e", ".[cli,test,lint]")
     session.run("mypy")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what gets installed with the package; skip where nobody can be asked."""
+    session.install("-q", ".")
+    installed = session.run("pip", "freeze", "--exclude", "sagemaker-async", silent=True, log=False) or ""
+    requirements = Path(session.create_tmp(), "requirements.txt")
+    requirements.write_text(installed)
+    session.install("-q", "pip-audit")
+    answer = session.run(
+        "pip-audit", "--requirement", str(requirements), "--no-deps", "--disable-pip", "--progress-spinner=off",
+        "--timeout=5", silent=True, success_codes=range(256),
+    ) or ""  # fmt: skip
+    unknown = answer.count("could not be audited")
+    if re.search(r"^Found \d+ known vulnerabilit", answer, re.MULTILINE):
+        session.error(answer)
+    if "No known vulnerabilities found" not in answer or unknown == len(installed.splitlines()):
+        session.skip(f"the service could not be asked: {answer[-300:]}")
+    session.log(f"no known vulnerabilities in {len(installed.splitlines()) - unknown} packages; {unknown} are unknown")
