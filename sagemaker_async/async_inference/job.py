@@ -82,7 +82,7 @@ class AsyncInferenceJob(Generic[R]):
         self.endpoint_name = endpoint_name
         self.inference_id = inference_id
         self.deserializer: Deserializer[Any] = BytesDeserializer() if deserializer is None else deserializer
-        self.submitted = session.channel.timing.clock() if submitted is None else submitted
+        self.submitted: float = session.channel.timing.clock() if submitted is None else submitted
         self.ttl = ttl
         self.timeout = timeout
         self._outcome: Outcome | None = None

@@ -41,7 +41,7 @@ from .shapes.requests import RequestBody, unchecked_fields
 
 __all__ = ["CallOptions", "PreparedCall", "ServiceClient", "shared_channel"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class CallOptions(NamedTuple):

@@ -22,7 +22,9 @@ from sagemaker_async.serializers import JSONSerializer
 ENDPOINT = os.environ.get("ENDPOINT_NAME", "my-endpoint")
 PORT = int(os.environ.get("PORT", "8000"))
 
-app = FastAPI(title="Chat", lifespan=session_lifespan(check=True))  # refuses to start without region and credentials
+app: FastAPI = FastAPI(
+    title="Chat", lifespan=session_lifespan(check=True)
+)  # refuses to start without region and credentials
 add_exception_handlers(app)
 LanguageModel = Annotated[Predictor[Any], PredictorDep(ENDPOINT, serializer=JSONSerializer())]
 

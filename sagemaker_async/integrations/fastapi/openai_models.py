@@ -43,7 +43,9 @@ class Refused(Exception):
 
     def __init__(self, message: str, param: str | None = None, code: str = "unsupported_parameter") -> None:
         super().__init__(message)
-        self.message, self.param, self.code = message, param, code
+        self.message: str = message
+        self.param: str | None = param
+        self.code: str = code
 
 
 @dataclass(frozen=True)
