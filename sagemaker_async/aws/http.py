@@ -42,8 +42,8 @@ class Progress(NamedTuple):
     """After each slice of the request's body was handed to the socket; again from the start at each attempt."""
     on_chunk_received: ChunkListener | None = None
     """After each piece of the response's body has come."""
-    on_attempt_failed: Callable[[CallError], object] | None = None
-    """After each attempt that failed, before another one is made or the error is raised."""
+    on_attempt_failed: Callable[[CallError], bool] | None = None
+    """After each attempt that failed. True: no other is made, because the caller will call again when there is room."""
 
     def on_sent_of(self, body: bytes) -> ChunkCallback | None:
         """Return what a transport calls while one attempt sends `body`: it knows how far it has got."""

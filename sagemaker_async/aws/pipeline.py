@@ -34,7 +34,7 @@ from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
 from .protocols import is_error, service_error
-from .retries import CallState, Outcome, Retry, RetryPolicy, Stop
+from .retries import CallState, Outcome, Retry, RetryPolicy, Stop, StopReason
 from .shapes.operation import Operation, Service
 from .signing import Signer
 from .timing import SYSTEM_TIMING, Timing
@@ -226,14 +226,18 @@ class Pipeline:
                 if call.context is not None:
                     await self._notify_success(call, response)
                 return Reply(response, body, metadata)
-            decision = self._policy.next(
-                call.state,
-                self._outcome(error, response),
-                repeatable=call.operation.repeatable,
-                final=call.operation.final,
-                random=self._timing.uniform(),
-                now=self._timing.monotonic(),
-            )
+            decision: Retry | Stop
+            if call.progress.on_attempt_failed is not None and call.progress.on_attempt_failed(error):
+                decision = Stop(StopReason.FINAL)
+            else:
+                decision = self._policy.next(
+                    call.state,
+                    self._outcome(error, response),
+                    repeatable=call.operation.repeatable,
+                    final=call.operation.final,
+                    random=self._timing.uniform(),
+                    now=self._timing.monotonic(),
+                )
             if decision.clock_offset is not None:
                 self.clock_offset = decision.clock_offset
             if isinstance(decision, Retry):
@@ -242,8 +246,6 @@ class Pipeline:
             else:
                 lost_with = len(outgoing.body) if response is None else 0
                 call.failed(error, note=decision.note, body_bytes=lost_with)
-            if call.progress.on_attempt_failed is not None:
-                call.progress.on_attempt_failed(error)
             if call.context is not None:
                 await self._interceptors.after_attempt(call.outcome(response, error))
             if not isinstance(decision, Retry):

@@ -151,6 +151,7 @@ class Score:
     ) -> None:
         if not isinstance(scoring, Scoring):
             raise ConfigurationError(f"Score takes a Scoring, got {type(scoring).__name__}")
+        check_count(concurrency, "concurrency", ": an actor's limit does not adapt")
         for name, value in (("column", column), ("output", output), ("errors", errors)):
             if not (isinstance(value, str) and value) and (value is not None or name == "output"):
                 raise ConfigurationError(f"{name} must be the name of a column, got {value!r}")
@@ -265,9 +266,11 @@ class Limiter:
 
 
 def _limiter(ray: Any, endpoint_name: str, total: int) -> Any:
+    # Detached, and in a namespace of its own: other jobs find it, and it outlives the job that made it.
+    options = {"namespace": "sagemaker_async", "lifetime": "detached", "get_if_exists": True}
     actor = (
         ray.remote(Limiter)
-        .options(name=f"sagemaker_async limit of {endpoint_name}", get_if_exists=True, num_cpus=0, max_concurrency=1000)
+        .options(name=f"limit of {endpoint_name}", num_cpus=0, max_concurrency=1000, **options)
         .remote(total)
     )
     ray.get(actor.resize.remote(total))

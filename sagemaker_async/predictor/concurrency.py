@@ -44,7 +44,7 @@ _NOISE_SECONDS = 0.005
 """Differences below this are the event loop's and the scheduler's, not the endpoint's."""
 _PROBE_SECONDS, _PROBE_ROUNDS = 30.0, 20
 _HELPED = 0.9
-_CUT_EVERY = 1.0
+_CUT_EVERY = 0.5
 _DOUBLING_SECONDS = 15.9
 """After it is back at the rate at the cut, the pace doubles in this time."""
 _FIRST_DOUBLING_SECONDS = 2.0
@@ -169,7 +169,7 @@ class AdaptiveLimit:
             in_flight: how many requests were under way, this one included.
         """
         self._rate.count(now)
-        self._answered += 1
+        self._answered += began >= self._cut_at
         if self._pace_at_cut is not None:
             self._limit_pace(now)
         if began >= self._round_began:
@@ -194,14 +194,17 @@ class AdaptiveLimit:
         if pace is not None and began < self._cut_at:
             return  # it was made at the pace before
         self._throttles += 1
-        if pace is not None and now - self._cut_at < _CUT_EVERY:
+        seconds = now - self._cut_at
+        if pace is not None and seconds < max(_CUT_EVERY, 4 * self._last_time):
             return  # what was cut has not shown yet
         taken = self._rate.per_second(now)
         if pace is not None:
-            if self._pace_doubling:  # the rate of the last second lags behind
-                taken = max(taken, pace * self._answered / (self._answered + self._throttles))
-                self._pace_doubling = False
-            taken = min(taken, pace)
+            # What is refused is so at once, and what is answered takes its time.
+            answered = self._answered * seconds / (seconds - self._last_time)
+            of_pace = pace * answered / (answered + self._throttles)
+            # While the pace doubles, the rate of the last second lags behind.
+            taken = min(max(taken, of_pace) if self._pace_doubling else min(taken, of_pace), pace)
+            self._pace_doubling = False
         # One request at a time is not what the service complains of.
         self._pace_at_cut = max(taken, 1.0 / max(self._last_time, _ROUND_SECONDS))
         self._cut_at = now

@@ -22,7 +22,7 @@ from sagemaker_async.errors import (
 )
 
 from .batches import Batch
-from .concurrency import AdaptiveLimit, Spacing, is_refusal, signal_of
+from .concurrency import AdaptiveLimit, Signal, Spacing, is_refusal, signal_of
 from .map_options import MapOptions
 from .outcome import Outcome, Progress
 from .progress_bar import ProgressBar
@@ -55,10 +55,14 @@ class Watch:
         self.first_byte: float | None = None
         """When the answer began, on the mapping's clock."""
 
-    def attempt_failed(self, error: Exception) -> None:
-        """Take notice of an attempt that failed, whether the call makes another one or not."""
+    def attempt_failed(self, error: Exception) -> bool:
+        """Take notice of an attempt that failed; return whether to leave it to the mapping to send the request again.
+
+        That is so of throttling: what repeats it should keep to the pace.
+        """
         self.failures += 1
-        self._engine.attempt_failed(error, self.began)
+        signal = self._engine.attempt_failed(error, self.began)
+        return signal is Signal.THROTTLED and self._engine.sends_again
 
     def answer_began(self) -> None:
         """Take notice that the answer begins; only the first time counts."""
@@ -255,6 +259,9 @@ class Engine(Generic[R]):
             f"{self._read - self._done} under way were dropped, and what is left was not read",
             seconds,
         )
+        for index in sorted(self._early):  # they are done, and what they waited for does not come any more
+            self._ready.extend(self._early[index])
+        self._early.clear()
         self._cancel()
 
     # --- workers ------------------------------------------------------------------------------------------------------
@@ -286,6 +293,8 @@ class Engine(Generic[R]):
             self._add_workers()
             await self._process(records, index)
             self._idle += 1
+            # What came in together goes out together: fewer turns of the loop, and of the peer's (benchmarks, `bulk`).
+            await asyncio.sleep(0)
         self._workers -= 1
         self._idle -= 1
         self._add_workers()  # one that was counted on may have been this one
@@ -397,11 +406,17 @@ class Engine(Generic[R]):
             self._add_workers()
         return answer, error
 
-    def attempt_failed(self, error: Exception, began: float) -> None:
+    @property
+    def sends_again(self) -> bool:
+        """Whether what the endpoint refuses is sent again."""
+        return self._options.retry_for > 0 and not self._stopped
+
+    def attempt_failed(self, error: Exception, began: float) -> Signal:
+        signal = signal_of(error)
         if self._limiter is not None:
-            signal = signal_of(error)
             self._limiter.failed(signal, began=began, now=self.now(), in_flight=self._in_flight)
             self._limit = self._limiter.limit
+        return signal
 
     async def _pace(self) -> None:
         """Wait until one more request may be made."""
@@ -417,7 +432,7 @@ class Engine(Generic[R]):
         return pace if rate is None else rate if pace is None else min(rate, pace)
 
     def _sent_again(self, error: Exception, seconds: float) -> bool:
-        return is_refusal(error) and seconds < self._options.retry_for and not self._stopped
+        return self.sends_again and seconds < self._options.retry_for and is_refusal(error)
 
     def _delay(self, error: Exception, refusals: int) -> float:
         delay = self._timing.uniform() * min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)

@@ -44,7 +44,7 @@ class MapOptions:
     that the session itself repeats do not. None: no limit."""
     total_timeout: float | None = None
     """Seconds for all records together. When they are over, what is under way is dropped, and after the outcomes that
-    are there `MapTimeoutError` is raised. None: no limit."""
+    are there (in order, with gaps where something was dropped) `MapTimeoutError` is raised. None: no limit."""
     retry_for: float = 300.0
     """For how many seconds a record that the endpoint refuses (throttling, 503, a container that says 429 or 503, no
     connection) is sent again, beyond the session's own attempts. 0: not at all. What may have been processed is never

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Batch, Predictor, Scoring, Session
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import RetryConfig
 from sagemaker_async.deserializers import CSVDeserializer, JSONDeserializer, JSONLinesDeserializer
 from sagemaker_async.errors import (
@@ -26,16 +27,22 @@ from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.serializers import CSVSerializer, JSONLinesSerializer, JSONSerializer
 
 
+def without_waiting(session: Session) -> Session:
+    """Have a session that was not used yet wait for no delay."""
+    session.channel.timing = Timing(sleep=lambda seconds: asyncio.sleep(0))
+    return session
+
+
 def predictor_of(session: Session, name: str = "e") -> Predictor[Any]:
     return Predictor(name, session, JSONSerializer(), JSONDeserializer())
 
 
-async def test_a_thousand_records_have_their_own_answers_and_connections_go_back(
+async def test_hundreds_of_records_have_their_own_answers_and_connections_go_back(
     local: LocalSageMaker, session: Session
 ) -> None:
     local.add_endpoint("e", lambda body: body)
-    got = [o async for o in predictor_of(session).map(({"n": n} for n in range(1000)), id=lambda record: record["n"])]
-    assert [(o.id, o.result, o.attempts) for o in got] == [(n, {"n": n}, 1) for n in range(1000)]
+    got = [o async for o in predictor_of(session).map(({"n": n} for n in range(300)), id=lambda record: record["n"])]
+    assert [(o.id, o.result, o.attempts) for o in got] == [(n, {"n": n}, 1) for n in range(300)]
     assert session.connections_in_use == 0
 
 
@@ -51,18 +58,32 @@ async def test_attempts_of_the_session_count_and_are_seen_as_they_happen(
 ) -> None:
     local.add_endpoint("e", lambda body: body)
     local.script("e", [Throttle(), Status(503, "ServiceUnavailable")])
-    async with predictor_of(session).map([1], max_concurrency=4) as outcomes:
+    async with predictor_of(without_waiting(session)).map([1], max_concurrency=4) as outcomes:
         (outcome,) = [o async for o in outcomes]
     assert (outcome.result, outcome.attempts, len(local.requests)) == (1, 3, 3)
-    assert outcomes.progress.retried == 0
+    assert outcomes.progress.retried == 1  # throttling is the mapping's, which has a pace; 503 is the session's
     assert outcomes.progress.pace is not None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("retry_for", "retried"), [(60.0, 2), (0.0, 0)])
+async def test_throttled_requests_are_repeated_by_the_mapping_or_if_it_does_not_by_the_session(
+    local: LocalSageMaker, session: Session, stream: bool, retry_for: float, retried: int
+) -> None:
+    local.add_endpoint("e", TextModel() if stream else lambda body: body)
+    local.script("e", [Throttle(), Throttle()])
+    record = {"inputs": "x", "stream": stream}
+    predictor = predictor_of(without_waiting(session))
+    async with predictor.map([record], stream=stream, retry_for=retry_for, concurrency=1) as outcomes:
+        (outcome,) = [o async for o in outcomes]
+    assert (outcome.ok, outcome.attempts, outcomes.progress.retried) == (True, 3, retried)
 
 
 async def test_what_the_session_gives_up_is_sent_again_and_none_is_lost(local: LocalSageMaker) -> None:
     endpoint = local.add_endpoint("e", lambda body: body)
     endpoint.faults.extend([Throttle(retry_after_ms=1), Throttle(null_message=True), None] * 20)
     async with Session(**local.client_options, retry=RetryConfig(max_attempts=1)) as session:
-        got = [o async for o in predictor_of(session).map(range(30), concurrency=20)]
+        got = [o async for o in predictor_of(without_waiting(session)).map(range(30), concurrency=20)]
     assert [o.result for o in got] == list(range(30))
     assert sum(o.attempts for o in got) == len(local.requests) > 60
 
@@ -209,8 +230,8 @@ async def test_it_never_exceeds_the_sessions_pool_unless_that_is_asked_for(local
 
     local.add_endpoint("e", watched)
     async with Session(**local.client_options, max_connections=3) as session:
-        outcomes = predictor_of(session).map(range(200))
-        assert len([o async for o in outcomes]) == 200
+        outcomes = predictor_of(session).map(range(60))
+        assert len([o async for o in outcomes]) == 60
     assert outcomes.progress.concurrency <= 3
     assert most <= 3
 

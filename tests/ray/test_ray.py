@@ -183,6 +183,7 @@ def test_the_example_of_the_guide_runs(
     ("arguments", "words"),
     [
         ({"concurrency": 0}, "concurrency must be"),
+        ({"concurrency": None}, "an actor's limit does not adapt, got None"),
         ({"rate": 0}, "rate must be"),
         ({"output": ""}, "output must be the name of a column"),
         ({"global_concurrency": 0}, "global_concurrency must be"),

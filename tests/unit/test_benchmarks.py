@@ -344,7 +344,7 @@ def test_json_has_results_targets_and_conditions() -> None:
 
 def test_the_adapting_limit_is_shown_on_a_real_socket() -> None:
     shown = adaptive.run(rate=50, milliseconds=1, seconds=2)
-    assert shown.records == shown.answered > 40
+    assert shown.records == shown.answered > 10
     assert sum(taken for taken, _ in shown.counts) == shown.answered
     assert shown.taken(0, 2) > 0
     assert 0 <= shown.refused(0, 2) < 1
