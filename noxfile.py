@@ -12,7 +12,8 @@ and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is t
 ``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser;
 what is in the wheel; and the notebook among the examples.
 
-``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies.
+``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies,
+``coverage`` measures the branches of the pure core that its tests take.
 
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
@@ -125,6 +126,21 @@ def _run_all(session: nox.Session) -> None:
     session.run("pytest", *_ON_ALL_CORES, *elsewhere, *session.posargs)
 
 
+_PURE_CORE = (
+    "tests/vectors/test_eventstream_vectors.py",
+    "tests/vectors/test_sigv4_vectors.py",
+    "tests/unit/test_eventstream.py",
+    "tests/unit/test_iterators.py",
+    "tests/unit/test_local_signatures.py",
+    "tests/unit/test_outcomes.py",
+    "tests/unit/test_ratelimit.py",
+    "tests/unit/test_records.py",
+    "tests/unit/test_records_dialects.py",
+    "tests/unit/test_results.py",
+    "tests/unit/test_retries_policy.py",
+    "tests/unit/test_sigv4.py",
+    "tests/unit/test_sse.py",
+)
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
     "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",
@@ -192,6 +208,17 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     # What pyright fails for: no py.typed, or a public name whose type it would have to infer.
     session.run("pyright", "--verifytypes", "sagemaker_async", "--ignoreexternal")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which branches of the pure core its own tests take, and fail below the floor in pyproject.toml."""
+    session.install("-q", "-e", ".", "coverage>=7.10", "orjson", "pytest-asyncio>=1.5", *_REQUEST_PATH_TOOLS)
+    session.run("coverage", "erase")
+    # Tests that count operations would count those of the measurement.
+    session.run("coverage", "run", "-m", "pytest", *_ON_ALL_CORES, "-k", "not WorkIsLinear", *_PURE_CORE)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
 
 
 @nox.session
