@@ -9,6 +9,12 @@ Two environments, because aiobotocore needs an older botocore than the one we te
 ``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
 and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is too large for the others' environments.
 
+``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser;
+what is in the wheel; and the notebook among the examples.
+
+``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies,
+``coverage`` measures the branches of the pure core that its tests take.
+
 ``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
 wants to on the other (``newer-3.12``).
 
@@ -21,6 +27,7 @@ Tests run on all cores. No test depends on another, so how they are spread chang
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nox
 
@@ -91,8 +98,8 @@ def loops(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"])
 def newer(session: nox.Session) -> None:
-    """Run the test suite on a newer Python."""
-    _run_all(session)
+    """Run the test suite on a newer Python, but for the benchmarks' own tests, which start a hundred processes."""
+    _run_all(session, "--ignore=tests/unit/test_benchmarks.py")
 
 
 @nox.session
@@ -113,12 +120,27 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "tests.hostile.soak", *(session.posargs or ("--seconds", "120")))
 
 
-def _run_all(session: nox.Session) -> None:
+def _run_all(session: nox.Session, *options: str) -> None:
     session.install("-q", "-e", ".[cli,test]")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("foreign", "openai", "ray", "sdk")]
-    session.run("pytest", *_ON_ALL_CORES, *elsewhere, *session.posargs)
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("docs", "foreign", "openai", "ray", "sdk")]
+    session.run("pytest", *_ON_ALL_CORES, *elsewhere, *options, *session.posargs)
 
 
+_PURE_CORE = (
+    "tests/vectors/test_eventstream_vectors.py",
+    "tests/vectors/test_sigv4_vectors.py",
+    "tests/unit/test_eventstream.py",
+    "tests/unit/test_iterators.py",
+    "tests/unit/test_local_signatures.py",
+    "tests/unit/test_outcomes.py",
+    "tests/unit/test_ratelimit.py",
+    "tests/unit/test_records.py",
+    "tests/unit/test_records_dialects.py",
+    "tests/unit/test_results.py",
+    "tests/unit/test_retries_policy.py",
+    "tests/unit/test_sigv4.py",
+    "tests/unit/test_sse.py",
+)
 _ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 _REQUEST_PATH_TOOLS = (
     "aioresponses", "hypothesis", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6",
@@ -163,6 +185,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of guides and reference into `build/site`, and the wheel, and test both; run the notebook."""
+    session.install("-q", "-e", ".[docs,examples]")
+    session.run("pip", "wheel", "-q", "--no-deps", "--wheel-dir", "build/wheel", ".")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", "-s", "--confcutdir=tests/docs", "tests/docs", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install("-q", "-e", ".[lint]")
@@ -172,6 +203,39 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, of the package and of `tests/typing`, which is checked and never run."""
+    """Check types, of the package and of `tests/typing`, which is checked and never run; and that all are known."""
     session.install("-q", "-e", ".[cli,test,lint]")
     session.run("mypy")
+    # What pyright fails for: no py.typed, or a public name whose type it would have to infer.
+    session.run("pyright", "--verifytypes", "sagemaker_async", "--ignoreexternal")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which branches of the pure core its own tests take, and fail below the floor in pyproject.toml."""
+    session.install("-q", "-e", ".", "coverage>=7.10", "orjson", "pytest-asyncio>=1.5", *_REQUEST_PATH_TOOLS)
+    session.run("coverage", "erase")
+    # Tests that count operations would count those of the measurement.
+    session.run("coverage", "run", "-m", "pytest", *_ON_ALL_CORES, "-k", "not WorkIsLinear", *_PURE_CORE)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what gets installed with the package; skip where nobody can be asked."""
+    session.install("-q", ".")
+    installed = session.run("pip", "freeze", "--exclude", "sagemaker-async", silent=True, log=False) or ""
+    requirements = Path(session.create_tmp(), "requirements.txt")
+    requirements.write_text(installed)
+    session.install("-q", "pip-audit")
+    answer = session.run(
+        "pip-audit", "--requirement", str(requirements), "--no-deps", "--disable-pip", "--progress-spinner=off",
+        "--timeout=5", silent=True, success_codes=range(256),
+    ) or ""  # fmt: skip
+    unknown = answer.count("could not be audited")
+    if re.search(r"^Found \d+ known vulnerabilit", answer, re.MULTILINE):
+        session.error(answer)
+    if "No known vulnerabilities found" not in answer or unknown == len(installed.splitlines()):
+        session.skip(f"the service could not be asked: {answer[-300:]}")
+    session.log(f"no known vulnerabilities in {len(installed.splitlines()) - unknown} packages; {unknown} are unknown")

@@ -144,7 +144,7 @@ class Session:
         """Return the name of SageMaker's default bucket, ``sagemaker-{region}-{account}``; it is never created here.
 
         Raises:
-            As `account_id`.
+            SageMakerAsyncError: as `account_id`.
         """
         account = await self.account_id()
         operations = await _lazy.load("hosting.operations")

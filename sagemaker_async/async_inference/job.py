@@ -82,7 +82,7 @@ class AsyncInferenceJob(Generic[R]):
         self.endpoint_name = endpoint_name
         self.inference_id = inference_id
         self.deserializer: Deserializer[Any] = BytesDeserializer() if deserializer is None else deserializer
-        self.submitted = session.channel.timing.clock() if submitted is None else submitted
+        self.submitted: float = session.channel.timing.clock() if submitted is None else submitted
         self.ttl = ttl
         self.timeout = timeout
         self._outcome: Outcome | None = None
@@ -149,7 +149,7 @@ class AsyncInferenceJob(Generic[R]):
 
         Raises:
             ObjectNotExistedError: without `waiter_config`, there is no result yet.
-            As `wait`.
+            SageMakerAsyncError: as `wait`.
         """
         if waiter_config is not None and not isinstance(waiter_config, WaiterConfig):
             raise ConfigurationError("waiter_config should be a WaiterConfig object")

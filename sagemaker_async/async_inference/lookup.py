@@ -104,7 +104,7 @@ async def status_of(s3: S3Client, locations: Locations, *, timeout: float | None
     """Return how far an invocation is, by HEAD requests, which read no result.
 
     Raises:
-        As `look`.
+        SageMakerAsyncError: as `look`.
     """
     found: tuple[tuple[Status, str | None], ...] = (("Completed", locations.output), ("Failed", locations.failure))
     for status, location in found:

@@ -61,7 +61,7 @@ class CompletionQueue:
     def __init__(self, session: Session, queue_url: str) -> None:
         self.session = session
         self.queue_url = queue_url
-        self.received = 0
+        self.received: int = 0
         self.error: SageMakerAsyncError | None = None
         self._task: asyncio.Task[None] | None = None
 

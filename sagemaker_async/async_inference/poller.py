@@ -59,9 +59,9 @@ class Pace:
     __slots__ = ("limit", "longest", "looks")
 
     def __init__(self, *, longest: float, limit: float | None, looks: int | None = None) -> None:
-        self.longest = longest
-        self.limit = limit
-        self.looks = looks
+        self.longest: float = longest
+        self.limit: float | None = limit
+        self.looks: int | None = looks
 
 
 class Watch:
@@ -86,18 +86,18 @@ class Watch:
         overdue: Callable[[Watch], SageMakerAsyncError],
         now: float,
     ) -> None:
-        self.poller = poller
-        self.look = look
-        self.pace = pace
-        self.inference_id = inference_id
-        self.overdue = overdue
-        self.due = now
-        self.deadline = None if pace.limit is None else now + pace.limit
-        self.delay = FIRST_DELAY
-        self.looks = 0
+        self.poller: Poller = poller
+        self.look: Look = look
+        self.pace: Pace = pace
+        self.inference_id: str | None = inference_id
+        self.overdue: Callable[[Watch], SageMakerAsyncError] = overdue
+        self.due: float = now
+        self.deadline: float | None = None if pace.limit is None else now + pace.limit
+        self.delay: float = FIRST_DELAY
+        self.looks: int = 0
         self.hidden: str | None = None
         self.trouble: float | None = None
-        self.woken = False
+        self.woken: bool = False
         self.task: asyncio.Task[None] | None = None
         self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -121,7 +121,7 @@ class Poller:
 
     def __init__(self, timing: Timing) -> None:
         self.timing = timing
-        self.counter = Counter()
+        self.counter: Counter = Counter()
         self.listeners = 0
         self.known: OrderedDict[str, None] = OrderedDict()
         self._watches: set[Watch] = set()

@@ -142,7 +142,7 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
             timeout: as for `predict_async`.
 
         Raises:
-            As `predict_async`, and as `AsyncInferenceJob.wait`.
+            SageMakerAsyncError: as `predict_async`, and as `AsyncInferenceJob.wait`.
         """
         if not isinstance(waiter_config, WaiterConfig):
             raise ConfigurationError("waiter_config should be a WaiterConfig object")

@@ -47,19 +47,20 @@ class Call:
         progress: Progress,
         timing: Timing,
     ) -> None:
-        self.operation = operation
-        self.resource = resource
-        self.origin = origin
-        self.timeouts = timeouts
-        self.progress = progress
-        self.timing = timing
-        self.state = CallState()
-        self.invocation_id = _invocation_id()
+        self.operation: Operation = operation
+        self.resource: str | None = resource
+        self.origin: str = origin
+        self.timeouts: Timeouts = timeouts
+        self.progress: Progress = progress
+        self.timing: Timing = timing
+        self.state: CallState = CallState()
+        self.invocation_id: str = _invocation_id()
         self.attempts: list[Attempt] = []
-        self.number = 0
+        self.number: int = 0
         self.context: CallContext | None = None
         """For interceptors; None when there are none."""
-        self.started = self.attempt_started = timing.monotonic()
+        self.started: float = timing.monotonic()
+        self.attempt_started: float = self.started
 
     def begin_attempt(self) -> None:
         """Start the clock of the next attempt."""
@@ -115,9 +116,9 @@ class Reply:
     __slots__ = ("body", "metadata", "response", "watcher")
 
     def __init__(self, response: HTTPResponse, body: bytes, metadata: ResponseMetadata) -> None:
-        self.response = response
-        self.body = body
-        self.metadata = metadata
+        self.response: HTTPResponse = response
+        self.body: bytes = body
+        self.metadata: ResponseMetadata = metadata
         self.watcher: StreamWatcher | None = None
         """For a stream: who wants to know how it ends; None when nobody does."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sagemaker_async.config import Config, Credentials
+from sagemaker_async.config import Config, Credentials, Timeouts
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
 from .credentials import CredentialCache, credential_source
@@ -68,8 +68,8 @@ class Channel:
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)
         self.config = config
-        self.timeouts = config.timeouts
-        self.validate_params = config.validate_params
+        self.timeouts: Timeouts = config.timeouts
+        self.validate_params: bool = config.validate_params
         self.common_headers: dict[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[_Opened] | None = None
@@ -149,7 +149,7 @@ class Channel:
         """Return a new pipeline, for a service that is in many places, such as S3; the caller keeps it.
 
         Raises:
-            As `settings`.
+            SageMakerAsyncError: as `settings`.
         """
         self.check_usable()
         return self._new_pipeline(self._opened or await self._shared(), service, endpoint)

@@ -41,7 +41,7 @@ from .shapes.requests import RequestBody, unchecked_fields
 
 __all__ = ["CallOptions", "PreparedCall", "ServiceClient", "shared_channel"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class CallOptions(NamedTuple):
@@ -198,7 +198,7 @@ class ServiceClient:
         The models are loaded before.
 
         Raises:
-            As `send`; and `ResponseError` when the answer is not what AWS promises.
+            SageMakerAsyncError: as `send`; and `ResponseError` when the answer is not what AWS promises.
         """
         await self.load(prepared.operation)
         try:

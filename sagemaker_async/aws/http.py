@@ -111,7 +111,7 @@ class RequestHead:
     __slots__ = ("fields", "pipeline", "request", "signature")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = fields
+        self.fields: Mapping[str, Any] = fields
         """The checked fields by Python names, without the body."""
         self.request: HTTPRequest | None = None
         """Without the body, where the body is not made of fields."""

@@ -93,7 +93,7 @@ class Pipeline:
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
-        self.clock_offset = 0.0
+        self.clock_offset: float = 0.0
         """Seconds by which the service's clock is ahead of this machine's, once it has refused a signature for that."""
 
     async def send(

@@ -5,6 +5,8 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentit
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pydantic
 
 from .channel import HasChannel
@@ -47,7 +49,7 @@ class CallerIdentity(ServiceClient):
         source: the session or client whose credentials are meant.
     """
 
-    operations = (GET_CALLER_IDENTITY,)
+    operations: ClassVar[tuple[Operation, ...]] = (GET_CALLER_IDENTITY,)
 
     def __init__(self, source: HasChannel) -> None:
         super().__init__(source)

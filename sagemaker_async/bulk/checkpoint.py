@@ -152,7 +152,7 @@ class Finished:
 
     def __init__(self) -> None:
         self._bits = bytearray()
-        self.count = 0
+        self.count: int = 0
 
     def __contains__(self, index: int) -> bool:
         byte = index >> 3

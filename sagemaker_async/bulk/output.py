@@ -48,7 +48,7 @@ class Scan:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.end = 0
+        self.end: int = 0
 
     def steps(self) -> Iterator[list[tuple[Line, bytes]]]:
         """Yield the lines, read and as they are, some at a time.

@@ -35,7 +35,7 @@ class Output:
         self._path = Path(path) if path not in (None, "-") else None
         self._file: BinaryIO | None = None
         self._ends_line = True
-        self.bytes_written = 0
+        self.bytes_written: int = 0
         if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
             raise ConfigurationError(f"--output {path!r} must be a file in an existing directory")
 

@@ -19,7 +19,7 @@ class Pace:
         self._started = clock()
         self._first: float | None = None
         self._last = self._started
-        self.count = 0
+        self.count: int = 0
 
     def mark(self) -> None:
         """Note that a record has arrived."""

@@ -39,7 +39,7 @@ class StatusLine:
         self._clock = clock
         self._started = clock()
         self._status: str | None = None
-        self.is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_live: bool = stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def update(self, status: str) -> None:
         """Show a status that was just received."""

@@ -88,12 +88,12 @@ class Client:
         self._description = description
         self._validate = session.config.validate_params
         self._forms: dict[str, Forms] = {}
-        self.exceptions = description.exceptions
+        self.exceptions: Exceptions = description.exceptions
         pipeline = session.channel.open_pipeline(SERVICES[service])
         assert pipeline is not None
         where = pipeline.endpoint
         region = BotocoreConfig(region_name=session.config.region or where.signing_region)
-        self.meta = ClientMeta(
+        self.meta: ClientMeta = ClientMeta(
             events=cast("Any", Hooks()),
             client_config=config.merge(region) if config is not None else region,
             endpoint_url=where.origin + where.base_path,
@@ -258,7 +258,9 @@ class Hooks:
             "is an Interceptor (sagemaker_async.aws.interceptors) of a Session of ours"
         )
 
-    register_first = register_last = unregister = register
+    register_first: Callable[..., NoReturn] = register
+    register_last: Callable[..., NoReturn] = register
+    unregister: Callable[..., NoReturn] = register
 
 
 def _head(operation: Operation, metadata: ResponseMetadata) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class AioConfig(BotocoreConfig):
         for name in connector_args or {}:
             if name not in CONNECTOR_ARGS:
                 raise ParamValidationError(report=f"invalid connector_arg:{name}")
-        self.connector_args = dict(connector_args or {})
+        self.connector_args: dict[str, Any] = dict(connector_args or {})
         self.http_session_cls = http_session_cls
         self.warm_up_loader_caches = warm_up_loader_caches
         own = {"connector_args": connector_args, "http_session_cls": http_session_cls}

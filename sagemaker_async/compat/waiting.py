@@ -45,7 +45,7 @@ class Waiter:
         model: Model,
         timing: Timing,
     ) -> None:
-        self.name = rules.name
+        self.name: str = rules.name
         self._rules = rules
         self._ask = ask
         self._translated = translated

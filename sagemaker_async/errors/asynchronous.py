@@ -90,7 +90,7 @@ class ResultAccessDeniedError(UnexpectedClientError):
         permissions: what is needed to know.
     """
 
-    permissions = ("s3:GetObject", "s3:ListBucket")
+    permissions: tuple[str, ...] = ("s3:GetObject", "s3:ListBucket")
 
     def __init__(self, location: str) -> None:
         super().__init__(

@@ -108,7 +108,7 @@ class UnexpectedStatusException(SageMakerAsyncError, ValueError):
         self, message: str, allowed_statuses: Sequence[str], actual_status: str, failure_reason: str | None = None
     ) -> None:
         super().__init__(message)
-        self.allowed_statuses = list(allowed_statuses)
+        self.allowed_statuses: list[str] = list(allowed_statuses)
         self.actual_status = actual_status
         self.failure_reason = failure_reason
 
@@ -217,7 +217,7 @@ class DeserializationError(CallError, ValueError):
         super().__init__(message)
         self.status: int | None = None
         self.content_type: str | None = None
-        self.body = b""
+        self.body: bytes = b""
 
     def keep_answer(self, status: int, content_type: str, body: bytes) -> None:
         """Note what came, of the body no more than its beginning."""

@@ -35,8 +35,8 @@ class ServiceError(CallError):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.error_message = error_message if error_message is not None else message
-        self.fields = dict(fields or {})
+        self.error_message: str = error_message if error_message is not None else message
+        self.fields: dict[str, Any] = dict(fields or {})
 
     @property
     def outcome(self) -> str:

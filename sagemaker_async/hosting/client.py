@@ -280,7 +280,7 @@ class SageMakerClient(HostingMethods, ServiceClient):
             on_progress: gets each description.
 
         Raises:
-            As `wait_until_in_service`.
+            SageMakerAsyncError: as `wait_until_in_service`.
         """
         if on_progress is not None and not callable(on_progress):
             raise ConfigurationError(f"on_progress must be a callable that takes a description, got {on_progress!r}")

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 __all__ = ["CLOSED", "OneOf"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 CLOSED = frozenset({"CaptureMode", "InferenceExecutionMode"})
 """The enumerations to which SageMaker is not expected to add: which sides of a call are captured, and whether the
@@ -32,7 +32,7 @@ class OneOf:
 
     def __init__(self, name: str, *values: str) -> None:
         self.name = name
-        self.values = frozenset(values)
+        self.values: frozenset[str] = frozenset(values)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, core_schema.str_schema(strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -14,7 +14,7 @@ __all__ = ["UnmodelledRequest", "UnmodelledResponse"]
 class UnmodelledRequest(RequestShape):
     """Fields under AWS's names; the only rule is that they can be sent as JSON."""
 
-    model_config = pydantic.ConfigDict(extra="allow")
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(extra="allow")
 
 
 class UnmodelledResponse(ResponseShape):

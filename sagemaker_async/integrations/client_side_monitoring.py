@@ -30,7 +30,7 @@ from sagemaker_async.errors import CallError, ConfigurationError, ResponseError,
 
 __all__ = ["ClientSideMonitoring"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 MAX_DATAGRAM_BYTES = 8 * 1024
 """The agent drops longer datagrams, so they are not sent."""

@@ -40,7 +40,7 @@ class Refusal(Exception):
         self.status = status
         self.code = code
         self.message = message
-        self.fields = fields or {}
+        self.fields: Mapping[str, Any] = fields or {}
         self.common = common
 
 

@@ -92,7 +92,7 @@ class InvocationQueue:
     """
 
     def __init__(self, capacity: int | None) -> None:
-        self.running = 0
+        self.running: int = 0
         self._capacity = capacity
         self._lock = threading.Lock()
         self._waiting: deque[Future[None]] = deque()

@@ -98,7 +98,7 @@ class Endpoint:
 
     def __init__(self, name: str, deployment: Deployment) -> None:
         self.name: Final = name
-        self.deployment = deployment
+        self.deployment: Deployment = deployment
         self.queue: Final = InvocationQueue(deployment.async_capacity)
         self.components: Final[dict[str, Variant]] = {}
         self.faults: Final = FaultScript()

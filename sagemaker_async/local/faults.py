@@ -276,7 +276,7 @@ class Plan:
     __slots__ = ("faults",)
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
-        self.faults = faults
+        self.faults: tuple[Fault, ...] = faults
 
     def first(self, kind: type[F]) -> F | None:
         """Return the first fault of this kind."""

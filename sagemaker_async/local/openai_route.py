@@ -18,7 +18,7 @@ import json
 import re
 import uuid
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -32,6 +32,7 @@ from .faults import Status, Throttle
 from .models import InvocationRequest, ModelFailure, close_parts
 from .operations import CHAT_COMPLETIONS, PREFIX, invalid
 from .runtime import RuntimeCall
+from .signatures import Verify
 from .state import Exchange, LocalState
 from .transmission import PlainAnswer, before_answer, send_body
 
@@ -54,7 +55,7 @@ class OpenAIService:
     """The OpenAI-compatible route of the embedded SageMaker."""
 
     signing_name: Final = "sagemaker"
-    verify = staticmethod(verify)
+    verify: ClassVar[Verify] = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state

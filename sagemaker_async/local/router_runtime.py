@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -23,7 +23,7 @@ from .faults import NO_FAULTS, Plan
 from .models import InvocationRequest
 from .operations import PREFIX, ROUTER_OPERATIONS, Operation, check_endpoint_name, invalid, invocation_request
 from .runtime import RuntimeCall
-from .signatures import verify
+from .signatures import Verify, verify
 from .state import Exchange, LocalState
 
 __all__ = ["RouterRuntimeService"]
@@ -40,7 +40,7 @@ class RouterRuntimeService:
     """The data plane of the embedded SageMaker's inference routers."""
 
     signing_name: Final = "sagemaker"
-    verify = staticmethod(verify)
+    verify: ClassVar[Verify] = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state
@@ -63,7 +63,7 @@ class RouterCall:
         self._state = state
         self._operation = operation
         self._name = name
-        self.body_limit = _BODY_LIMIT
+        self.body_limit: int = _BODY_LIMIT
         self.plan: Plan = NO_FAULTS
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> web.StreamResponse:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -43,7 +43,7 @@ from .operations import (
     invalid,
     invocation_request,
 )
-from .signatures import verify
+from .signatures import Verify, verify
 from .state import Exchange, LocalState
 from .transmission import EventStreamAnswer, before_answer, drop_connection, send_body
 
@@ -69,7 +69,7 @@ class RuntimeService:
     """The data plane of the embedded SageMaker."""
 
     signing_name: Final = "sagemaker"
-    verify = staticmethod(verify)
+    verify: ClassVar[Verify] = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state
@@ -96,7 +96,7 @@ class RuntimeCall:
         self.plan: Plan = NO_FAULTS
         self.async_paths: tuple[str | None, str | None] = (None, None)
         """Where an inference router has results and failures go; None: where the endpoint has them go."""
-        self.body_limit = REAL_TIME_BODY_LIMIT
+        self.body_limit: int = REAL_TIME_BODY_LIMIT
         if endpoint is not None:
             endpoint.requests += 1
             endpoint.changed()

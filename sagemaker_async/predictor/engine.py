@@ -48,9 +48,9 @@ class Watch:
 
     def __init__(self, engine: Engine[Any], began: float) -> None:
         self._engine = engine
-        self.began = began
+        self.began: float = began
         """When the call began, on the mapping's clock."""
-        self.failures = 0
+        self.failures: int = 0
         """Attempts that failed."""
         self.first_byte: float | None = None
         """When the answer began, on the mapping's clock."""
@@ -85,7 +85,7 @@ class Engine(Generic[R]):
         batch: Batch | None,
         timing: Timing,
     ) -> None:
-        self.now = timing.monotonic
+        self.now: Callable[[], float] = timing.monotonic
         self._call = call
         self._options = options
         self._prepare = prepare

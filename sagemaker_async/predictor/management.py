@@ -177,7 +177,7 @@ class HostedEndpoint(StatefulCalls):
             on_progress: as for `update_endpoint`.
 
         Raises:
-            As `update_endpoint`.
+            SageMakerAsyncError: as `update_endpoint`.
         """
         hosting = await self._hosting()
         await _lazy.load("predictor.changes")
@@ -208,7 +208,7 @@ class HostedEndpoint(StatefulCalls):
         The arguments are those of `update_data_capture_config`.
 
         Raises:
-            As `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
+            SageMakerAsyncError: as `update_endpoint`; and `CredentialsError`, as `Session.default_bucket`.
         """
         await _lazy.load("predictor.values")
         await self.update_data_capture_config(
@@ -234,7 +234,7 @@ class HostedEndpoint(StatefulCalls):
         The arguments are those of `update_data_capture_config`.
 
         Raises:
-            As `enable_data_capture`.
+            SageMakerAsyncError: as `enable_data_capture`.
         """
         await _lazy.load("predictor.values")
         await self.update_data_capture_config(

@@ -23,11 +23,11 @@ _ANALYZER = "sagemaker-model-monitor-analyzer"
 """The repository of AWS's own image, with which a schedule's inline definition watches data quality."""
 
 
-JobDefinition: TypeAlias = (
-    "shapes.DescribeDataQualityJobDefinitionResponse | shapes.DescribeModelQualityJobDefinitionResponse"
-    " | shapes.DescribeModelBiasJobDefinitionResponse | shapes.DescribeModelExplainabilityJobDefinitionResponse"
-    " | shapes.MonitoringJobDefinitionOutput"
-)
+JobDefinition: TypeAlias = """(
+    shapes.DescribeDataQualityJobDefinitionResponse | shapes.DescribeModelQualityJobDefinitionResponse
+    | shapes.DescribeModelBiasJobDefinitionResponse | shapes.DescribeModelExplainabilityJobDefinitionResponse
+    | shapes.MonitoringJobDefinitionOutput
+)"""
 """What each run of a schedule does: a job definition of its own kind, or the one in the schedule itself."""
 
 

@@ -30,7 +30,7 @@ from .patient import PatientCalls
 
 __all__ = ["StatefulCalls", "StickySession"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 OPENING = json.dumps({"requestType": "NEW_SESSION"}).encode()
 CLOSING = json.dumps({"requestType": "CLOSE"}).encode()

@@ -37,7 +37,7 @@ __all__ = [
     "was_refused",
 ]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 CARRIED_OVER = (
     "ProductionVariants",

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sagemaker_async.errors import ConfigurationError
 
@@ -242,13 +242,13 @@ class ResourceRequirements:
     """
 
     def __init__(self, requests: Mapping[str, float] | None = None, limits: Mapping[str, float] | None = None) -> None:
-        self.requests = _amounts("requests", requests, _REQUESTS)
-        self.limits = _amounts("limits", limits, _LIMITS)
-        self.num_accelerators = self.requests.get("num_accelerators")
-        self.num_cpus = self.requests.get("num_cpus")
-        self.min_memory = self.requests.get("memory")
-        self.max_memory = self.limits.get("memory")
-        self.copy_count = self.requests.get("copies", 1)
+        self.requests: dict[str, float] = _amounts("requests", requests, _REQUESTS)
+        self.limits: dict[str, float] = _amounts("limits", limits, _LIMITS)
+        self.num_accelerators: float | None = self.requests.get("num_accelerators")
+        self.num_cpus: float | None = self.requests.get("num_cpus")
+        self.min_memory: float | None = self.requests.get("memory")
+        self.max_memory: float | None = self.limits.get("memory")
+        self.copy_count: float = self.requests.get("copies", 1)
 
     def __repr__(self) -> str:
         return f"ResourceRequirements(requests={self.requests!r}, limits={self.limits!r})"
@@ -258,7 +258,7 @@ class ResourceRequirements:
             return NotImplemented
         return (self.requests, self.limits) == (other.requests, other.limits)
 
-    __hash__ = None  # type: ignore[assignment] # it holds dicts
+    __hash__: ClassVar[None] = None  # type: ignore[assignment] # it holds dicts
 
     def get_compute_resource_requirements(self) -> dict[str, float]:
         """Return what each copy needs as an InferenceComponentComputeResourceRequirements, under AWS's names."""

@@ -78,8 +78,8 @@ class EventDataSplitter:
         self._event = b""
         self._id = b""
         self._retry: int | None = None
-        self.event = b""
-        self.last_id = b""
+        self.event: bytes = b""
+        self.last_id: bytes = b""
         self.retry: int | None = None
 
     @property
@@ -111,7 +111,8 @@ class EventDataSplitter:
                 data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
                 self._data.clear()
                 self._data_size = 0
-                self.event, self._event = self._event, b""
+                self.event = self._event
+                self._event = b""
                 self.retry, self._retry = self._retry, None
                 self.last_id = self._id
                 yield data

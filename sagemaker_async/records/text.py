@@ -36,8 +36,8 @@ class Room:
     __slots__ = ("exceeded", "left")
 
     def __init__(self, limit: int) -> None:
-        self.left = check_limit("keep_partial", limit, minimum=0)
-        self.exceeded = False
+        self.left: int = check_limit("keep_partial", limit, minimum=0)
+        self.exceeded: bool = False
 
     def takes(self, size: int) -> bool:
         """Take this much, if there is as much; return whether there was."""

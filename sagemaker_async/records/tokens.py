@@ -108,13 +108,13 @@ class TokenSplitter:
         elif dialect is not None and not isinstance(dialect, Dialect):
             raise ConfigurationError(f"dialect must be a name, a Dialect or None, got {type(dialect).__name__}")
         check_flag(allow_incomplete, "allow_incomplete")
-        self.count = 0
+        self.count: int = 0
         self.dialect: Dialect | None = dialect
         self._allow_incomplete = allow_incomplete
         self._max_buffer = check_limit("max_buffer", max_buffer)
         self._gathered = Gathered(keep_partial)
         self._gathered.dialect = dialect.name if dialect is not None else None
-        self.result = TokenResult(self._gathered)
+        self.result: TokenResult = TokenResult(self._gathered)
         self._splitter: Splitter[Any] | None = None
         self._read: Callable[[TokenSplitter, Iterable[Any], list[Token]], None] = TokenSplitter._read_values
         self._loads = fastest_loads()

@@ -7,7 +7,7 @@ import dataclasses
 import warnings
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, Unpack, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.body_stream import BodyStream
@@ -65,7 +65,11 @@ class SageMakerRuntimeClient(ServiceClient):
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
     """
 
-    operations = (INVOKE_ENDPOINT, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, INVOKE_ENDPOINT_ASYNC)
+    operations: ClassVar[tuple[Operation, ...]] = (
+        INVOKE_ENDPOINT,
+        INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+        INVOKE_ENDPOINT_ASYNC,
+    )
 
     @overload
     async def invoke_endpoint(
@@ -360,8 +364,8 @@ class StreamHead:
     __slots__ = ("_operation", "_response", "body", "metadata")
 
     def __init__(self, operation: Operation, body: EventStream, metadata: ResponseMetadata) -> None:
-        self.body = body
-        self.metadata = metadata
+        self.body: EventStream = body
+        self.metadata: ResponseMetadata = metadata
         self._operation = operation
         self._response: shapes.InvokeEndpointWithResponseStreamResponse | None = None
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sagemaker_async.errors import (
     HeaderError,
@@ -77,9 +77,9 @@ class UnknownEvent(ByAWSName):
     __match_args__ = ("event_type", "headers", "payload")
 
     def __init__(self, event_type: str, headers: Mapping[str, HeaderValue], payload: bytes) -> None:
-        self.event_type = event_type
-        self.headers = headers
-        self.payload = payload
+        self.event_type: str = event_type
+        self.headers: Mapping[str, HeaderValue] = headers
+        self.payload: bytes = payload
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the event's type for ``SDK_UNKNOWN_MEMBER``, which is what botocore makes of such events."""
@@ -90,7 +90,7 @@ class UnknownEvent(ByAWSName):
             return NotImplemented
         return (self.event_type, self.headers, self.payload) == (other.event_type, other.headers, other.payload)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"UnknownEvent({self.event_type!r}, <{len(self.payload)} bytes>)"

@@ -658,7 +658,7 @@ async def test_a_failure_midway_is_a_message_and_the_socket_stays_open(
         assert (await socket.receive_json())["index"] == 0
 
 
-async def test_the_readmes_service_answers_by_all_its_ways(
+async def test_the_guides_service_answers_by_all_its_ways(
     local: LocalSageMaker,
     serve: Serve,
     http: aiohttp.ClientSession,
@@ -669,9 +669,9 @@ async def test_the_readmes_service_answers_by_all_its_ways(
     monkeypatch.setenv("AWS_ENDPOINT_URL", local.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", local.credentials.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", local.credentials.secret_access_key)
-    chapter = (ROOT / "README.md").read_text("utf-8").partition("\n## In FastAPI\n")[2]
+    guide = (ROOT / "sagemaker_async" / "integrations" / "GUIDE-fastapi.md").read_text("utf-8")
     service: dict[str, Any] = {"__name__": "service"}
-    exec(compile(chapter.partition("```python\n")[2].partition("```")[0], "service.py", "exec"), service)
+    exec(compile(guide.partition("```python\n")[2].partition("```")[0], "service.py", "exec"), service)
     url, _ = await serve(service["app"])
     prompt = {"inputs": "The sea was"}
     async with http.post(f"{url}/predict", json=prompt) as answer:

@@ -298,8 +298,9 @@ def test_no_option_of_the_ruby_client_is_in_two_rows() -> None:
     assert len(named) == len(set(named))
 
 
-def test_every_option_of_the_ruby_client_is_in_the_readmes_table() -> None:
-    table = (TESTS.parent / "README.md").read_text().partition("| Ruby |")[2].partition("\n\n")[0]
+def test_every_option_of_the_ruby_client_is_in_the_guides_table() -> None:
+    guide = TESTS.parent / "sagemaker_async" / "config" / "GUIDE.md"
+    table = guide.read_text().partition("| Ruby |")[2].partition("\n\n")[0]
     missing = [name for row in ROWS for name in row.ruby.split() if f"`{name}`" not in table]
     assert not missing
 

@@ -21,20 +21,32 @@ import re
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
 import pytest
 
-from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async import (
+    Config,
+    Credentials,
+    Predictor,
+    RetryConfig,
+    Session,
+    Timeouts,
+    deserializers,
+    local,
+    serializers,
+)
+from sagemaker_async.aws.interceptors import Interceptor
+from sagemaker_async.hosting.generated.methods import HostingMethods
 from sagemaker_async.local import InvocationRequest, LocalSageMaker, ModelFailure, ModelResponse, TextModel
 from sagemaker_async.local.server import EmbeddedSageMaker
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "sagemaker_async").rglob("GUIDE*.md"))]
+PACKAGE = ROOT / "sagemaker_async"
+PAGES = [ROOT / "README.md", *sorted(PACKAGE.rglob("GUIDE*.md"))]
 FIXTURES: dict[str, dict[str, Any]] = {
     fixture["name"]: fixture
     for fixture in json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
@@ -199,12 +211,9 @@ def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None,
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
-    async def run() -> None:
-        ran = eval(code, {"__name__": "readme"})
-        if inspect.isawaitable(ran):
-            await ran
-
-    asyncio.run(run(), debug=True)
+    ran = eval(code, {"__name__": "readme"})  # a whole program has run then; one with `await` at its top level has not
+    if inspect.iscoroutine(ran):
+        asyncio.run(ran, debug=True)
     gc.collect()  # what was left open warns now, and a warning is an error
 
 
@@ -240,7 +249,7 @@ async def test_each_endpoint_speaks_its_containers_dialect(sagemaker: EmbeddedSa
     ],
 )
 def test_each_dialect_has_an_example(name: str, words: str) -> None:
-    _, found, rest = README.partition(f"**{name}**")
+    _, found, rest = (PACKAGE / "predictor" / "GUIDE-streaming.md").read_text().partition(f"**{name}**")
     assert found
     assert words in rest.partition("```python")[2].partition("```")[0]
 
@@ -273,6 +282,37 @@ def test_the_second_command_is_the_one_that_ci_runs() -> None:
     assert sessions
     defined = {node.name for node in ast.parse((ROOT / "noxfile.py").read_text()).body if hasattr(node, "name")}
     assert set(sessions) <= defined
+
+
+def test_the_readme_fits_the_patience_of_a_newcomer() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 300
+
+
+def test_the_readme_leads_to_every_guide() -> None:
+    linked = re.findall(r"\]\((sagemaker_async/[^)]*)\)", (ROOT / "README.md").read_text())
+    guides = {str(page.relative_to(ROOT)) for page in PAGES[1:]}
+    assert guides == set(linked)
+
+
+def words_in(guide: str) -> set[str]:
+    """Return the names that a guide's text mentions as code."""
+    text = re.sub(r"^```.*?^```", "", (PACKAGE / guide).read_text(), flags=re.MULTILINE | re.DOTALL)
+    return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
+
+
+def test_the_guides_name_everything_that_they_are_about() -> None:
+    methods = {name for name in vars(HostingMethods) if not name.startswith("_")} - {"invoke", "pages"}
+    faults = {name for name in local.__all__ if issubclass(getattr(local, name), local.Fault)} - {"Fault"}
+    assert methods <= words_in("hosting/GUIDE.md")
+    assert faults <= words_in("local/GUIDE.md")
+    assert {field.name for field in fields(Config)} <= words_in("config/GUIDE.md")
+    limits = {field.name for kind in (Timeouts, RetryConfig) for field in fields(kind)}
+    assert limits <= words_in("aws/retries/GUIDE.md")
+    for module in serializers, deserializers:
+        classes = {name for name in module.__all__ if name.endswith("erializer")} - {"Serializer", "Deserializer"}
+        assert classes <= words_in("codecs/GUIDE.md")
+    hooks = {name for name in vars(Interceptor) if not name.startswith("_")}
+    assert hooks <= words_in("integrations/GUIDE-observability.md")
 
 
 def test_what_security_promises_is_tested_by_files_that_exist() -> None:

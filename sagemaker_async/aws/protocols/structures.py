@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -34,7 +34,7 @@ class ResponseStructure(AnsweredShape):
 class RequestStructure(pydantic.BaseModel):
     """A structure within a request, from an instance, a mapping in either spelling, or what was answered before."""
 
-    model_config = pydantic.ConfigDict(
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(
         frozen=True,
         defer_build=True,
         populate_by_name=True,

@@ -111,13 +111,13 @@ class CallState:
     __slots__ = ("attempts", "clock_corrected", "credentials_refreshed", "quota_taken", "resent")
 
     def __init__(self) -> None:
-        self.attempts = 0
+        self.attempts: int = 0
         """Failed attempts so far, not counting one lost to a stale connection."""
-        self.quota_taken = 0
+        self.quota_taken: int = 0
         """The tokens that the last retry took from the quota."""
-        self.resent = False
-        self.clock_corrected = False
-        self.credentials_refreshed = False
+        self.resent: bool = False
+        self.clock_corrected: bool = False
+        self.credentials_refreshed: bool = False
 
 
 class RetryQuota:

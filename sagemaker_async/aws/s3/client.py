@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack
 from urllib.parse import unquote_plus
 
 from sagemaker_async.aws.call import Reply
@@ -57,7 +57,7 @@ class S3Client(ServiceClient):
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
     """
 
-    operations = OPERATIONS
+    operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
 
     part_bytes: int = 5 << 20
     """Larger bodies are uploaded in parts of this size; S3 takes 5 MiB to 5 GiB."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Perform", "upload_in_parts"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 Perform = Callable[[Operation, Mapping[str, Any], bytes | None], Awaitable[Any]]
 """Calls an operation with these fields and this body, and returns its response."""

@@ -125,7 +125,7 @@ class S3Object:
 
         Raises:
             ResponseTooLargeError: there is more; if the head of the answer says so, nothing was read.
-            As `read_chunk`.
+            SageMakerAsyncError: as `read_chunk`.
         """
         most = self._origin.max_bytes if limit is None else limit
         if not self._ended and self.content_length - self._received > most:

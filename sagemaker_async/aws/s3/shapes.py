@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -273,7 +273,7 @@ class DeleteObjectResponse(ResponseShape):
 class ObjectSummary(BaseModel):
     """One object of a list."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, populate_by_name=True, extra="allow")
 
     key: str = Field(alias="Key")
     size: int = Field(alias="Size")

@@ -22,7 +22,7 @@ from .sources import Sources
 
 __all__ = ["CONNECT_SECONDS", "auto_mode"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Mapping[DefaultsMode, float] = {
     "standard": 3.1,

@@ -53,7 +53,7 @@ from .user_agent import user_agent
 
 __all__ = ["Settings", "read_settings", "resolve_settings"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _MAX_ATTEMPTS = {"standard": 3, "adaptive": 3, "legacy": 5}
 _APP_ID_LENGTH = 50

@@ -16,7 +16,7 @@ from .sources import Found
 
 __all__ = ["ssl_context"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 def ssl_context(tls: TLSConfig, ca_bundle: Found | None) -> ssl.SSLContext:

@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import pydantic
 from pydantic_core import core_schema
@@ -71,7 +71,7 @@ class RequestShape(pydantic.BaseModel):
     ``repr=False`` marks the field as sensitive.
     """
 
-    model_config = pydantic.ConfigDict(**_SHARED, extra="forbid")
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(**_SHARED, extra="forbid")
 
     @classmethod
     def validated_fields(cls, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class _AsItIs:
 class AnsweredShape(pydantic.BaseModel, ByAWSName):
     """An answer or a structure within one: unknown members are kept, and each is there by AWS's name of it as well."""
 
-    model_config = pydantic.ConfigDict(**_SHARED, extra="allow")
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(**_SHARED, extra="allow")
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a member by AWS's name of it, whether it is modelled or not; `default` when it is absent or None."""
@@ -117,7 +117,7 @@ class AnsweredShape(pydantic.BaseModel, ByAWSName):
 class ResponseShape(AnsweredShape):
     """What an operation answers."""
 
-    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
     metadata: Annotated[ResponseMetadata, _AsItIs] = pydantic.Field(exclude=True)
     """What travels beside the answer's own fields."""

@@ -98,11 +98,11 @@ class CompiledRequest:
     def __init__(self, *fields: RequestField, body: RequestBody | None = None) -> None:
         self.fields = fields
         self.body = body
-        self.names = {field.name: field.aws_name for field in fields}
+        self.names: dict[str, str] = {field.name: field.aws_name for field in fields}
         """AWS's name of each field, by its Python name; the body's is the last."""
-        self.headers = {field.name: field.header for field in fields if field.header is not None}
+        self.headers: dict[str, str] = {field.name: field.header for field in fields if field.header is not None}
         """The header field that each field travels in, by the field's Python name."""
-        self.sensitive = {field.aws_name for field in fields if field.sensitive}
+        self.sensitive: set[str] = {field.aws_name for field in fields if field.sensitive}
         """AWS's names of the fields that no message and no log may show."""
         if body is not None:
             self.names[body.name] = body.aws_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sagemaker_async.aws.client import CallOptions, ServiceClient
 from sagemaker_async.aws.shapes.operation import Operation
@@ -38,7 +38,7 @@ class SQSClient(ServiceClient):
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
     """
 
-    operations = OPERATIONS
+    operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
 
     async def receive_message(
         self,

@@ -34,7 +34,7 @@ if not missing():
 
 __all__ = ["AiohttpTransport", "SigningBefore", "SigningTransport", "Transport", "open_transport", "translated"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class SigningTransport(Protocol):

@@ -31,14 +31,14 @@ class ConnectionFacts:
     __slots__ = ("callback_error", "phase", "protocol", "proxied", "reused", "timeouts")
 
     def __init__(self, timeouts: Timeouts, *, proxied: bool = False) -> None:
-        self.timeouts = timeouts
-        self.proxied = proxied
+        self.timeouts: Timeouts = timeouts
+        self.proxied: bool = proxied
         """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
-        self.phase = ""
+        self.phase: str = ""
         """How far the making of a connection has got; empty for one from the pool."""
         self.protocol: HasEvidence | None = None
         """The connection, once the request has it."""
-        self.reused = False
+        self.reused: bool = False
         """Whether it carried requests before."""
         self.callback_error: BaseException | None = None
         """What the user's `on_chunk_sent` raised."""

@@ -33,8 +33,8 @@ class Place:
 
     def __init__(self, places: Places, now: float) -> None:
         self._places = places
-        self.taken_at = now
-        self.answering = False
+        self.taken_at: float = now
+        self.answering: bool = False
 
     def free(self) -> None:
         """Give the place to the next caller in the queue, or back to the pool; idempotent."""

@@ -59,7 +59,7 @@ class AiohttpTransport:
         proxy_for: Callable[[str], str | None] = lambda origin: None,  # noqa: ARG005
     ) -> None:
         keep_read_buffers()
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._places = Places(max_connections, max_waiting, self.loop)
         self._connector = Connector(
             keepalive_timeout=keepalive,
@@ -72,7 +72,7 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self.under_way: set[Answer | aiohttp.ClientResponse] = set()
         """Answers whose connections are still in use."""
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def in_use(self) -> int:

@@ -84,8 +84,8 @@ class ConnectionProtocol(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
-        self.asked = False
-        self.refusal = ""
+        self.asked: bool = False
+        self.refusal: str = ""
         self._rested = False
         self._received = self._payload_bytes = 0
         self._head_came = self._interim_came = False

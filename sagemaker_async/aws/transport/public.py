@@ -61,14 +61,14 @@ class PublicTransport:
         ssl_context: ssl.SSLContext | None = None,
         proxy_for: Callable[[str], str | None] = lambda origin: None,  # noqa: ARG005
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._places = Places(max_connections, max_waiting, self.loop)
         connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=True if ssl_context is None else ssl_context)
         self._session = opened_session(connector)
         self._proxy_for = proxy_for
         self.under_way: set[aiohttp.ClientResponse] = set()
         """Answers whose connections are still in use."""
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def in_use(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from yarl import URL
@@ -89,9 +89,9 @@ class Answer:
     __slots__ = ("_hold", "content", "headers", "status")
 
     def __init__(self, status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, hold: _Hold) -> None:
-        self.status = status
-        self.headers = headers
-        self.content = content
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.content: Any = content
         self._hold = hold
         # What is called must not refer to this answer: dropped, it would wait for the garbage collector with its body.
         content.on_eof(hold.end)
@@ -115,8 +115,8 @@ class _Hold:
     __slots__ = ("connection", "place", "upload")
 
     def __init__(self, connection: Connection, place: Place) -> None:
-        self.connection = connection
-        self.place = place
+        self.connection: Any = connection
+        self.place: Place = place
         self.upload: asyncio.Task[None] | None = None
 
     def end(self) -> None:

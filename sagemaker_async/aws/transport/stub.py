@@ -43,7 +43,7 @@ class ScriptedResponse:
                 raise ConfigurationError(
                     f"StubResponse.body takes bytes, or chunks that are bytes or exceptions, not {type(chunk).__name__}"
                 )
-        self.headers = {"x-amzn-RequestId": REQUEST_ID, **headers}
+        self.headers: dict[str, str] = {"x-amzn-RequestId": REQUEST_ID, **headers}
 
     @classmethod
     def json(cls, value: Any, *, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> Self:

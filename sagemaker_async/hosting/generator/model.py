@@ -58,7 +58,7 @@ class HostingModel:
     """
 
     def __init__(self, service: ServiceModel, families: Mapping[str, Iterable[HostingOperation]]) -> None:
-        self.rows = [row for rows in families.values() for row in rows]
+        self.rows: list[HostingOperation] = [row for rows in families.values() for row in rows]
         self.operations: dict[str, OperationModel] = {}
         self.requests: dict[str, Shape] = {}
         self.responses: dict[str, Shape] = {}

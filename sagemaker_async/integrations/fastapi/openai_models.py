@@ -47,7 +47,10 @@ class Refused(Exception):
         self, message: str, param: str | None = None, code: str = "unsupported_parameter", *, status: int = 400
     ) -> None:
         super().__init__(message)
-        self.message, self.param, self.code, self.status = message, param, code, status
+        self.message: str = message
+        self.param: str | None = param
+        self.code: str = code
+        self.status: int = status
 
 
 @dataclass(frozen=True)

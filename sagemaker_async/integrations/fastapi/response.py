@@ -133,10 +133,10 @@ class StreamResponse(Response):
         headers: Mapping[str, str] | None,
         background: BackgroundTask | None,
     ) -> None:
-        self.client_disconnected = False
+        self.client_disconnected: bool = False
         self.status_code = 200
         self.background = background
-        self.media_type = media_type or encoding.media_type
+        self.media_type: str = media_type or encoding.media_type
         given = {name.lower() for name in headers or ()}
         self._content_type_is_open = encoding is ENCODINGS["raw"] and media_type is None and "content-type" not in given
         kept = {"cache-control": "no-store, no-transform", "x-accel-buffering": "no"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .account import Account
 from .listing import Listing
 from .models import Models
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 
 __all__ = ["EndpointConfigs", "all_variants"]
 
@@ -15,12 +17,12 @@ class EndpointConfigs:
 
     def __init__(self, account: Account, models: Models) -> None:
         self._models = models
-        self.table = account.plain_table(Kind(name="endpoint-config", label="endpoint configuration"))
-        self.tables = (self.table,)
+        self.table: Table[Record] = account.plain_table(Kind(name="endpoint-config", label="endpoint configuration"))
+        self.tables: tuple[Table[Record]] = (self.table,)
         self._listing: Listing[Record] = Listing(
             operation="ListEndpointConfigs", result="EndpointConfigs", summary=_summary
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateEndpointConfig": self.create,
             "DescribeEndpointConfig": self.describe,
             "DeleteEndpointConfig": self.delete,

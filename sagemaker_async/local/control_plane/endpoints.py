@@ -20,7 +20,7 @@ from .account import Account, Failure
 from .endpoint_configs import EndpointConfigs
 from .listing import Listing
 from .models import Models
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 from .variants import VariantState, deployment_of, variants_of
 
 __all__ = ["EndpointRecord", "Endpoints", "Release"]
@@ -61,12 +61,12 @@ class Endpoints:
         self._account = account
         self._models = models
         self._configs = configs
-        self.table = account.table(Kind(name="endpoint", label="endpoint"), EndpointRecord)
-        self.tables = (self.table,)
+        self.table: Table[EndpointRecord] = account.table(Kind(name="endpoint", label="endpoint"), EndpointRecord)
+        self.tables: tuple[Table[EndpointRecord]] = (self.table,)
         self._listing: Listing[EndpointRecord] = Listing(
             operation="ListEndpoints", result="Endpoints", summary=_summary
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateEndpoint": self.create,
             "DescribeEndpoint": self.describe,
             "UpdateEndpoint": self.update,

@@ -26,7 +26,7 @@ from .endpoints import EndpointRecord, Endpoints
 from .hosted_model import HostedContainer, HostedModel
 from .listing import Listing
 from .models import Models
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 
 __all__ = ["ComponentRecord", "InferenceComponents"]
 
@@ -60,8 +60,8 @@ class InferenceComponents:
         self._models = models
         self._endpoints = endpoints
         kind = Kind(name="inference-component", label="inference component")
-        self.table = account.table(kind, ComponentRecord)
-        self.tables = (self.table,)
+        self.table: Table[ComponentRecord] = account.table(kind, ComponentRecord)
+        self.tables: tuple[Table[ComponentRecord]] = (self.table,)
         self._listing: Listing[ComponentRecord] = Listing(
             operation="ListInferenceComponents",
             result="InferenceComponents",
@@ -71,7 +71,7 @@ class InferenceComponents:
                 "VariantNameEquals": lambda record, name: record.variant_name == name,
             },
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateInferenceComponent": self.create,
             "DescribeInferenceComponent": self.describe,
             "UpdateInferenceComponent": self.update,

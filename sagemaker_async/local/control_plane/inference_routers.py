@@ -18,7 +18,7 @@ from sagemaker_async.local.destinations import Destination, RouterTarget
 
 from .account import Account, Failure
 from .listing import Listing
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 
 __all__ = ["InferenceRouters"]
 
@@ -36,12 +36,12 @@ class InferenceRouters:
             missing_code="ResourceNotFound",
             taken_code="ResourceAlreadyExists",
         )
-        self.table = account.plain_table(kind)
-        self.tables = (self.table,)
+        self.table: Table[Record] = account.plain_table(kind)
+        self.tables: tuple[Table[Record]] = (self.table,)
         self._listing: Listing[Record] = Listing(
             operation="ListInferenceRouters", result="InferenceRouters", summary=_summary
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateInferenceRouter": self.create,
             "DescribeInferenceRouter": self.describe,
             "UpdateInferenceRouter": self.update,

@@ -37,7 +37,7 @@ class JobDefinitions:
             )
             for monitoring_type in MONITORING_TYPES
         }
-        self.tables = tuple(self.by_type.values())
+        self.tables: tuple[Table[Record], ...] = tuple(self.by_type.values())
         verbs: Mapping[str, Callable[[str, Fields], Fields]] = {
             "Create": self.create,
             "Describe": self.describe,

@@ -7,7 +7,7 @@ also records entities by itself, for instance a context for each endpoint; here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,8 +45,8 @@ class Lineage:
     """The lineage of an account."""
 
     def __init__(self, account: Account) -> None:
-        self.contexts, self.artifacts, self.actions = (
-            account.plain_table(
+        def table(label: str) -> Table[Record]:
+            return account.plain_table(
                 Kind(
                     name=label.lower(),
                     label=label,
@@ -56,10 +56,14 @@ class Lineage:
                     lower_case=False,
                 )
             )
-            for label in ("Context", "Artifact", "Action")
-        )
+
+        self.contexts: Table[Record] = table("Context")
+        self.artifacts: Table[Record] = table("Artifact")
+        self.actions: Table[Record] = table("Action")
         self.tables: tuple[Table[Record], ...] = (self.contexts, self.artifacts, self.actions)
-        self.associations = account.table(Kind(name="association", label="Association"), Association)
+        self.associations: Table[Association] = account.table(
+            Kind(name="association", label="Association"), Association
+        )
         self._artifacts_made = 0
         self._contexts_listing = _entities_listing("Context")
         self._artifacts_listing = _entities_listing("Artifact")
@@ -72,7 +76,7 @@ class Lineage:
             filters={name: _has_member(name) for name in edge_members},
             keys={name: _member_key(name) for name in edge_members},
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "ListContexts": self.list_contexts,
             "ListArtifacts": self.list_artifacts,
             "ListActions": self.list_actions,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .account import Account
 from .hosted_model import HostedContainer, HostedModel
 from .listing import Listing
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 
 __all__ = ["Models"]
 
@@ -15,10 +17,10 @@ class Models:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self.table = account.plain_table(Kind(name="model", label="model"))
-        self.tables = (self.table,)
+        self.table: Table[Record] = account.plain_table(Kind(name="model", label="model"))
+        self.tables: tuple[Table[Record]] = (self.table,)
         self._listing: Listing[Record] = Listing(operation="ListModels", result="Models", summary=_summary)
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateModel": self.create,
             "DescribeModel": self.describe,
             "DeleteModel": self.delete,

@@ -15,7 +15,7 @@ from .endpoints import Endpoints
 from .job_definitions import JobDefinitions, input_endpoint
 from .listing import Listing
 from .processing_jobs import ProcessingJobs
-from .records import Fields, Kind, Record, copied, refused
+from .records import Fields, Kind, Record, Table, copied, refused
 
 __all__ = ["Monitoring", "ScheduleRecord"]
 
@@ -49,9 +49,11 @@ class Monitoring:
             taken="{label} {arn} already exists",
             taken_code="ResourceInUse",
         )
-        self.table = account.table(kind, ScheduleRecord)
-        self.tables = (self.table,)
-        self.executions = account.plain_table(Kind(name="monitoring-execution", label="Monitoring Execution"))
+        self.table: Table[ScheduleRecord] = account.table(kind, ScheduleRecord)
+        self.tables: tuple[Table[ScheduleRecord]] = (self.table,)
+        self.executions: Table[Record] = account.plain_table(
+            Kind(name="monitoring-execution", label="Monitoring Execution")
+        )
         self._listing: Listing[ScheduleRecord] = Listing(
             operation="ListMonitoringSchedules",
             result="MonitoringScheduleSummaries",
@@ -78,7 +80,7 @@ class Monitoring:
             },
             keys={"ScheduledTime": lambda record: record.fields["ScheduledTime"]},
         )
-        self.operations = {
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
             "CreateMonitoringSchedule": self.create,
             "DescribeMonitoringSchedule": self.describe,
             "UpdateMonitoringSchedule": self.update,

@@ -25,7 +25,7 @@ class ProcessingJobs:
         self._account = account
         kind = Kind(name="processing-job", label="job", missing="Could not find requested job with name: {name}")
         self.table: Table[Record] = account.plain_table(kind)
-        self.tables = (self.table,)
+        self.tables: tuple[Table[Record]] = (self.table,)
         self.operations: Mapping[str, Operation] = {"DescribeProcessingJob": self.describe}
 
     def add(self, name: str, status: str, members: Fields) -> str:

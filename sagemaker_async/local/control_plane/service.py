@@ -12,13 +12,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
 from sagemaker_async.local.answers import NOT_ADMITTED, Refusal
 from sagemaker_async.local.faults import NO_FAULTS, Plan
-from sagemaker_async.local.signatures import verify
+from sagemaker_async.local.signatures import Verify, verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 from .plane import ControlPlane
@@ -44,7 +44,7 @@ class ControlPlaneService:
     """
 
     signing_name: Final = "sagemaker"
-    verify = staticmethod(verify)
+    verify: ClassVar[Verify] = staticmethod(verify)
 
     def __init__(self, state: LocalState, plane: ControlPlane, save: Callable[[], Awaitable[None]]) -> None:
         self._state = state
@@ -87,7 +87,7 @@ class ControlPlaneCall:
     def __init__(self, service: ControlPlaneService, operation: str) -> None:
         self._service = service
         self._operation = operation
-        self.body_limit = _BODY_LIMIT
+        self.body_limit: int = _BODY_LIMIT
         self.plan: Plan = NO_FAULTS
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:

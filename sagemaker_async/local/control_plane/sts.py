@@ -6,7 +6,7 @@ services. See https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerI
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -15,7 +15,7 @@ from aiohttp import web
 from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.local.answers import NOT_ADMITTED, Refusal, xml_answer
 from sagemaker_async.local.faults import NO_FAULTS, Plan
-from sagemaker_async.local.signatures import verify
+from sagemaker_async.local.signatures import Verify, verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 __all__ = ["IdentityService"]
@@ -38,7 +38,7 @@ class IdentityService:
     """The part of STS that the embedded SageMaker implements."""
 
     signing_name: Final = "sts"
-    verify = staticmethod(verify)
+    verify: ClassVar[Verify] = staticmethod(verify)
 
     def __init__(self, state: LocalState) -> None:
         self._state = state
@@ -62,7 +62,7 @@ class IdentityCall:
     def __init__(self, state: LocalState, query: str) -> None:
         self._state = state
         self._query = query
-        self.body_limit = _BODY_LIMIT
+        self.body_limit: int = _BODY_LIMIT
         self.plan: Plan = NO_FAULTS
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:

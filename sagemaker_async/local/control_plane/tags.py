@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .account import Family
 from .listing import page_of
@@ -24,7 +24,11 @@ class Tags:
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._families = families
-        self.operations = {"AddTags": self.add, "ListTags": self.list_page, "DeleteTags": self.delete}
+        self.operations: dict[str, Callable[[Fields], Fields]] = {
+            "AddTags": self.add,
+            "ListTags": self.list_page,
+            "DeleteTags": self.delete,
+        }
 
     def add(self, request: Fields) -> Fields:
         """AddTags."""

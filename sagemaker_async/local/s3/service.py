@@ -84,7 +84,7 @@ class S3Call:
         self._service = service
         self._target = target
         self._method = ""
-        self.body_limit = BODY_LIMIT
+        self.body_limit: int = BODY_LIMIT
         self.plan: Plan = NO_FAULTS
 
     async def answer(self, exchange: Exchange) -> web.StreamResponse:

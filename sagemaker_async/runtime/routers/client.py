@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, ClassVar, Final, Unpack
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.call import Reply
@@ -11,6 +11,7 @@ from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.http import ProgressCallback, progress_to
 from sagemaker_async.aws.pipeline import Pipeline
 from sagemaker_async.aws.shapes.body import BodyLike
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import DefaultSeconds, Timeouts
 from sagemaker_async.runtime.generated.router_requests import (
     InvokeInferenceRouterAsyncAWSFields,
@@ -45,7 +46,7 @@ class InferenceRouterClient(ServiceClient):
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/inference-router.html
     """
 
-    operations = (INVOKE_INFERENCE_ROUTER, INVOKE_INFERENCE_ROUTER_ASYNC)
+    operations: ClassVar[tuple[Operation, ...]] = (INVOKE_INFERENCE_ROUTER, INVOKE_INFERENCE_ROUTER_ASYNC)
 
     async def send(self, call: PreparedCall, pipeline: Pipeline | None = None) -> Reply:
         """Send a prepared call, with the limits of a router."""
