@@ -21,6 +21,7 @@ from typing import Any
 
 from sagemaker_async.codecs.json_codec import JSONCodec
 from sagemaker_async.errors import (
+    AsyncInferenceModelError,
     CallError,
     DeserializationError,
     InBandError,
@@ -37,6 +38,7 @@ __all__ = ["Line", "failure_line", "is_of_endpoint", "malformed_line", "read_lin
 
 _JSON = JSONCodec()
 _OF_THE_RECORD = (
+    AsyncInferenceModelError,
     DeserializationError,
     InBandError,
     ModelError,

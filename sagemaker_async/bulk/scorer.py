@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Literal
 
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -21,7 +22,7 @@ from sagemaker_async.errors import (
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.map_options import MapFields
-from sagemaker_async.predictor.mapping import Outcomes, map_records
+from sagemaker_async.predictor.mapping import Outcomes, Records, map_records
 from sagemaker_async.predictor.outcome import Outcome, Progress
 from sagemaker_async.predictor.progress_bar import ProgressBar
 
@@ -36,8 +37,8 @@ from .summary import Summary, Tally
 
 __all__ = ["OnMalformed", "Scorer", "Target"]
 
-Target = Predictor[Any] | Callable[[Any], Awaitable[Any]]
-"""What scores: a predictor, or any asynchronous callable that takes what is sent of a record."""
+Target = Predictor[Any] | AsyncPredictor[Any] | Callable[[Any], Awaitable[Any]]
+"""What scores: a predictor of either kind, or any asynchronous callable that takes what is sent of a record."""
 
 OnMalformed = Literal["report", "stop"]
 
@@ -77,6 +78,14 @@ class Scorer:
     _in_a_row: int = 0
     """How many records failed because of the endpoint since the last that it answered."""
     _read_all: bool = False
+
+    def check(self) -> None:
+        """Refuse what `Predictor.map` refuses.
+
+        Raises:
+            ConfigurationError, RequestValidationError: an argument is wrong.
+        """
+        self._mapped((), {**self.options, "progress_bar": False})
 
     async def recover(self) -> int:
         """Read the output of an earlier run back; return where the next line goes.
@@ -199,10 +208,10 @@ class Scorer:
                     await output.write(malformed_line(record.index, chosen.id, record.line, problem, with_id=with_id))
         self._read_all = True
 
-    def _mapped(self, records: AsyncIterator[_Sent], options: MapFields) -> Outcomes[Any]:
+    def _mapped(self, records: Records, options: MapFields) -> Outcomes[Any]:
         more = self.prepare
         prepare = attrgetter("payload") if more is None else lambda sent: more(sent.payload)
-        if isinstance(self.target, Predictor):
+        if isinstance(self.target, Predictor | AsyncPredictor):
             return self.target.map(records, prepare=prepare, batch=self.batch, **self.call, **options)
         assert not isinstance(self.batch, int)
         return map_records(self.target, records, prepare=prepare, batch=self.batch, timing=self.timing, **options)

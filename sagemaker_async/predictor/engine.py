@@ -365,10 +365,13 @@ class Engine(Generic[R]):
                 attempts += _attempts(watch, error)
                 if error is None:
                     results = (answer,) if self._batch is None else self._batch.split(answer, len(records))
-                if error is None or not self._sent_again(error, self.now() - began):
+                if error is None or watch.first_byte is not None or not is_refusal(error):
+                    break
+                delay = self._delay(error, refusals)
+                if not self.sends_again or self.now() - began + delay >= self._options.retry_for:
                     break
                 self._retried += 1
-                await self._timing.sleep(self._delay(error, refusals))
+                await self._timing.sleep(delay)
                 refusals += 1
         except Exception as failure:  # noqa: BLE001 - of `prepare`, `Batch` or what the answer is
             error = failure
@@ -430,9 +433,6 @@ class Engine(Generic[R]):
         pace = None if self._limiter is None else self._limiter.pace(self.now())
         rate = self._options.rate
         return pace if rate is None else rate if pace is None else min(rate, pace)
-
-    def _sent_again(self, error: Exception, seconds: float) -> bool:
-        return self.sends_again and seconds < self._options.retry_for and is_refusal(error)
 
     def _delay(self, error: Exception, refusals: int) -> float:
         delay = self._timing.uniform() * min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.bulk import Summary, run
 from sagemaker_async.bulk.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from sagemaker_async.errors import (
     SageMakerAsyncError,
     ValidationError,
 )
-from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.local import LocalSageMaker, ModelFailure
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.scoring import Scoring
@@ -533,3 +534,33 @@ async def test_a_summary_of_a_stopped_run_pickles_with_its_error(tmp_path: Path)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(copy.summary, Summary)
     assert str(copy) == str(caught.value)
+
+
+# --- asynchronous endpoints -------------------------------------------------------------------------------------------
+
+
+async def test_an_asynchronous_endpoint_scores_and_its_failures_are_the_records_own(tmp_path: Path) -> None:
+    source, out = numbers(tmp_path / "in.jsonl", 30), tmp_path / "out.jsonl"
+
+    def model(body: bytes) -> bytes:
+        if (number := json.loads(body)["n"]) % 10 == 3:
+            raise ModelFailure(500, f"no room for {number}")
+        return str(2 * number).encode()
+
+    async with LocalSageMaker() as local:
+        local.add_endpoint("m", model, asynchronous=True)
+        async with Session(**local.client_options) as session:
+            plain = Predictor("m", session, JSONSerializer(), JSONDeserializer())
+            predictor = AsyncPredictor(plain)
+            summary = await run(predictor, source, out, id_field="id", concurrency=20, stop_after=1)
+            assert (summary.errors, summary.succeeded) == ({"AsyncInferenceModelError": 3}, 27)
+            lines = lines_of(out)
+            assert [lines[n].get("result") for n in range(5)] == [0, 2, 4, None, 8]
+            assert lines[3]["error"]["fault"] == "record"
+            assert "no room for 3" in lines[3]["error"]["message"]
+            again = await run(predictor, source, out, id_field="id", resume=True)
+            assert (again.earlier, len(local.async_invocations)) == (30, 30)
+            with pytest.raises(ConfigurationError, match="asynchronous=True, and this one has None"):
+                await run(plain, source, out, id_field="id", resume=True)
+            with pytest.raises(ConfigurationError, match="no response streams"):
+                await run(predictor, source, tmp_path / "new.jsonl", stream=True)
