@@ -28,7 +28,6 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.map_options import MapFields
-from sagemaker_async.predictor.progress_bar import ProgressBar
 from sagemaker_async.predictor.scoring import Scoring
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.session import Session
@@ -160,7 +159,6 @@ async def run(
             f"the name of the input {str(input)!r} does not say what it holds: pass format (--format) jsonl, csv or "
             "parquet"
         )
-    bar = ProgressBar() if options.get("progress_bar") else None
     files = await asyncio.to_thread(RunFiles.of, output, work_dir)
     if session is None and isinstance(target, Predictor | AsyncPredictor):
         session = target.sagemaker_session
@@ -177,7 +175,6 @@ async def run(
         call=call,
         prepare=prepare,
         options={"ordered": False, **options},
-        bar=bar,
         timing=timing,
     )
     scorer.check()
