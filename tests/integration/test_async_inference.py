@@ -791,3 +791,28 @@ async def test_a_forged_job_must_still_be_one(session: Session, fields: dict[str
     content = without(without(without(json.loads(job(session).to_json()), "digest"), "kind"), "version")
     with pytest.raises(InvalidJobError):
         AsyncInferenceJob.from_json(letter.written(content | fields), session)
+
+
+async def test_a_text_of_a_job_nested_as_deeply_as_can_be_read_is_refused(session: Session) -> None:
+    for depth in range(900, 1000):
+        with pytest.raises(InvalidJobError):
+            AsyncInferenceJob.from_json(
+                '{"kind": "sagemaker_async.AsyncInferenceJob", "version": 1, "x": %s}' % ("[" * depth + "]" * depth),
+                session,
+            )
+
+
+async def test_who_is_cancelled_again_and_again_leaves_no_wait(session: Session) -> None:
+    jobs = [AsyncInferenceJob(session, output_path=f"s3://bkt/out{number}") for number in range(20)]
+
+    async def read() -> None:
+        async for _ in as_completed(jobs):
+            raise AssertionError
+
+    reading = asyncio.ensure_future(read())
+    await asyncio.sleep(0)
+    while not reading.done():
+        reading.cancel()
+        await asyncio.sleep(0)
+    assert Poller.of(session).waiting == 0
+    assert not any(job._waits for job in jobs)
