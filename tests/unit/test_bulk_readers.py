@@ -156,7 +156,7 @@ def test_the_format_is_told_by_the_name() -> None:
 
 def test_parquet_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table([[1], [2]], names=["a", "a"]), tmp_path / "in.parquet")
-    with pytest.raises(ConfigurationError, match="'a' twice; rename the columns$"):
+    with pytest.raises(ConfigurationError, match=r"'a' twice; rename the columns$"):
         open_reader(tmp_path / "in.parquet", "parquet")
 
 
