@@ -92,7 +92,10 @@ class Engine(Generic[R]):
         self._batch = batch
         self._size = 1 if batch is None else batch.size
         self._timing = timing
-        self._total = options.total if options.total is not None or not isinstance(records, Sized) else len(records)
+        self._total = options.total
+        if self._total is None and isinstance(records, Sized):
+            with contextlib.suppress(Exception):  # that of a data loader may say that it has none
+                self._total = len(records)
         self._source: Records | None = records
         self._next: Iterator[Any] | None = None
         self._anext: AsyncIterator[Any] | None = None

@@ -676,3 +676,34 @@ async def test_stopping_twice_cancels_the_reading_once() -> None:
     outcomes = mapped(cancelled_within, source(), batch=Batch(size=2), on_error="return")
     (outcome,) = await all_of(outcomes)
     assert "cancelled from within" in str(outcome.error)
+
+
+@virtually
+async def test_records_that_claim_a_length_and_have_none_are_mapped() -> None:
+    class Loader:
+        def __len__(self) -> int:
+            raise TypeError("the data set has no length")
+
+        def __iter__(self) -> Iterator[int]:
+            return iter([1, 2])
+
+    async def echo(value: int) -> int:
+        return value
+
+    assert [outcome.result for outcome in await all_of(mapped(echo, Loader()))] == [1, 2]
+
+
+@virtually
+async def test_a_list_of_results_that_cannot_be_read_is_the_error_of_its_records() -> None:
+    class Results:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, place: int) -> int:
+            raise OSError("the file is gone")
+
+    async def lazy(_: Any) -> Results:
+        return Results()
+
+    outcomes = await all_of(mapped(lazy, range(4), batch=Batch(size=2), on_error="return"))
+    assert [type(outcome.error) for outcome in outcomes] == [OSError] * 4
