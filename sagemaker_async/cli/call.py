@@ -41,6 +41,7 @@ def chat_body(given: bytes) -> bytes:
 
     Raises:
         RequestValidationError: messages or tools are of a wrong shape.
+        ConfigurationError: the text is not UTF-8.
     """
     try:
         value = json.loads(given)
@@ -49,7 +50,10 @@ def chat_body(given: bytes) -> bytes:
     if isinstance(value, list):
         value = {"messages": value}
     elif not isinstance(value, dict) or "messages" not in value:
-        value = {"messages": [{"role": "user", "content": given.decode("utf-8", "replace")}]}
+        try:
+            value = {"messages": [{"role": "user", "content": given.decode()}]}
+        except UnicodeDecodeError:
+            raise ConfigurationError("what is said in a chat must be UTF-8, or JSON; convert it first") from None
     return json.dumps(chat_request(**{**value, "stream": True})).encode()
 
 

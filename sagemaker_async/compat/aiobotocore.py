@@ -30,7 +30,7 @@ from botocore.config import Config as BotocoreConfig
 from botocore.exceptions import UnknownServiceError
 
 from sagemaker_async.config import Config
-from sagemaker_async.errors import ConfigurationError, SageMakerAsyncError
+from sagemaker_async.errors import ConfigurationError, SageMakerAsyncError, UsageError
 from sagemaker_async.session import Session
 
 from .client import SERVICES, Client, Hooks, description_of
@@ -48,26 +48,38 @@ class ClientCreatorContext:
         self._config = config
         self._given = given
         self._client: Client | None = None
+        self._entered = False
 
     async def __aenter__(self) -> Client:
+        if self._entered:
+            raise UsageError("this client is in use: call create_client once for each 'async with'")
+        self._entered = True
+        try:
+            self._client = await self._created()
+        except BaseException:
+            self._entered = False
+            raise
+        return self._client
+
+    async def _created(self) -> Client:
         description = await asyncio.to_thread(description_of, self._service)
         session = Session(self._config)
         try:
             await session.channel.pipeline(SERVICES[self._service])
-            self._client = Client(session, self._service, description, self._given)
+            return Client(session, self._service, description, self._given)
         except SageMakerAsyncError as error:
             await session.close()
             raise_from(botocore_error(error, description.model, "", {}, description.exceptions), error)
         except BaseException:
             await session.close()
             raise
-        return self._client
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.close()
+        client, self._client, self._entered = self._client, None, False
+        if client is not None:
+            await client.close()
 
 
 class AioSession(Hooks):

@@ -72,7 +72,8 @@ def error_response(error: ours.ServiceError, model: Model) -> dict[str, Any]:
     }
     if error.retryable and error.attempts and error.not_repeated is None:
         metadata["MaxAttemptsReached"] = True
-    members = {} if shape is None else {name: error.fields[name] for name in shape.members if name in error.fields}
+    given = {} if shape is None else {name: error.fields.get(name) for name in shape.members}
+    members = {name: value for name, value in given.items() if value is not None}
     return {"Error": {"Message": error.error_message, "Code": code}, "ResponseMetadata": metadata, **members}
 
 

@@ -190,16 +190,18 @@ class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
     def deserialize(self, stream: bytes | BodyStream, content_type: str) -> TokenResult:  # noqa: ARG002
         body = bytes(read_body(stream))
         size = len(body) + 1
-        splitter = TokenSplitter(self._dialect, allow_incomplete=True, max_buffer=size, keep_partial=size)
+        # An empty choice counts as more characters than it is written with; an answer that came is kept whole.
+        splitter = TokenSplitter(self._dialect, allow_incomplete=True, max_buffer=size, keep_partial=100 * size)
         try:
             for tokens in (splitter.feed(body), splitter.finish()):
                 for _ in tokens:
                     pass
         except RecordError as error:
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
-        if splitter.result.last_record is None and splitter.result.dialect != "raw":
-            raise DeserializationError("the answer is not a chat completion: there is no record in it")
-        return splitter.result
+        result = splitter.result
+        if not (result.choices or result.dialect == "raw" or (result.last_record or {}).get("choices")):
+            raise DeserializationError("the answer is not a chat completion: there are no choices in it")
+        return result
 
 
 _Problems = Iterator[tuple[str, str]]

@@ -21,6 +21,8 @@ class ToolCallDelta:
     """The function to call: on the first piece."""
     arguments: str = ""
     """The next part of the arguments, which are JSON when all parts are put together."""
+    numbered: bool = True
+    """Whether the container gave the index; if not, a piece with another id than the last call's begins a call."""
 
 
 class TokenLogprob(NamedTuple):

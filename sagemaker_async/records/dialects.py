@@ -107,8 +107,10 @@ def _add_members(delta: Delta, message: Record) -> bool:
             delta.reasoning = delta.reasoning or _text(value)  # some containers send the same under both names
         elif name == "refusal":
             delta.refusal = _text(value)
-        elif name in {"tool_calls", "function_call"}:
+        elif name == "tool_calls":
             delta.tool_calls = _tool_calls(value)
+        elif name == "function_call":  # OpenAI's older form, which has no id
+            delta.tool_calls = delta.tool_calls or _tool_calls(value)
     return found
 
 
@@ -132,13 +134,14 @@ def _tool_calls(calls: Any) -> tuple[ToolCallDelta, ...]:
             function.get("name"),
             function.get("arguments"),
         )
-        index = position if index is None else index
+        numbered = index is not None
+        index = index if numbered else position
         if not isinstance(index, int) or not isinstance(name, str | None):
             raise TypeError("a tool call's index is a number, and its name a text")
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         call_id = None if call_id in (None, "") else str(call_id)
-        pieces.append(ToolCallDelta(index, call_id, name or None, arguments or ""))
+        pieces.append(ToolCallDelta(index, call_id, name or None, arguments or "", numbered))
     return tuple(pieces)
 
 

@@ -10,7 +10,7 @@ the memory are linear in what the model says.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,8 @@ __all__ = ["Choice", "Gathered", "TokenResult", "ToolCall"]
 _SIZE_OF_OBJECT = 64
 """Characters that a choice or a tool call counts as, so that a stream of empty ones is bounded too."""
 _SIZE_OF_LOGPROB = 8
-"""The same of a log probability: with the default limit there is room for those of 131,072 tokens."""
+"""The same of a log probability, beside its token and one for each of the likeliest others: with the default limit
+there is room for those of some 80,000 tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +180,28 @@ class Gathered:
             self._add_call(choice, piece)
         if delta.logprobs:
             for logprob in delta.logprobs:
-                if self._room.takes(_SIZE_OF_LOGPROB):
+                if self._room.takes(_size_of(logprob)):
                     choice._logprobs.append(logprob)
-        elif delta.logprob is not None and self._room.takes(_SIZE_OF_LOGPROB):
+        elif delta.logprob is not None and self._room.takes(_SIZE_OF_LOGPROB + len(delta.text)):
             choice._logprobs.append(TokenLogprob(delta.text, delta.logprob))
 
     def _add_call(self, choice: Choice, piece: ToolCallDelta) -> None:
+        if choice._calls and not piece.numbered:
+            last = next(reversed(choice._calls))
+            if piece.id and choice._calls[last].id not in (None, piece.id):
+                piece.index = last + 1
+            elif not (piece.id or piece.name):
+                piece.index = last
         call = choice._calls.get(piece.index)
         if call is None:
-            if not self._room.takes(_SIZE_OF_OBJECT + len(piece.id or "") + len(piece.name or "")):
+            if not self._room.takes(_SIZE_OF_OBJECT):
                 return
             call = choice._calls[piece.index] = _GrowingCall(self._room)
         # The first of each counts: some containers repeat the name, or send another id, with each piece.
-        call.id = call.id or piece.id
-        call.name = call.name or piece.name
+        if piece.id and not call.id and self._room.takes(len(piece.id)):
+            call.id = piece.id
+        if piece.name and not call.name and self._room.takes(len(piece.name)):
+            call.name = piece.name
         if piece.arguments:
             call.arguments.add(piece.arguments)
 
@@ -301,6 +310,11 @@ class TokenResult:
     @property
     def _first(self) -> Choice:
         return self._gathered.choices.get(0) or Choice(0, Room(0), Room(0))
+
+
+def _size_of(logprob: TokenLogprob) -> int:
+    """Return as how many characters a log probability counts; what it holds is as the model sent it."""
+    return _SIZE_OF_LOGPROB + sum(len(each) for each in (logprob.token, logprob.top) if isinstance(each, Sized))
 
 
 def _logprobs_of(choice: Choice) -> Mapping[str, Any] | None:

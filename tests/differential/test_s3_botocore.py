@@ -86,7 +86,8 @@ def botocore_client() -> Callable[[str, str | None], Any]:
 async def ours(region: str, url: str | None, name: str, **fields: Any) -> HTTPRequest:
     """Return what our client sends."""
     headers = {"Content-Length": "2", "Content-Range": "bytes 1-2/9"}
-    stub = StubTransport(otherwise=StubResponse(206, b"<L/>" if name == "list_objects" else b"", headers))
+    page = b"<L><IsTruncated>false</IsTruncated></L>" if name == "list_objects" else b""
+    stub = StubTransport(otherwise=StubResponse(206, page, headers))
     options: Any = {"endpoint_urls": {"s3": url}} if url else {}
     async with Session(
         transport=stub, region=region, credentials=Credentials(ACCESS, SECRET, TOKEN), **options

@@ -228,6 +228,7 @@ def test_timeout_is_that_of_the_whole_call(local: ThreadedLocalSageMaker, capsys
             "--dialect is the format of tokens, so it needs --tokens",
         ),
         (["stream", "echo", '[{"role": "user"}]', "--chat"], "messages[0].content: is missing"),
+        (["stream", "echo", "caf\udce9", "--chat"], "what is said in a chat must be UTF-8"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

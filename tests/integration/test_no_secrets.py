@@ -299,7 +299,9 @@ async def test_calls_that_succeed(open_session: Callable[..., Session], evidence
     evidence.check()
 
 
-SCARCE_TIME = Timeouts(first_byte=0.1, between_chunks=0.1)
+def time_for(fault: object) -> Timeouts:
+    """Return limits that nothing but a fault that stalls meets, however busy the machine is."""
+    return Timeouts(first_byte=0.5, between_chunks=0.5) if isinstance(fault, Stall) else Timeouts()
 
 
 @pytest.mark.parametrize("way", [invoke, stream])
@@ -329,7 +331,7 @@ async def test_calls_that_fail(
     way: Way,
 ) -> None:
     guarded.endpoints["e"].faults.extend([fault] * 3)
-    async with open_session(timeouts=SCARCE_TIME) as session:
+    async with open_session(timeouts=time_for(fault)) as session:
         with pytest.raises(error) as caught:
             await way(session, evidence)
         evidence.failure(caught.value)
@@ -361,7 +363,7 @@ async def test_streams_that_fail(
     error: type[SageMakerAsyncError],
 ) -> None:
     guarded.endpoints["e"].faults.append(fault)
-    async with open_session(timeouts=SCARCE_TIME) as session:
+    async with open_session(timeouts=time_for(fault)) as session:
         with pytest.raises(error) as caught:
             await stream(session, evidence)
         evidence.failure(caught.value)

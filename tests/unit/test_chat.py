@@ -142,7 +142,9 @@ class TestFailures:
         assert (caught.value.code, caught.value.resource) == (400, "chat")
         assert caught.value.request_id
 
-    @pytest.mark.parametrize("answer", [b"", b"<html>", b'[{"generated_text": "a"}]', b'{"choices": ["x"]}', b"{"])
+    @pytest.mark.parametrize(
+        "answer", [b"", b"<html>", b'[{"generated_text": "a"}]', b'{"choices": ["x"]}', b"{", b'{"choices": []}']
+    )
     async def test_an_answer_in_another_schema_is_no_chat(
         self, predictor: Predictor[Any], container: Container, answer: bytes
     ) -> None:
@@ -175,6 +177,14 @@ class TestFailures:
         container.answer = json.dumps({"choices": [{"message": {"content": text}}]}, ensure_ascii=False).encode()
         answer = await predictor.chat(HELLO)
         assert (answer.text == text, answer.truncated) == (True, False)
+
+    async def test_an_answer_of_many_small_things_is_whole(
+        self, predictor: Predictor[Any], container: Container
+    ) -> None:
+        calls = [{"function": {"name": "f"}}] * 300
+        container.answer = json.dumps({"choices": [{"message": {"tool_calls": calls}}]}).encode()
+        answer = await predictor.chat(HELLO)
+        assert (len(answer.tool_calls), answer.tool_calls[-1].name, answer.truncated) == (300, "f", False)
 
 
 WRONG: list[tuple[Any, list[tuple[str, str]]]] = [

@@ -25,6 +25,7 @@ from sagemaker_async.errors import (
     ModelError,
     RequestValidationError,
     SessionClosedError,
+    UsageError,
 )
 from sagemaker_async.hosting.operations import SAGEMAKER
 from sagemaker_async.local import (
@@ -76,6 +77,17 @@ class TestLife:
             await client.invoke_endpoint(EndpointName="e", Body=b"1")
         assert isinstance(caught.value.__cause__, SessionClosedError)
         await client.close()
+
+    async def test_it_is_entered_once_at_a_time(self, local: LocalSageMaker) -> None:
+        local.add_endpoint("e", lambda body: body)
+        created = get_session().create_client("sagemaker-runtime", **local.boto3_options)
+        for _ in range(2):
+            async with created as client:
+                with pytest.raises(UsageError, match="create_client once for each"):
+                    await created.__aenter__()
+                await client.invoke_endpoint(EndpointName="e", Body=b"1")
+            with pytest.raises(botocore.HTTPClientError):
+                await client.invoke_endpoint(EndpointName="e", Body=b"1")
 
     async def test_it_is_closed_when_its_block_is_left_by_an_error(self, local: LocalSageMaker) -> None:
         with pytest.raises(ZeroDivisionError):
@@ -441,3 +453,15 @@ class TestPagesAndWaiters:
         with pytest.raises(ConfigurationError, match="WaiterConfig takes Delay and MaxAttempts") as refused:
             await control.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Dealy": 0})
         assert refused.value.__cause__ is None
+
+
+async def test_a_member_of_an_error_that_is_null_is_absent_as_botocore_has_it() -> None:
+    body = {"Message": "m", "OriginalStatusCode": 500, "OriginalMessage": None}
+    stub = StubTransport(StubResponse.json(body, status=424, headers={"x-amzn-errortype": "ModelError"}))
+    async with Session(transport=stub) as session:
+        await session.channel.pipeline(SAGEMAKER_RUNTIME)
+        client = Client(session, "sagemaker-runtime", description_of("sagemaker-runtime"), None)
+        with pytest.raises(client.exceptions.ModelError) as caught:
+            await client.invoke_endpoint(EndpointName="e", Body=b"")
+    assert caught.value.response["OriginalStatusCode"] == 500
+    assert "OriginalMessage" not in caught.value.response

@@ -241,6 +241,24 @@ class TestResult:
         assert result.last_record == {"choices": [], "usage": {"total_tokens": 2}}
         assert len(result.choices) == 1
 
+    def test_calls_that_come_one_after_the_other_without_a_number_are_told_apart_by_their_ids(self) -> None:
+        pieces = [
+            {"id": "x", "function": {"name": "f", "arguments": ""}},
+            {"id": "y", "function": {"name": "g", "arguments": '{"a"'}},
+            {"function": {"arguments": ":1}"}},
+        ]
+        chunks = [chunk(tool_calls=[piece]) for piece in pieces]
+        result, tokens, _ = read(b"".join(chunks) + chunk("stop"))
+        assert result.tool_calls == (ToolCall("x", "f", ""), ToolCall("y", "g", '{"a":1}'))
+        assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 1]
+
+    @pytest.mark.parametrize("names", [("tool_calls", "function_call"), ("function_call", "tool_calls")], ids=repr)
+    def test_a_call_in_both_forms_keeps_its_id(self, names: tuple[str, str]) -> None:
+        function = {"name": "f", "arguments": "{}"}
+        forms = {"tool_calls": [{"index": 0, "id": "x", "function": function}], "function_call": function}
+        result = read(chunk("stop", **{name: forms[name] for name in names}))[0]
+        assert result.tool_calls == (ToolCall("x", "f", "{}"),)
+
     def test_it_compares_by_what_it_holds_and_pickles(self) -> None:
         one, other = read(chunk("stop", content="a"))[0], read(chunk("stop", content="a"))[0]
         assert one == other
@@ -321,6 +339,22 @@ class TestBounds:
         assert len(result.tool_calls) <= 16
         assert len(result.logprobs) <= 125
         assert result.truncated
+
+    @pytest.mark.parametrize("kind", ["id", "name", "token"])
+    def test_long_names_are_kept_up_to_the_limit_whenever_they_come(self, kind: str) -> None:
+        splitter = TokenSplitter(keep_partial=100_000)
+        long = "x" * 10_000
+        for number in range(100):
+            if kind == "token":
+                logprobs = {"content": [{"token": long, "logprob": 0}]}
+                record = {"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": logprobs}]}
+                list(splitter.feed(b"data: " + json.dumps(record).encode() + b"\n\n"))
+                continue
+            list(splitter.feed(chunk(tool_calls=[{"index": number, "function": {"arguments": ""}}])))
+            piece = {"id": long} if kind == "id" else {"function": {"name": long}}
+            list(splitter.feed(chunk(tool_calls=[{"index": number, **piece}])))
+        assert 90_000 < len(json.dumps(splitter.result.to_dict())) < 120_000
+        assert splitter.result.truncated
 
     def test_what_is_held_is_a_few_times_the_text_and_not_more(self) -> None:
         splitter = TokenSplitter()

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async import Credentials, Session, StubResponse, StubTransport
+from sagemaker_async import Credentials, RetryConfig, Session, StubResponse, StubTransport
 from sagemaker_async.aws.endpoints import Endpoint
 from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -193,7 +194,9 @@ async def test_what_s3_says_of_an_object_is_on_its_answers() -> None:
 
 def page(*keys: str, token: str = "", encoding: str = "<EncodingType>url</EncodingType>") -> StubResponse:
     listed = "".join(f"<Contents><Key>{key}</Key><Size>3</Size><ETag>&quot;e&quot;</ETag></Contents>" for key in keys)
-    rest = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    rest = "<IsTruncated>false</IsTruncated>"
+    if token:
+        rest = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
     return StubResponse(200, f"<ListBucketResult>{encoding}{rest}{listed}</ListBucketResult>".encode())
 
 
@@ -230,6 +233,31 @@ async def test_a_list_that_is_not_xml_is_an_error(body: bytes) -> None:
     async with Session(transport=StubTransport(StubResponse(200, body))) as session:
         with pytest.raises(ResponseError, match="answers XML"):
             _ = [each async for each in session.s3.list_objects(bucket="my-bucket")]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "IsTruncated is missing"),
+        (b"<html><body>Welcome</body></html>", "IsTruncated is missing"),
+        (page("a", token=" ").chunks[0].replace(b" ", b""), "NextContinuationToken is missing"),  # type: ignore[index]
+    ],
+)
+async def test_a_list_that_may_not_be_whole_never_just_ends(body: bytes, words: str) -> None:
+    async with Session(transport=StubTransport(StubResponse(200, body))) as session:
+        with pytest.raises(ResponseError, match=words):
+            _ = [each async for each in session.s3.list_objects(bucket="my-bucket")]
+
+
+async def test_an_error_with_the_status_of_success_is_one_and_is_repeated() -> None:
+    failed = StubResponse(200, b"<Error><Code>InternalError</Code><Message>words</Message></Error>", {"ETag": '"e"'})
+    stub = StubTransport(failed, StubResponse(200, b"", {"ETag": '"f"'}), failed)
+    async with Session(transport=stub, retry=RetryConfig(max_attempts=2)) as session:
+        session.channel.timing = Timing(uniform=lambda: 0.0)  # no delay
+        assert (await session.s3.put_object(**OBJECT, body=b"1")).etag == '"f"'
+    async with Session(transport=StubTransport(failed), retry=RetryConfig(max_attempts=1)) as session:
+        with pytest.raises(ServiceError, match="words"):
+            await session.s3.delete_object(**OBJECT)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -337,6 +365,8 @@ async def test_what_s3_would_refuse_is_refused_before_anything_is_sent(fields: A
         ({"content_type": "é"}, "content_type"),
         ({"user_metadata": {"a b": "c"}}, "names take letters"),
         ({"user_metadata": {"a": "b\n"}}, "not printable ASCII"),
+        ({"user_metadata": {"a": "b "}}, "with spaces around it"),
+        ({"user_metadata": {"a": "b", "A": "c"}}, "differ in case alone"),
         ({"user_metadata": {"a": "b" * 2048}}, "may have 2048 characters in all, has 2049"),
         ({"user_metadata": "a"}, "user_metadata"),
         ({"server_side_encryption": "rot13"}, "should be 'AES256', 'aws:kms'"),

@@ -17,8 +17,10 @@ from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.s3 import parts
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
+    ConfigurationError,
     ConnectionLostError,
     RequestValidationError,
+    ResponseError,
     S3AccessDeniedError,
     ServiceError,
     UploadSourceError,
@@ -387,3 +389,59 @@ async def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(s3:
         with pytest.raises(RequestValidationError, match="Nothing was sent"):
             await session.s3.put_object(**OBJECT, body=tmp_path / "none")
     assert s3.log == []
+
+
+async def test_an_iterable_is_closed_when_its_upload_fails(s3: FakeS3) -> None:
+    s3.faults["part 1"] = [error(403, "AccessDenied")]
+    closed = False
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal closed
+        try:
+            while True:
+                yield bytes(PART)
+        finally:
+            await asyncio.sleep(0)
+            closed = True
+
+    async with session_of(s3) as session:
+        with pytest.raises(S3AccessDeniedError):
+            await session.s3.put_object(**OBJECT, body=body())
+        assert closed
+
+
+async def test_slices_with_gaps_are_uploaded_as_the_bytes_that_they_show(s3: FakeS3) -> None:
+    async def body() -> AsyncIterator[memoryview]:
+        yield memoryview(b"a-b-c-")[::2]
+
+    async with session_of(s3) as session:
+        await session.s3.put_object(**OBJECT, body=body())
+    assert s3.objects == {"k": b"abc"}
+
+
+@pytest.mark.parametrize("name", ["part_bytes", "parallel_parts"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "8"])
+async def test_parts_of_no_size_and_no_parts_at_once_are_refused(s3: FakeS3, name: str, value: Any) -> None:
+    async with session_of(s3) as session:
+        setattr(session.s3, name, value)
+        with pytest.raises(ConfigurationError, match=f"S3Client.{name} must be a whole number"):
+            await session.s3.put_object(**OBJECT, body=chunked(bytes(50), 7))
+    assert s3.log == []
+
+
+async def test_an_upload_without_an_id_is_an_error_and_nothing_is_deleted(s3: FakeS3) -> None:
+    answer = b"<InitiateMultipartUploadResult><UploadId></UploadId></InitiateMultipartUploadResult>"
+    s3.faults["create"] = [StubResponse(200, answer)]
+    async with session_of(s3) as session:
+        with pytest.raises(ResponseError, match="UploadId is missing"):
+            await session.s3.put_object(**OBJECT, body=bytes(50))
+    assert s3.log == ["create"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html><body>Welcome</body></html>"])
+async def test_a_completion_that_is_not_confirmed_is_an_error(s3: FakeS3, answer: bytes) -> None:
+    s3.faults["complete"] = [StubResponse(200, answer)]
+    async with session_of(s3) as session:
+        with pytest.raises(ResponseError, match="ETag is missing"):
+            await session.s3.put_object(**OBJECT, body=bytes(50))
+    assert s3.log[-1] == "abort"

@@ -107,6 +107,67 @@ async def test_an_answer_that_is_not_the_range_is_an_error(answer: StubResponse)
         assert stub.in_use == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "came"),
+    [
+        (None, (0, 9)),
+        (None, (0, 255)),
+        ("bytes=0-9", (100, 109)),
+        ("bytes=0-9", (0, 8)),
+        ("bytes=0-9", (0, 10)),
+        ("bytes=100-", (100, 254)),
+        ("bytes=-10", (0, 9)),
+    ],
+)
+async def test_a_part_that_was_not_asked_for_is_an_error(asked: str | None, came: tuple[int, int]) -> None:
+    first, last = came
+    stub = StubTransport(rest(first, CONTENT[first : last + 1], last=last))
+    async with session_of(stub) as session:
+        with pytest.raises(ResponseError, match="was asked for, and"):
+            await session.s3.get_object(**OBJECT, range=asked)
+        assert stub.in_use == 0
+
+
+@pytest.mark.parametrize("asked", ["bytes=250-900", "bytes=-300"])
+async def test_a_range_beyond_the_object_is_what_there_is_of_it(asked: str) -> None:
+    first = 250 if asked.endswith("900") else 0
+    async with session_of(StubTransport(rest(first, CONTENT[first:]))) as session:
+        got = await session.s3.get_object(**OBJECT, range=asked)
+        assert await got.read() == CONTENT[first:]
+
+
+async def test_the_rest_of_another_object_is_an_error() -> None:
+    other = rest(100, bytes(156))
+    other.headers["ETag"] = '"other"'  # type: ignore[index]
+    stub = StubTransport(whole(CONTENT[:100], CUT), other)
+    async with session_of(stub) as session:
+        got = await session.s3.get_object(**OBJECT)
+        with pytest.raises(ResponseError, match=r"the ETag \"e\" was asked for, that of \"other\" came"):
+            await got.read()
+        assert stub.in_use == 0
+
+
+async def test_an_object_that_is_closed_while_its_rest_is_asked_for_stays_closed() -> None:
+    stub = StubTransport(whole(CONTENT[:100], CUT), rest(100, CONTENT[100:150], CONTENT[150:]))
+    async with session_of(stub) as session:
+        waiting, go_on = asyncio.Event(), asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            waiting.set()
+            await go_on.wait()
+
+        session.channel.timing = Timing(sleep=sleep, uniform=lambda: 0.5)
+        got = await session.s3.get_object(**OBJECT)
+        assert await got.read_chunk() == CONTENT[:100]
+        reading = asyncio.create_task(got.read_chunk())
+        await waiting.wait()
+        await got.aclose()
+        go_on.set()
+        with pytest.raises(StreamClosedError):
+            await reading
+        assert stub.in_use == 0
+
+
 async def test_an_answer_without_a_length_is_an_error_and_lets_go_of_its_connection() -> None:
     stub = StubTransport(StubResponse(200, CONTENT))
     async with session_of(stub) as session:

@@ -57,6 +57,14 @@ async def test_fields_travel_as_json_1_0() -> None:
     assert "/us-east-1/sqs/aws4_request" in request.headers["Authorization"]
 
 
+@pytest.mark.parametrize(
+    "host", ["queue.example-1.com", "localstack-1.internal", "vpce-0a-12345678.sqs.us-east-1.vpce.amazonaws.com"]
+)
+async def test_a_queue_at_a_host_that_is_not_a_region_s_is_asked(host: str) -> None:
+    async with Session(transport=StubTransport(StubResponse.json({}))) as session:
+        assert (await session.sqs.receive_message(queue_url=f"https://{host}/1/q")).messages == []
+
+
 async def test_an_answer_without_messages_has_none() -> None:
     async with Session(transport=StubTransport(StubResponse.json({}))) as session:
         assert (await session.sqs.receive_message(queue_url=QUEUE)).messages == []
@@ -97,6 +105,7 @@ async def test_a_limit_of_the_call_is_kept() -> None:
         ({"max_number_of_messages": 11}, "max_number_of_messages"),
         ({"wait_time_seconds": 21}, "wait_time_seconds"),
         ({"wait_time_seconds": "20"}, "wait_time_seconds"),
+        ({"wait_time_seconds": 10**400}, "wait_time_seconds"),
         ({"visibility_timeout": 43_201}, "visibility_timeout"),
     ],
 )

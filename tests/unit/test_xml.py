@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from sagemaker_async.aws.protocols.xml import DEPTH, MAX_BYTES, MAX_ELEMENTS, elements
+from sagemaker_async.aws.protocols.xml import DEPTH, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, elements
 
 
 def test_elements_come_in_order_with_the_names_on_the_way_to_them() -> None:
@@ -31,6 +33,9 @@ def test_elements_come_in_order_with_the_names_on_the_way_to_them() -> None:
         b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
         b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b"<!DOCTYPE a><a/>",
+        b'<?xml version="1.0" encoding="of-nobody"?><a/>',
+        b'<?xml version="1.0" encoding="hex"?><a/>',
+        b'<?xml version="1.0" encoding="shift_jis"?><a/>',
     ],
 )
 def test_what_is_not_plain_xml_is_refused(body: bytes) -> None:
@@ -44,11 +49,25 @@ def test_every_beginning_of_a_document_is_refused() -> None:
 
 
 def test_what_is_deeper_than_aws_nests_is_passed_over() -> None:
-    depth = 10_000
-    found = elements(b"<a>" * depth + b"x" + b"</a>" * depth)
+    found = elements(b"<a>" * MAX_DEPTH + b"x" + b"</a>" * MAX_DEPTH)
     assert found is not None
     assert len(found) == DEPTH
     assert not any(text for _, text in found)
+
+
+def test_a_document_without_end_to_its_depth_is_refused_at_its_beginning() -> None:
+    assert elements(b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1)) is None
+    read = 0
+
+    class Body(bytes):
+        def __getitem__(self, part: Any) -> Any:
+            nonlocal read
+            piece = super().__getitem__(part)
+            read += len(piece)
+            return piece
+
+    assert elements(Body(b"<a>" * 1_000_000)) is None
+    assert read < 100_000
 
 
 def test_a_document_that_is_too_large_is_refused() -> None:

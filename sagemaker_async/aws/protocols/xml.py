@@ -1,8 +1,8 @@
 """The XML of AWS's answers, read as texts with the names on the way to them. Pure.
 
-As much of XML as answers of flat text members need, and of lists of such: an element deeper than `DEPTH` is not read. A
-document type is refused: AWS sends none, and what it could declare, entities above all, is not wanted. Attributes,
-comments and processing instructions are passed over.
+As much of XML as answers of flat text members need, and of lists of such: an element deeper than `DEPTH` is not read,
+and a document deeper than `MAX_DEPTH` is refused. So is one with a document type: AWS sends none, and what it could
+declare, entities above all, is not wanted. Attributes, comments and processing instructions are passed over.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ DEPTH = 4
 """How deep an element may be to be read: as a member in ``<Response><Errors><Error>``. Without a limit, the names on
 the way to elements within elements would take memory that grows with the square of the body."""
 
+MAX_DEPTH = 64
+"""How deep a document may be: the parser remembers each open element, in ten times the memory of its tag."""
+
 MAX_BYTES = 16 << 20
 """The largest document that is read. A page of 1,000 S3 keys, the largest answer, has some 4 MiB at most."""
 
 MAX_ELEMENTS = 50_000
 """How many elements are kept. A page of 1,000 S3 keys has some 12,000."""
+
+_SLICE = 1 << 16
+"""Bytes that the parser is given at once: after a refusal it reads what it has to its end."""
 
 Elements = list[tuple[tuple[str, ...], str]]
 """Each element in the order in which it begins: the names on the way to it, its own the last, and its text."""
@@ -36,6 +42,8 @@ def elements(body: bytes) -> Elements | None:
 
     def start(name: str, _attributes: Mapping[str, str]) -> None:
         path.append(name)
+        if len(path) > MAX_DEPTH:
+            raise ValueError("too deep")
         if len(path) <= DEPTH:
             if len(found) >= MAX_ELEMENTS:
                 raise ValueError("too many elements")
@@ -56,12 +64,15 @@ def elements(body: bytes) -> Elements | None:
         raise ValueError("a document type")
 
     parser = expat.ParserCreate()
+    parser.buffer_text = True  # else each line of a text is a call
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = characters
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(body, True)
-    except (expat.ExpatError, ValueError):
+        for begin in range(0, len(body), _SLICE):
+            parser.Parse(body[begin : begin + _SLICE], False)
+        parser.Parse(b"", True)
+    except (expat.ExpatError, ValueError, LookupError):  # the last of an encoding that Python does not have
         return None
     return [(names, "".join(pieces)) for names, pieces in found]

@@ -14,7 +14,7 @@ from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
 from sagemaker_async.aws.pipeline import Pipeline
 from sagemaker_async.aws.protocols import parse_response
 from sagemaker_async.aws.shapes.operation import Operation
-from sagemaker_async.config import Config, ConfigFields, Timeouts
+from sagemaker_async.config import Config, ConfigFields, Timeouts, check_count
 from sagemaker_async.errors import CallError, ResponseError, ServiceError
 
 from .buckets import Buckets
@@ -108,8 +108,6 @@ class S3Client(ServiceClient):
         reply, pipeline = await self._send(GET_OBJECT, fields, None, timeout)
         try:
             head: GetObjectResponse = parse_response(GET_OBJECT, reply.metadata.headers, b"", reply.metadata)
-            if range is not None and reply.metadata.status != 206:
-                raise ResponseError("a range was asked for, and the whole object came", reply.metadata.status)
 
             async def reopen(rest: str, etag: str) -> Reply:
                 again = {**fields, "range": rest, "if_match": etag}
@@ -117,7 +115,7 @@ class S3Client(ServiceClient):
 
             config = self._channel.config
             uri = str(S3Location(bucket, key))
-            origin = Origin(uri, reopen, pipeline, self._channel.timing, config.max_response_bytes)
+            origin = Origin(uri, range, reopen, pipeline, self._channel.timing, config.max_response_bytes)
             return S3Object(head, reply, origin)
         except BaseException:
             reply.response.close()
@@ -192,6 +190,8 @@ class S3Client(ServiceClient):
             "sse_kms_key_id": sse_kms_key_id,
             "expected_bucket_owner": expected_bucket_owner,
         }
+        check_count(self.part_bytes, "S3Client.part_bytes")
+        check_count(self.parallel_parts, "S3Client.parallel_parts")
         await self.load(PUT_OBJECT)
         self.prepare(PUT_OBJECT, fields, CallOptions(timeout))  # before anything of the body is read
         checksums = (await self._channel.settings()).request_checksum_calculation == "when_supported"
@@ -272,11 +272,12 @@ class S3Client(ServiceClient):
                     yield summary.model_copy(update={"key": unquote_plus(summary.key)})
                 else:
                     yield summary
-            previous, token = token, page.next_continuation_token
-            if not token:
+            if not page.is_truncated:
                 return
-            if token == previous:
-                raise ResponseError("the same NextContinuationToken came twice in a row", page.metadata.status)
+            previous, token = token, page.next_continuation_token
+            if not token or token == previous:
+                words = "came twice in a row" if token else "is missing, though there are more objects"
+                raise ResponseError(f"the NextContinuationToken {words}", page.metadata.status)
 
     async def _checksum_mode(self) -> str | None:
         settings = await self._channel.settings()

@@ -39,13 +39,15 @@ E = TypeVar("E", bound=CallError)
 PROGRESS = 1 << 20
 """How many bytes must come after a break for it to be forgotten: a peer that cuts after each byte is not followed."""
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/(?:[0-9]{1,19}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 
 
 class Origin(NamedTuple):
     """Where an object came from, and how the rest of it can be asked for."""
 
     uri: str
+    asked: str | None
+    """The range that was asked for; None: the whole object."""
     reopen: Callable[[str, str], Awaitable[Reply]]
     """Gets a range of the object, provided that it has this ETag."""
     pipeline: Pipeline
@@ -76,8 +78,8 @@ class S3Object:
         self._resuming = False
         self._ended = False
         self._broken = False
-        first, last = _range_of(head)
-        self._first, self._last = first, last
+        self._closed = False
+        self._first, self._last = _range_of(head, origin.asked)
         self._expected = crc32_of(head.checksum_crc32, head.checksum_type) if head.metadata.status == 200 else None
         self._crc = 0
 
@@ -212,15 +214,26 @@ class S3Object:
             reply = await self._origin.reopen(f"bytes={begin}-{self._last}", self.etag)
         finally:
             self._resuming = False
-        content_range = reply.metadata.headers.get("Content-Range", "")
-        match = _CONTENT_RANGE.fullmatch(content_range)
-        if match is None or (int(match[1]), int(match[2])) != (begin, self._last):
+        try:
+            self._check_rest(reply.metadata, begin)
+        except BaseException:
             reply.response.close()
-            raise self._located(
-                ResponseError(f"bytes {begin}-{self._last} were asked for, {content_range!r} came", 206)
-            )
+            raise
         self._body = self._stream(reply)
         self._broken = False
+
+    def _check_rest(self, metadata: ResponseMetadata, begin: int) -> None:
+        """Raise when an answer is not the rest of this object, or nobody wants it any more."""
+        if self._closed:
+            raise StreamClosedError("this object was closed while the rest of it was asked for")
+        content_range, etag = metadata.headers.get("Content-Range", ""), metadata.headers.get("ETag")
+        match = _CONTENT_RANGE.fullmatch(content_range)
+        if match is None or (int(match[1]), int(match[2])) != (begin, self._last):
+            words = f"bytes {begin}-{self._last} were asked for, {content_range!r} came"
+            raise self._located(ResponseError(words, metadata.status))
+        if etag != self.etag:  # not every store heeds If-Match
+            words = f"the rest of the object with the ETag {self.etag} was asked for, that of {etag} came"
+            raise self._located(ResponseError(words, metadata.status))
 
     def _stream(self, reply: Reply) -> BodyStream:
         origin = self._origin
@@ -249,22 +262,32 @@ class S3Object:
 
     async def aclose(self) -> None:
         """Drop what is not read yet and let go of the connection; idempotent."""
+        self._closed = True
         self._body.close()
 
 
-def _range_of(head: GetObjectResponse) -> tuple[int, int]:
+def _range_of(head: GetObjectResponse, asked: str | None) -> tuple[int, int]:
     """Return the first and the last byte, of the whole object, that an answer has.
 
     Raises:
-        ResponseError: it does not say which range it is.
+        ResponseError: it is not the range that was asked for, or not the whole object.
     """
-    if head.metadata.status != 206:
-        return 0, head.content_length - 1
-    match = _CONTENT_RANGE.fullmatch(head.content_range or "")
-    if match is None or int(match[2]) - int(match[1]) + 1 != head.content_length:
-        raise ResponseError(
-            f"part of an object came, and not which part: its range is {head.content_range!r}, its length "
-            f"{head.content_length}",
-            head.metadata.status,
-        )
-    return int(match[1]), int(match[2])
+    status, length = head.metadata.status, head.content_length
+    if asked is None and status != 206:
+        return 0, length - 1
+    match = _CONTENT_RANGE.fullmatch(head.content_range or "") if status == 206 else None
+    if match is not None and asked is not None:
+        first, last, total = int(match[1]), int(match[2]), int(match[3])
+        if (first, last) == _bytes_of(asked, total) and last - first + 1 == length:
+            return first, last
+    wanted = f"the range {asked}" if asked is not None else "the whole object"
+    came = f"the range {head.content_range!r}" if status == 206 else "the whole object"
+    raise ResponseError(f"{wanted} was asked for, and {came} came, of {length} bytes", status)
+
+
+def _bytes_of(asked: str, total: int) -> tuple[int, int]:
+    """Return the first and the last byte of a range, such as ``bytes=100-`` or ``bytes=-10``, of so many bytes."""
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    if not first:
+        return max(total - int(last), 0), total - 1
+    return int(first), min(int(last), total - 1) if last else total - 1

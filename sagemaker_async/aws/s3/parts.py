@@ -8,10 +8,11 @@ is not the same file of the same length and time of change any more, that is an 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ async def parts_of(body: ObjectBody, part_bytes: int) -> AsyncGenerator[Part, No
         RequestValidationError: at the first part: it is of another kind, or the file cannot be read.
         UploadSourceError: at a later one: the file changed, or the iterable yields something else than bytes.
     """
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
     if isinstance(body, bytes | bytearray | memoryview):
         pieces = _of_bytes(bytes(body), part_bytes)
     elif isinstance(body, Path):
@@ -61,18 +62,19 @@ async def parts_of(body: ObjectBody, part_bytes: int) -> AsyncGenerator[Part, No
             f"got {type(body).__name__}{'; encode it first' if isinstance(body, str) else ''}"
         )
     number = crc_so_far = size = 0
-    async for data in pieces:
-        number += 1
-        size += len(data)
-        if number > MAX_PARTS:
-            raise UploadSourceError(
-                f"the body has more than {MAX_PARTS} parts of {part_bytes:,} bytes, which S3 does not take; give a "
-                "file, whose size is known, or set a larger S3Client.part_bytes"
-            )
-        crc, crc_so_far = await asyncio.to_thread(_checksums, data, crc_so_far)
-        part = [Part(number, data, crc, crc_so_far, size)]
-        del data
-        yield part.pop()  # not held here while it is under way
+    async with contextlib.aclosing(pieces):  # at once, and with it the iterable that it reads
+        async for data in pieces:
+            number += 1
+            size += len(data)
+            if number > MAX_PARTS:
+                raise UploadSourceError(
+                    f"the body has more than {MAX_PARTS} parts of {part_bytes:,} bytes, which S3 does not take; give a "
+                    "file, whose size is known, or set a larger S3Client.part_bytes"
+                )
+            crc, crc_so_far = await asyncio.to_thread(_checksums, data, crc_so_far)
+            part = [Part(number, data, crc, crc_so_far, size)]
+            del data
+            yield part.pop()  # not held here while it is under way
     if not number:
         yield Part(1, b"", 0, 0, 0)
 
@@ -85,13 +87,13 @@ def _part_bytes(size: int, part_bytes: int) -> int:
     return max(part_bytes, -(-size // MAX_PARTS))
 
 
-async def _of_bytes(body: bytes, part_bytes: int) -> AsyncIterator[bytes]:
+async def _of_bytes(body: bytes, part_bytes: int) -> AsyncGenerator[bytes, None]:
     step = _part_bytes(len(body), part_bytes)
     for start in range(0, len(body), step):
         yield body[start : start + step]
 
 
-async def _of_file(path: Path, part_bytes: int) -> AsyncIterator[bytes]:
+async def _of_file(path: Path, part_bytes: int) -> AsyncGenerator[bytes, None]:
     try:
         identity, size = await asyncio.to_thread(_inspect, path)
         step = _part_bytes(size, part_bytes)
@@ -139,14 +141,14 @@ def _read(path: Path, identity: _Identity, start: int, buffer: memoryview) -> No
         )
 
 
-async def _of_iterable(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncIterator[bytes]:
+async def _of_iterable(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator[bytes, None]:
     iterator = aiter(chunks)
     gathered = bytearray()
     try:
         async for chunk in iterator:
             if not isinstance(chunk, bytes | bytearray | memoryview):
                 raise UploadSourceError(f"the body yields {type(chunk).__name__}; it must yield bytes")
-            view = memoryview(chunk).cast("B")
+            view = memoryview(chunk if isinstance(chunk, bytes | bytearray) else bytes(chunk))
             while view:
                 room = part_bytes - len(gathered)
                 gathered += view[:room]

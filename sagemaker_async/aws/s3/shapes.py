@@ -67,9 +67,13 @@ def _user_metadata(metadata: dict[str, str]) -> dict[str, str]:
             raise _broken(f"has the name {name[:50]!r}; names take letters, digits and hyphens, as HTTP's do")
         if not (value.isascii() and value.isprintable()):
             raise _broken(f"has under {name!r} a value that is not printable ASCII, which is all that a header carries")
+        if value != value.strip():
+            raise _broken(f"has under {name!r} a value with spaces around it, which a header loses")
     size = sum(len(name) + len(value) for name, value in metadata.items())
     if size > _MAX_USER_METADATA:
         raise _broken(f"may have {_MAX_USER_METADATA} characters in all, has {size}")
+    if len({name.lower() for name in metadata}) != len(metadata):
+        raise _broken("has two names that differ in case alone, which are one to S3")
     return metadata
 
 
@@ -233,7 +237,8 @@ class PutObjectResponse(ResponseShape):
 class CreateMultipartUploadResponse(ResponseShape):
     """What `CreateMultipartUpload` answers."""
 
-    upload_id: str = Field(alias="UploadId")
+    upload_id: str = Field(alias="UploadId", min_length=1)
+    """Not empty: a request without it would mean the object itself, and an abort delete that."""
 
 
 class UploadPartResponse(ResponseShape):
@@ -244,6 +249,9 @@ class UploadPartResponse(ResponseShape):
 
 class CompleteMultipartUploadResponse(PutObjectResponse):
     """What `CompleteMultipartUpload` answers."""
+
+    etag: str = Field(alias="ETag")
+    """Always there: an answer without it is not S3's, or is empty."""
 
 
 class AbortMultipartUploadResponse(ResponseShape):
@@ -276,6 +284,8 @@ class ObjectSummary(BaseModel):
 class ListObjectsV2Response(ResponseShape):
     """One page of what `ListObjectsV2` answers."""
 
+    is_truncated: bool = Field(alias="IsTruncated")
+    """Whether there are more pages. Always there: an answer without it is not S3's, or is empty."""
     contents: list[ObjectSummary] = Field(default_factory=list, alias="Contents")
     next_continuation_token: str | None = Field(default=None, alias="NextContinuationToken")
     encoding_type: str | None = Field(default=None, alias="EncodingType")

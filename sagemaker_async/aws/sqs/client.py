@@ -22,7 +22,7 @@ __all__ = ["SQSClient"]
 SPARE_SECONDS = 10.0
 """How much longer than it waits itself SQS may take to answer."""
 
-_is_aws_queue = re.compile(r"https://(?:sqs\.|queue\.)?([a-z0-9-]+-[0-9]+)\.").match
+_is_aws_queue = re.compile(r"https://(?:sqs\.)?([a-z0-9-]+-[0-9]+)\.(?:queue\.)?amazonaws\.").match
 
 
 class SQSClient(ServiceClient):
@@ -112,7 +112,7 @@ class SQSClient(ServiceClient):
 
 def _longer(timeouts: Timeouts, wait_time_seconds: object) -> Timeouts:
     """Return limits that outlast how long SQS waits, 20 s at most where the queue decides."""
-    waits = wait_time_seconds if isinstance(wait_time_seconds, int) else 20
+    waits = wait_time_seconds if isinstance(wait_time_seconds, int) and 0 <= wait_time_seconds < 20 else 20
     least = waits + SPARE_SECONDS
     shorter = {
         name: least

@@ -247,7 +247,7 @@ def _successes() -> Iterator[bytes]:
     yield (
         b"200\n\n<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>a%20b</Key><Size>1</Size><LastModified>"
         b"2026-11-21T00:00:00.000Z</LastModified></Contents><Contents><Key>c</Key><Size>2</Size></Contents>"
-        b"<NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+        b"<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
     )
     yield b"200\nContent-Length:7\nLast-Modified:Fri, 15 Jan 2027 08:00:00 GMT\nx-amz-meta-a:b\nETag:e\n\n"
     yield b'200\n\n{"Messages": [{"MessageId": "m", "ReceiptHandle": "r", "Body": "b"}]}'
