@@ -120,7 +120,9 @@ class MapsRecords(Generic[R]):
                 or JSON as ``instances``), or a `Batch`. An answer with another number of results is an error of all its
                 records. None: one record in each request.
             stream: True calls the endpoint's stream and gives the whole text of its tokens; a coroutine function is
-                given each stream, opened, and its result is the record's. False: the deserialised answer.
+                given each stream, opened, and its result is the record's: one that reads ``tokens = stream.tokens()``
+                to the end can return ``tokens.result``, which has usage and tool calls too. False: the deserialised
+                answer.
             initial_args: fields of every request, as for `predict`.
             timeout: seconds for each request, or limits of its own, as for `predict`.
             options: `concurrency`, `max_concurrency`, `ordered`, `on_error`, `id`, `rate`, `total_timeout`,
