@@ -31,7 +31,7 @@ from .steps import Close, ReadRequest, Reset, Send, SendUnasked, Serve
 
 __all__ = ["Figures", "ends", "keepalive", "poisoned"]
 
-PATIENT = Timeouts(pool=None, first_byte=30, between_chunks=30)
+PATIENT = Timeouts(pool=None, connect=60, first_byte=60, between_chunks=60)
 MAX_DELAY = 0.05
 
 

@@ -138,7 +138,8 @@ async def test_the_first_byte_waits_as_long_as_scripted(route: str, also: Thrott
         endpoint.faults.append((SlowFirstByte(2.5), also) if also else SlowFirstByte(2.5))
         answer = await call("echo", route, b"x")
         assert answer.status == (400 if also else 202 if route.startswith("async") else 200)
-        assert waits == [2.5]
+        assert waits[0] == 2.5
+        assert len(waits) == 1 or route.startswith("async")  # whose run has a limit of its own, after the answer
 
 
 @pytest.mark.parametrize("route", ["invocations", STREAM, "async-invocations"])

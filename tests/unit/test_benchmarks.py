@@ -18,7 +18,7 @@ from benchmarks.contestants.hand_written import characters_of
 from benchmarks.measure import Ratio, Result, Run, Server, canned_server, compare
 from benchmarks.payloads import DIALECTS
 from benchmarks.server import bare_tokens, tokens
-from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams
+from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams, stream
 from benchmarks.suites.cold_start import PROGRAMS
 from benchmarks.targets import TARGETS, Standing, standings
 from benchmarks.without import restore
@@ -62,6 +62,7 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
     monkeypatch.setattr(slow_streams, "INTERVAL_MS", 100)
     monkeypatch.setattr(cold_start, "PROCESSES", 1)
+    monkeypatch.setattr(stream, "SIZES", {"100 B": (100, 20_000, (1, 10))})
     monkeypatch.setattr(invoke, "SIZES", {"300 B": (300, 4000, (1, 32)), "64 KB": (65_536, 1500, (2,))})
     commands = {name: command for name, command in measure.available().items() if name in CONTESTANTS}
     return Run(commands, server, rounds=1, scale=0.002)
