@@ -74,8 +74,9 @@ def openai(session: nox.Session) -> None:
 def ray(session: nox.Session) -> None:
     """Score datasets on a Ray of this machine."""
     session.install("-q", "-e", ".[ray]", "pytest>=8.3", "pytest-asyncio>=1.0", "pytest-timeout>=2.3")
-    # What Ray warns of is Ray's affair.
-    session.run("pytest", "--confcutdir=tests/ray", "-W", "default", "tests/ray", *session.posargs)
+    # What Ray warns of is Ray's affair. A job that hangs may not heed signals: the process ends, and shows all stacks.
+    arguments = ["--confcutdir=tests/ray", "--timeout-method=thread", "-W", "default", "tests/ray"]
+    session.run("pytest", *arguments, *session.posargs)
 
 
 @nox.session

@@ -199,7 +199,7 @@ class AsyncInferenceJob(Generic[R]):
     def _begin(self, pace: Pace, max_bytes: int | None, denied: Denied) -> Watch:
         poller = Poller.of(self.session)
 
-        async def look_once(left: float | None) -> tuple[Outcome | None, str | None]:
+        async def look_once(left: float) -> tuple[Outcome | None, str | None]:
             return await self._look(left, max_bytes, denied, poller.counter)
 
         watch = poller.watch(look_once, pace, inference_id=self.inference_id, overdue=self._overdue)
@@ -209,6 +209,10 @@ class AsyncInferenceJob(Generic[R]):
     async def _end(self, watch: Watch) -> None:
         self._waits.discard(watch)
         await watch.end()
+
+    def _drop(self, watch: Watch) -> set[asyncio.Task[None]]:
+        self._waits.discard(watch)
+        return watch.drop()
 
     def _settle(self, watch: Watch) -> None:
         """Keep what a wait has come to, for whoever awaits the job next."""
@@ -349,8 +353,11 @@ async def as_completed(
                 await job._end(found)
             yield job
     finally:
-        for watch, job in watches.items():
-            await job._end(watch)
+        ended: set[asyncio.Task[None]] = set()
+        for watch, job in watches.items():  # all of them before the first await, where the caller may be cancelled
+            ended |= job._drop(watch)
+        if ended:
+            await asyncio.wait(ended)
 
 
 def _tell(done: asyncio.Queue[Any], job: AsyncInferenceJob[Any], watch: Watch, _: object) -> None:

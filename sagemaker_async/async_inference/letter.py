@@ -39,6 +39,8 @@ def read(text: str | bytes) -> dict[str, Any]:
         raise InvalidJobError(f"a job is the text that to_json() returned, of at most {_MOST} characters")
     try:
         content = json.loads(text)
+        digest = content.pop("digest", None) if isinstance(content, dict) else None
+        expected = _digest(content)
     except (ValueError, RecursionError):
         raise InvalidJobError("the text is not JSON; give what to_json() returned") from None
     if not isinstance(content, dict) or content.get("kind") != _KIND:
@@ -49,8 +51,7 @@ def read(text: str | bytes) -> dict[str, Any]:
             f"the job has version {str(version)[:20]!r}, and this sagemaker-async reads version {VERSION}: use the "
             "sagemaker-async that wrote it"
         )
-    digest = content.pop("digest", None)
-    if digest != _digest(content):
+    if digest != expected:
         raise InvalidJobError("the job was changed since it was written: its digest does not fit")
     del content["kind"], content["version"]
     if set(content) != set(_FIELDS):
@@ -61,7 +62,7 @@ def read(text: str | bytes) -> dict[str, Any]:
     return content
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 

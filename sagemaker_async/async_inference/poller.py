@@ -2,7 +2,8 @@
 
 Each wait is looked after at once, then ever more slowly: a delay is half as long again as the one before, shortened at
 random, up to the longest that the wait allows. So nobody learns of a result much later than a share of the time that it
-took, and a long wait costs few requests. No more than `CONCURRENCY` looks are under way; who is due then waits in line.
+took, and a long wait costs few requests. No more than `CONCURRENCY` looks are under way, none for longer than
+`LONGEST_LOOK`; who is due then waits in line, and no longer than its limit and `GRACE`.
 
 S3 that cannot be reached, throttles or fails for the moment counts as "not yet" for `TROUBLE_SECONDS`; then the error
 is raised. The task ends when nobody waits any more, and when the session is closed.
@@ -20,7 +21,7 @@ from typing import TypeAlias
 
 from sagemaker_async.aws.channel import HasChannel
 from sagemaker_async.aws.timing import Timing
-from sagemaker_async.errors import CallError, SageMakerAsyncError, SessionClosedError
+from sagemaker_async.errors import CallError, SageMakerAsyncError, SessionClosedError, TotalTimeoutError
 
 from .lookup import Counter, Outcome
 
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 
 CONCURRENCY = 16
 """How many looks may be under way at once: enough for hundreds of results a second, a fraction of the pool."""
+LONGEST_LOOK = 30.0
+"""Seconds until a look has its answer or fails: one that hangs keeps others from looking."""
+GRACE = 1.0
+"""Seconds beyond the limit of a wait for its last look."""
 FIRST_DELAY = 0.5
 """Seconds between the first look and the second."""
 GROWTH = 1.5
@@ -43,8 +48,8 @@ WITH_NOTIFICATIONS = 4.0
 KNOWN_IDS = 100_000
 """How many inference ids are remembered, to tell this session's notifications from those of others."""
 
-Look: TypeAlias = Callable[["float | None"], Awaitable[tuple[Outcome | None, str | None]]]
-"""Looks once, given the seconds that are left; see `lookup.look`."""
+Look: TypeAlias = Callable[[float], Awaitable[tuple[Outcome | None, str | None]]]
+"""Looks once, given the seconds that it may take; see `lookup.look`."""
 
 
 class Pace:
@@ -101,8 +106,12 @@ class Watch:
         self.task: asyncio.Task[None] | None = None
         self.future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
+    def drop(self) -> set[asyncio.Task[None]]:
+        """End the wait; return the tasks that end with it. Idempotent, also when the session is closed."""
+        return self.poller.drop(self)
+
     async def end(self) -> None:
-        """End the wait, and wait until nothing of it is left; idempotent, also when the session is closed."""
+        """End the wait, and wait until nothing of it is left."""
         await self.poller.unwatch(self)
 
 
@@ -126,6 +135,7 @@ class Poller:
         self.known: OrderedDict[str, None] = OrderedDict()
         self._watches: set[Watch] = set()
         self._line: list[tuple[float, int, Watch]] = []
+        self._limits: list[tuple[float, int, Watch]] = []
         self._numbers = count()
         self._looking: set[asyncio.Task[None]] = set()
         self._wake: asyncio.Future[None] | None = None
@@ -175,6 +185,11 @@ class Poller:
         watch = Watch(self, look, pace, inference_id, overdue, self.timing.monotonic())
         self.remember(inference_id)
         self._watches.add(watch)
+        if watch.deadline is not None:
+            if len(self._limits) > 2 * len(self._watches) + 64:  # most of these waits have ended
+                self._limits = [entry for entry in self._limits if entry[2] in self._watches]
+                heapq.heapify(self._limits)
+            heapq.heappush(self._limits, (watch.deadline + GRACE, next(self._numbers), watch))
         self._stand_in_line(watch)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="sagemaker-async poller")
@@ -182,7 +197,12 @@ class Poller:
 
     async def unwatch(self, *watches: Watch) -> None:
         """End waits, and wait until nothing of them is left; idempotent."""
-        ended = set()
+        if ended := self.drop(*watches):
+            await asyncio.wait(ended)
+
+    def drop(self, *watches: Watch) -> set[asyncio.Task[None]]:
+        """End waits; return the tasks that end with them. Idempotent."""
+        ended: set[asyncio.Task[None]] = set()
         for watch in watches:
             self._watches.discard(watch)
             if not watch.future.cancel() and not watch.future.cancelled():
@@ -192,12 +212,12 @@ class Poller:
                 ended.add(watch.task)
         if not self._watches and self._task is not None:
             self._line.clear()
+            self._limits.clear()
             self._task.cancel()
             ended.add(self._task)
             self._task = None  # who waits next has another one
         self._go_on()
-        if ended:
-            await asyncio.wait(ended)
+        return ended
 
     def notify(self, inference_id: str) -> None:
         """Look at once for the job with this inference id."""
@@ -248,12 +268,27 @@ class Poller:
             if due > now:
                 return due - now
             if len(self._looking) >= CONCURRENCY:
-                return None
+                return self._end_overdue(now)
             heapq.heappop(self._line)
             watch.woken = False
             watch.task = asyncio.get_running_loop().create_task(self._look(watch), name="sagemaker-async look")
             self._looking.add(watch.task)
         return None
+
+    def _end_overdue(self, now: float) -> float | None:
+        """End waits in line whose limit has passed; return the seconds until the next limit."""
+        while self._limits:
+            due, _, watch = self._limits[0]
+            if watch in self._watches and due > now:
+                return due - now
+            heapq.heappop(self._limits)
+            if watch in self._watches and watch.task is None:
+                self._end_late(watch)
+        return None
+
+    def _end_late(self, watch: Watch) -> None:
+        _settle(watch, watch.overdue(watch))
+        self._watches.discard(watch)
 
     async def _pause(self, seconds: float | None) -> None:
         assert self._wake is not None
@@ -274,8 +309,8 @@ class Poller:
         assert task is not None
         now = self.timing.monotonic()
         try:
-            left = None if watch.deadline is None else max(watch.deadline - now, 1.0)
-            outcome, watch.hidden = await watch.look(left)
+            left = LONGEST_LOOK if watch.deadline is None else max(watch.deadline - now, GRACE)
+            outcome, watch.hidden = await watch.look(min(left, LONGEST_LOOK))
             watch.trouble = None
         except SageMakerAsyncError as error:
             outcome = None
@@ -297,7 +332,7 @@ class Poller:
 
     def _passes(self, watch: Watch, error: SageMakerAsyncError) -> bool:
         """Return whether a failure may be gone at the next look."""
-        if not (isinstance(error, CallError) and error.retryable):
+        if not (isinstance(error, TotalTimeoutError) or (isinstance(error, CallError) and error.retryable)):
             return False
         now = self.timing.monotonic()
         watch.trouble = now if watch.trouble is None else watch.trouble
@@ -309,8 +344,7 @@ class Poller:
         watch.looks += 1
         too_late = watch.deadline is not None and now >= watch.deadline
         if watch.looks == watch.pace.looks or (too_late and watch.pace.looks is None):
-            _settle(watch, watch.overdue(watch))
-            self._watches.discard(watch)
+            self._end_late(watch)
             return
         if watch.pace.looks is not None or watch.woken:
             watch.due = now

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.client import CallOptions
@@ -29,6 +29,11 @@ from .job import DEFAULT_TIMEOUT, DEFAULT_TTL
 from .poller import Poller
 from .response import AsyncInferenceResponse
 from .waiter_config import WaiterConfig
+
+if TYPE_CHECKING:
+    from sagemaker_async.predictor.batches import Batch
+    from sagemaker_async.predictor.map_options import MapFields
+    from sagemaker_async.predictor.mapping import Outcomes, Records, Watch
 
 __all__ = ["INLINE_BYTES", "AsyncPredictor"]
 
@@ -206,6 +211,73 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
             "RequestTTLSeconds": request_ttl_seconds,
             "InvocationTimeoutSeconds": invocation_timeout_seconds,
         }
+        fields = self._fields(initial_args, given)
+        options = CallOptions(timeout)
+        self._check_sendable(fields | ({} if input_path is None else {"InputLocation": input_path}), options)
+        if data is None:
+            fields["InputLocation"] = input_path
+        else:
+            body = await self._serialized(data)
+            if place is None and 0 < len(body) <= self._inline_bytes:
+                fields["Body"] = body
+            else:
+                fields["InputLocation"] = str(await self._upload(body, place, fields["ContentType"], timeout))
+        return await self._submit(fields, options)
+
+    def map(
+        self,
+        records: Records,
+        *,
+        prepare: Callable[[Any], Any] | None = None,
+        batch: int | Batch | None = None,
+        initial_args: Mapping[str, Any] | None = None,
+        timeout: float | Timeouts | None = None,
+        **options: Unpack[MapFields],
+    ) -> Outcomes[Any]:
+        """Return the answers to many records: each is submitted, and its job awaited; else as `Predictor.map`.
+
+        `concurrency` is the number of jobs that are waited for at once. What is refused is submitted again; what was
+        accepted is not, whatever becomes of it.
+
+        Args:
+            records: as for `Predictor.map`.
+            prepare: as for `Predictor.map`.
+            batch: as for `Predictor.map`.
+            initial_args: further fields of each request, as for `predict_async`.
+            timeout: as for `predict_async`.
+            options: fields of `MapOptions`.
+
+        Raises:
+            ConfigurationError, RequestValidationError: an argument is wrong.
+
+        Example:
+            ::
+
+                async for outcome in asynchronous.map(records, concurrency=500, on_error="return"):
+                    print(outcome.index, outcome.result if outcome.ok else outcome.error)
+        """
+        self._check_target()
+        self._check_sendable(self._fields(initial_args, {}), CallOptions(timeout))
+
+        async def scored(data: Any, watch: Watch) -> R:
+            job = await self.predict_async(data, None, initial_args, timeout=timeout)
+            watch.answer_began()  # how long the job waits in the queue says nothing of what may be submitted
+            return await job
+
+        outcomes: Outcomes[Any] = _lazy.module("predictor.many").map_calls(
+            self.predictor, scored, records, prepare=prepare, batch=batch, **options
+        )
+        return outcomes
+
+    def _check_target(self) -> None:
+        self.predictor._check_of_endpoint("AsyncPredictor")
+        if self.predictor.component_name:
+            raise ConfigurationError(
+                f"the predictor names the inference component {self.predictor.component_name!r}, and "
+                "InvokeEndpointAsync takes none: use a Predictor without component_name"
+            )
+
+    def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
         predictor = self.predictor
         fields = invocation_fields(
             initial_args,
@@ -218,27 +290,12 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         )
         if twice := sorted(_ABOUT_INPUT & set(fields)):
             raise ConfigurationError(f"initial_args has {twice[0]}: give data or input_path instead")
-        client = self.sagemaker_session.runtime
-        options = CallOptions(timeout)
-        # Everything but the input is checked before anything is uploaded.
-        client.prepare(INVOKE_ENDPOINT_ASYNC, fields | {"InputLocation": input_path or "s3://bucket/key"}, options)
-        if data is None:
-            fields["InputLocation"] = input_path
-        else:
-            body = await self._serialized(data)
-            if place is None and 0 < len(body) <= self._inline_bytes:
-                fields["Body"] = body
-            else:
-                fields["InputLocation"] = str(await self._upload(body, place, fields["ContentType"], timeout))
-        return await self._submit(fields, options)
+        return fields
 
-    def _check_target(self) -> None:
-        self.predictor._check_of_endpoint("AsyncPredictor")
-        if self.predictor.component_name:
-            raise ConfigurationError(
-                f"the predictor names the inference component {self.predictor.component_name!r}, and "
-                "InvokeEndpointAsync takes none: use a Predictor without component_name"
-            )
+    def _check_sendable(self, fields: Mapping[str, Any], options: CallOptions) -> None:
+        """Check everything but the input, before anything is uploaded."""
+        client = self.sagemaker_session.runtime
+        client.prepare(INVOKE_ENDPOINT_ASYNC, {"InputLocation": "s3://bucket/key", **fields}, options)
 
     async def _serialized(self, data: Any) -> bytes:
         serialized = await serialize_off_loop(self.serializer, data)

@@ -61,7 +61,7 @@ class Manifest:
             return None
         try:
             fields = json.loads(contents)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(fields, dict) or fields.pop("version", None) != _VERSION:
             return None

@@ -21,6 +21,7 @@ from typing import Any
 
 from sagemaker_async.codecs.json_codec import JSONCodec
 from sagemaker_async.errors import (
+    AsyncInferenceModelError,
     CallError,
     DeserializationError,
     InBandError,
@@ -33,12 +34,28 @@ from sagemaker_async.errors import (
     StreamDecodeError,
 )
 
-__all__ = ["Line", "failure_line", "is_of_endpoint", "malformed_line", "read_line", "result_line"]
+__all__ = ["Line", "MalformedRecord", "failure_line", "is_of_endpoint", "read_line", "result_line"]
 
 _JSON = JSONCodec()
+
+
+class MalformedRecord(Exception):
+    """A record of the input that cannot be sent.
+
+    Attributes:
+        line: where it is in the input.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+
+
 _OF_THE_RECORD = (
+    AsyncInferenceModelError,
     DeserializationError,
     InBandError,
+    MalformedRecord,
     ModelError,
     ModelInvocationTimeExceeded,
     RecordTooLongError,
@@ -99,13 +116,9 @@ def failure_line(index: int, id: Any, error: Exception, *, with_id: bool) -> byt
             "attempts": len(error.attempts) or None,
         }
         facts |= {name: value for name, value in known.items() if isinstance(value, int | str)}
-    return _failed(index, id, facts, with_id)
-
-
-def malformed_line(index: int, id: Any, line: int, reason: str, *, with_id: bool) -> bytes:  # noqa: A002
-    """Return the line of a record that could not be read."""
-    facts = {"type": "MalformedRecord", "message": f"line {line}: {reason}", "fault": "record", "line": line}
-    return _failed(index, id, facts, with_id)
+    elif isinstance(error, MalformedRecord):
+        facts["line"] = error.line
+    return _line({"index": index, **({"id": id} if with_id else {}), "error": facts})
 
 
 def read_line(text: bytes) -> Line | None:
@@ -122,10 +135,6 @@ def read_line(text: bytes) -> Line | None:
     if len(named) != 1 or not isinstance(error, dict | None) or (named == ["error"] and error is None):
         return None
     return Line(index, line.get("result"), error)
-
-
-def _failed(index: int, id: Any, facts: Mapping[str, Any], with_id: bool) -> bytes:  # noqa: A002
-    return _line({"index": index, **({"id": id} if with_id else {}), "error": facts})
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

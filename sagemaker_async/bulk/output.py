@@ -18,6 +18,7 @@ from pathlib import Path
 from sagemaker_async.aws.timing import SYSTEM_TIMING
 from sagemaker_async.errors import ConfigurationError
 
+from .files import rewritten_name
 from .lines import Line, read_line
 from .steps import settled
 
@@ -80,7 +81,7 @@ class Scan:
 
 def rewritten(path: Path, keep: Callable[[Line], bool]) -> Iterator[None]:
     """Leave in an output only the lines to keep, step by step; a kill leaves the old file or the new one."""
-    new = path.with_name(f"{path.name}.new")
+    new = rewritten_name(path)
     with new.open("wb") as file:
         for lines in Scan(path).steps():
             file.write(b"".join(text for line, text in lines if keep(line)))

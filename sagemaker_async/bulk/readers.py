@@ -171,7 +171,7 @@ class _JSONLinesReader(_LineReader):
         for line in self._lines():
             if line is None:
                 yield self._number, None, _TOO_LONG
-            elif not line.isspace():
+            elif line.strip():
                 try:
                     yield self._number, _JSON.loads(line, "the line"), None
                 except DeserializationError as error:
@@ -190,12 +190,7 @@ class _CSVReader(_LineReader):
         self._first = None if header else first
         if not header:
             names = [str(number) for number in range(len(names))]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ConfigurationError(
-                f"the header of {str(path)!r} has {', '.join(map(repr, twice))} twice; rename the columns, or pass "
-                "header=False (--no-header) if the first row is a record"
-            )
-        self.columns = tuple(names)
+        self.columns = _distinct(names, path, ", or pass header=False (--no-header) if the first row is a record")
 
     def count(self, lines: int) -> int:
         return max(lines - (self._first is None), 0)
@@ -246,7 +241,11 @@ class _ParquetReader(Reader):
             self._file = parquet.ParquetFile(path)
         except self._errors as error:
             raise ConfigurationError(f"the input {str(path)!r} is not a Parquet file: {error}") from error
-        self.columns = tuple(self._file.schema_arrow.names)
+        try:
+            self.columns = _distinct(self._file.schema_arrow.names, path)
+        except BaseException:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         self._file.close()
@@ -265,3 +264,12 @@ class _ParquetReader(Reader):
                 yield records
         except self._errors as error:
             raise ConfigurationError(f"row {read + 1} of {str(self._path)!r} cannot be read: {error}") from error
+
+
+def _distinct(names: list[str], path: Path, more: str = "") -> tuple[str, ...]:
+    """Return the names of columns; of two with one name, a record would have only the last."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            f"{str(path)!r} has the column {', '.join(map(repr, twice))} twice; rename the columns{more}"
+        )
+    return tuple(names)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -21,13 +21,12 @@ from sagemaker_async.errors import (
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.map_options import MapFields
-from sagemaker_async.predictor.mapping import Outcomes, map_records
-from sagemaker_async.predictor.outcome import Outcome, Progress
-from sagemaker_async.predictor.progress_bar import ProgressBar
+from sagemaker_async.predictor.mapping import Outcomes, Records, map_records
+from sagemaker_async.predictor.outcome import Outcome
 
 from .checkpoint import Finished
 from .files import RunFiles
-from .lines import Line, failure_line, is_of_endpoint, malformed_line, result_line
+from .lines import Line, MalformedRecord, failure_line, is_of_endpoint, result_line
 from .output import Output, Scan, rewritten
 from .readers import Malformed, Reader
 from .selection import Selected, Selection
@@ -36,8 +35,8 @@ from .summary import Summary, Tally
 
 __all__ = ["OnMalformed", "Scorer", "Target"]
 
-Target = Predictor[Any] | Callable[[Any], Awaitable[Any]]
-"""What scores: a predictor, or any asynchronous callable that takes what is sent of a record."""
+Target = Predictor[Any] | AsyncPredictor[Any] | Callable[[Any], Awaitable[Any]]
+"""What scores: a predictor of either kind, or any asynchronous callable that takes what is sent of a record."""
 
 OnMalformed = Literal["report", "stop"]
 
@@ -52,6 +51,8 @@ class _Sent:
     index: int
     id: str | int | None
     payload: Any
+    problem: MalformedRecord | None
+    """Why it cannot be sent."""
 
 
 @dataclass(kw_only=True)
@@ -70,13 +71,20 @@ class Scorer:
     prepare: Callable[[Any], Any] | None
     """Makes of what is sent of a record what the target takes."""
     options: MapFields
-    bar: ProgressBar | None
     timing: Timing
     _finished: Finished = field(default_factory=Finished)
     _tally: Tally = field(default_factory=Tally)
     _in_a_row: int = 0
     """How many records failed because of the endpoint since the last that it answered."""
     _read_all: bool = False
+
+    def check(self) -> None:
+        """Refuse what `Predictor.map` refuses.
+
+        Raises:
+            ConfigurationError, RequestValidationError: an argument is wrong.
+        """
+        self._mapped(())
 
     async def recover(self) -> int:
         """Read the output of an earlier run back; return where the next line goes.
@@ -158,26 +166,24 @@ class Scorer:
         )
 
     async def _score(self, reader: Reader, records: int, output: Output, stop: asyncio.Event | None) -> None:
-        with _watched(self.options, self.bar, self._tally, max(records - self._tally.records, 0)) as options:
-            async with (
-                aclosing(self._unfinished(reader, output)) as unfinished,
-                self._mapped(unfinished, options) as outcomes,
-                _stopping(outcomes, stop),
-            ):
-                try:
-                    async for outcome in outcomes:
-                        await output.write(self._line_of(outcome))
-                        if self._in_a_row == self.stop_after:
-                            raise _Halt(
-                                f"{self._in_a_row} records in a row failed because of the endpoint (stop_after), "
-                                f"the last one so: {outcome.error}"
-                            ) from outcome.error
-                finally:
-                    self._tally.retried = outcomes.progress.retried
+        async with (
+            aclosing(self._unfinished(reader)) as unfinished,
+            self._mapped(unfinished, max(records - self._tally.records, 0)) as outcomes,
+            _stopping(outcomes, stop),
+        ):
+            try:
+                async for outcome in outcomes:
+                    await output.write(self._line_of(outcome))
+                    if self._in_a_row == self.stop_after:
+                        raise _Halt(
+                            f"{self._in_a_row} records in a row failed because of the endpoint (stop_after), "
+                            f"the last one so: {outcome.error}"
+                        ) from outcome.error
+            finally:
+                self._tally.retried = outcomes.progress.retried
 
-    async def _unfinished(self, reader: Reader, output: Output) -> AsyncGenerator[_Sent, None]:
-        """Yield what is sent of the records without a line; those that cannot be sent get theirs here."""
-        with_id = self.selection.id_field is not None
+    async def _unfinished(self, reader: Reader) -> AsyncGenerator[_Sent, None]:
+        """Yield what is sent of the records without a line, or why it cannot be."""
         async with aclosing(in_thread(reader.batches())) as batches:
             async for batch in batches:
                 for record in batch:
@@ -187,22 +193,24 @@ class Scorer:
                         chosen = Selected(None, None, record.reason)
                     else:
                         chosen = self.selection.of(record.value)
-                    if (problem := chosen.problem) is None:
-                        yield _Sent(record.index, chosen.id, chosen.payload)
-                        continue
-                    if self.on_malformed == "stop":
+                    problem = None if chosen.problem is None else MalformedRecord(record.line, chosen.problem)
+                    if problem is not None and self.on_malformed == "stop":
                         raise _Halt(
-                            f"line {record.line} of the input: {problem} (on_malformed='stop'; with 'report' it is "
-                            "written as a record that failed)"
+                            f"line {record.line} of the input: {chosen.problem} (on_malformed='stop'; with 'report' it "
+                            "is written as a record that failed)"
                         )
-                    self._tally.add_error("MalformedRecord")
-                    await output.write(malformed_line(record.index, chosen.id, record.line, problem, with_id=with_id))
+                    yield _Sent(record.index, chosen.id, chosen.payload, problem)
         self._read_all = True
 
-    def _mapped(self, records: AsyncIterator[_Sent], options: MapFields) -> Outcomes[Any]:
-        more = self.prepare
-        prepare = attrgetter("payload") if more is None else lambda sent: more(sent.payload)
-        if isinstance(self.target, Predictor):
+    def _mapped(self, records: Records, total: int | None = None) -> Outcomes[Any]:
+        options: MapFields = {**self.options, "on_error": "return", "total": total}
+
+        def prepare(sent: _Sent) -> Any:
+            if sent.problem is not None:
+                raise sent.problem
+            return sent.payload if self.prepare is None else self.prepare(sent.payload)
+
+        if isinstance(self.target, Predictor | AsyncPredictor):
             return self.target.map(records, prepare=prepare, batch=self.batch, **self.call, **options)
         assert not isinstance(self.batch, int)
         return map_records(self.target, records, prepare=prepare, batch=self.batch, timing=self.timing, **options)
@@ -226,31 +234,13 @@ class Scorer:
                 self._in_a_row = 0
                 return line
         self._tally.add_error(type(error).__name__)
-        self._in_a_row = self._in_a_row + 1 if is_of_endpoint(error) else 0
+        if not isinstance(error, MalformedRecord):
+            self._in_a_row = self._in_a_row + 1 if is_of_endpoint(error) else 0
         return failure_line(index, id_, error, with_id=with_id)
 
 
 class _Halt(Exception):
     """The run ends here; the message says why."""
-
-
-@contextmanager
-def _watched(options: MapFields, bar: ProgressBar | None, tally: Tally, total: int) -> Iterator[MapFields]:
-    """Give the engine's options, with progress that counts malformed records as well, for callbacks and the bar."""
-    told = options.get("on_progress")
-
-    def tell(progress: Progress) -> None:
-        progress = replace(progress, done=tally.records - tally.earlier, failed=tally.failed, total=total)
-        if bar is not None:
-            bar.show(progress)
-        if told is not None:
-            told(progress)
-
-    try:
-        yield {**options, "on_error": "return", "progress_bar": False, "on_progress": tell if bar or told else None}
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 @asynccontextmanager

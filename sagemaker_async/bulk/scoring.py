@@ -20,13 +20,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
+from sagemaker_async.codecs.bases import media_type
 from sagemaker_async.config import Timeouts, check_count, check_flag
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
-from sagemaker_async.predictor.map_options import MapFields, MapOptions
-from sagemaker_async.predictor.progress_bar import ProgressBar
+from sagemaker_async.predictor.map_options import MapFields
 from sagemaker_async.predictor.scoring import Scoring
 from sagemaker_async.predictor.stream import PredictionStream
 from sagemaker_async.session import Session
@@ -73,8 +74,8 @@ async def run(
     """Score every record of an input and write a line for each; return what came of it.
 
     Args:
-        target: a `Predictor`; a `Scoring`, which also runs on a cluster; or any asynchronous callable that takes what
-            is sent of a record and returns its result.
+        target: a `Predictor`; an `AsyncPredictor`, with which jobs are submitted and awaited; a `Scoring`, which also
+            runs on a cluster; or any asynchronous callable that takes what is sent of a record and returns its result.
         input: a path, ``s3://bucket/key``, or ``-`` for standard input.
         output: a path, or ``s3://bucket/key``. It gets JSON Lines; `sagemaker_async.bulk.lines` has their fields.
         resume: go on with the run that was begun, or begin it. Records that failed because of the endpoint, not of
@@ -108,6 +109,7 @@ async def run(
 
     Raises:
         ConfigurationError: an argument, the input, the output or the checkpoint is not as it must be; nothing was sent.
+        RequestValidationError: likewise of a URI, or a field of the request.
         RunStoppedError: the run ended before its end, or could not be uploaded; what is finished is kept.
         CallError: S3 failed before the first record was sent.
 
@@ -140,6 +142,9 @@ async def run(
             raise ConfigurationError("a Scoring holds no session: pass session as well")
         call = {"stream": target.stream, "initial_args": target.initial_args, "timeout": target.timeout}
         batch, prepare, target = target.batch, target.prepare, target.predictor(session)
+    elif isinstance(target, AsyncPredictor):
+        if call.pop("stream"):
+            raise ConfigurationError("stream is for a Predictor; asynchronous endpoints have no response streams")
     elif not isinstance(target, Predictor):
         _check_callable(target, batch, call)
     selection = Selection(
@@ -154,10 +159,8 @@ async def run(
             f"the name of the input {str(input)!r} does not say what it holds: pass format (--format) jsonl, csv or "
             "parquet"
         )
-    MapOptions().with_fields(**options)
-    bar = ProgressBar() if options.get("progress_bar") else None
     files = await asyncio.to_thread(RunFiles.of, output, work_dir)
-    if session is None and isinstance(target, Predictor):
+    if session is None and isinstance(target, Predictor | AsyncPredictor):
         session = target.sagemaker_session
     if session is None and (files.location or location_of(input)):
         raise ConfigurationError("pass session: S3 is reached with its credentials")
@@ -172,9 +175,9 @@ async def run(
         call=call,
         prepare=prepare,
         options={"ordered": False, **options},
-        bar=bar,
         timing=timing,
     )
+    scorer.check()
     decisive = {
         **_identity(target),
         "format": form,
@@ -184,7 +187,7 @@ async def run(
         "payload_field": payload_field,
         "as_row": selection.as_row,
         "batch": None if batch is None else str(batch),
-        "stream": bool(call["stream"]),
+        "stream": bool(call.get("stream")),
         "initial_args": dict(call["initial_args"] or {}),
         "ordered": bool(options.get("ordered")),
         **(settings or {}),
@@ -224,20 +227,24 @@ def _check_callable(target: object, batch: object, call: Mapping[str, Any]) -> N
 
 
 def _sends_rows(target: Target) -> bool:
-    return isinstance(target, Predictor) and target.content_type.partition(";")[0].strip().lower() == "text/csv"
+    predictor = target.predictor if isinstance(target, AsyncPredictor) else target
+    return isinstance(predictor, Predictor) and media_type(predictor.content_type) == "text/csv"
 
 
 def _identity(target: Target) -> dict[str, Any]:
     """Return what a checkpoint says of what scores."""
+    if isinstance(target, AsyncPredictor):
+        return {"asynchronous": True, **_identity(target.predictor)}
     if not isinstance(target, Predictor):
         kind = target if hasattr(target, "__qualname__") else type(target)
-        owner = getattr(target, "__self__", target)  # such as an AsyncPredictor, whose method it is
+        owner = getattr(target, "__self__", target)  # such as a client of the user's, whose method it is
         return {
             "target": f"{kind.__module__}.{kind.__qualname__}",
             "endpoint": getattr(owner, "endpoint_name", None),
         }
     return {
         "endpoint": target.endpoint_name,
+        "routing_target": target._routing_target,
         "component": target.component_name,
         "content_type": target.content_type,
         "accept": target.accept,

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sagemaker_async.aws.s3.uris import S3Location
 from sagemaker_async.errors import (
-    CallError,
     ConfigurationError,
     NoSuchKeyError,
     RunStoppedError,
     S3AccessDeniedError,
+    SageMakerAsyncError,
 )
 from sagemaker_async.session import Session
 
@@ -92,15 +92,12 @@ async def found_input(
         return await stdin_input(files.copy, fingerprint)
     location = location_of(input)
     if location is not None:
+        if location == files.location:
+            raise ConfigurationError(f"the input and the output are the same object, {input}: choose another output")
         assert session is not None
         return await s3_input(session, location, files.copy, fingerprint)
-    await asyncio.to_thread(_check_apart, Path(input), files.output)
+    await asyncio.to_thread(files.check_apart, Path(input))
     return await file_input(Path(input))
-
-
-def _check_apart(path: Path, output: Path) -> None:
-    if path.exists() and output.exists() and path.samefile(output):
-        raise ConfigurationError(f"the input and the output are the same file, {str(path)!r}: choose another output")
 
 
 def begin(files: RunFiles, checkpoint: Checkpoint, manifest: Manifest) -> None:
@@ -125,7 +122,7 @@ async def finish(files: RunFiles, checkpoint: Checkpoint, session: Session | Non
                 body=files.output,
                 content_type="application/jsonlines",
             )
-        except CallError as error:
+        except SageMakerAsyncError as error:
             raise RunStoppedError(
                 f"every record is finished, and the output {str(files.output)!r} could not be uploaded to "
                 f"{files.name!r}: {error}; the same run with resume=True (--resume) uploads it",

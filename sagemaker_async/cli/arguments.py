@@ -307,8 +307,12 @@ def _add_bulk(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="end the run when N records in a row failed because of the endpoint; 0: never (%(default)s)",
     )
     _add_where(parser, "time limit of each request in seconds, all attempts included")
-    _add_fields(parser, _BULK_FIELDS).add_argument(
+    how = _add_fields(parser, _BULK_FIELDS).add_mutually_exclusive_group()
+    how.add_argument(
         "--stream", action="store_true", help="call the stream of a language model; the result is its whole text"
+    )
+    how.add_argument(
+        "--asynchronous", action="store_true", help="ENDPOINT is asynchronous: submit jobs, and wait for their results"
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sagemaker_async import _lazy
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.bulk import Summary
 from sagemaker_async.bulk.readers import format_of
 from sagemaker_async.bulk.scoring import run as score
@@ -70,7 +71,7 @@ def _resuming(arguments: argparse.Namespace) -> str:
 async def _score(arguments: argparse.Namespace, interruption: _Interruption) -> Summary:
     rows = arguments.send == "csv" or (arguments.send is None and _is_csv(arguments))
     async with Session(**session_options(arguments)) as session:
-        predictor = Predictor(
+        predictor: Predictor[Any] = Predictor(
             arguments.endpoint,
             session,
             CSVSerializer() if rows else JSONSerializer(),
@@ -78,7 +79,7 @@ async def _score(arguments: argparse.Namespace, interruption: _Interruption) -> 
         )
         with interruption.heard():
             return await score(
-                predictor,
+                AsyncPredictor(predictor) if arguments.asynchronous else predictor,
                 arguments.input,
                 arguments.output,
                 resume=arguments.resume,

@@ -92,7 +92,10 @@ class Engine(Generic[R]):
         self._batch = batch
         self._size = 1 if batch is None else batch.size
         self._timing = timing
-        self._total = options.total if options.total is not None or not isinstance(records, Sized) else len(records)
+        self._total = options.total
+        if self._total is None and isinstance(records, Sized):
+            with contextlib.suppress(Exception):  # that of a data loader may say that it has none
+                self._total = len(records)
         self._source: Records | None = records
         self._next: Iterator[Any] | None = None
         self._anext: AsyncIterator[Any] | None = None
@@ -208,8 +211,9 @@ class Engine(Generic[R]):
 
     def stop(self) -> None:
         self._exhausted = self._stopped = True
-        if self._source_reader is not None:
-            self._source_reader.cancel()
+        reader, self._source_reader = self._source_reader, None  # it takes back one cancellation, not two
+        if reader is not None:
+            reader.cancel()
         _wake(self._room)
 
     def drop(self) -> None:
@@ -352,31 +356,47 @@ class Engine(Generic[R]):
         """Call for these records until there is an answer or an error to keep, and give their outcomes."""
         attempts = 0
         began: float | None = None
-        results: Any = (None,)
+        results: Any = ()
         error: Exception | None = None
+        prepared, unprepared = self._prepared(records)
         try:
-            data = self._data_of(records)
+            data = prepared if self._batch is None or not prepared else self._batch.join(prepared)
             refusals = 0
-            while True:
+            while prepared:
                 await self._pace()
                 watch = Watch(self, self.now())
                 began = watch.began if began is None else began
-                answer, error = await self._called(data, watch)
+                answer, error = await self._called(data[0] if self._batch is None else data, watch)
                 attempts += _attempts(watch, error)
                 if error is None:
-                    results = (answer,) if self._batch is None else self._batch.split(answer, len(records))
-                if error is None or not self._sent_again(error, self.now() - began):
+                    results = (answer,) if self._batch is None else self._batch.split(answer, len(prepared))
+                if error is None or watch.first_byte is not None or not is_refusal(error):
+                    break
+                left = self._options.retry_for - (self.now() - began)
+                asked = getattr(error, "retry_after", None) or 0.0
+                if not self.sends_again or left <= 0 or asked > left:
                     break
                 self._retried += 1
-                await self._timing.sleep(self._delay(error, refusals))
+                backoff = min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)
+                await self._timing.sleep(max(self._timing.uniform() * backoff, asked))
                 refusals += 1
-        except Exception as failure:  # noqa: BLE001 - of `prepare`, `Batch` or what the answer is
+        except Exception as failure:  # noqa: BLE001 - of `Batch` or what the answer is
             error = failure
-        self._finish(records, index, results, error, attempts, 0.0 if began is None else self.now() - began)
+        latency = 0.0 if began is None else self.now() - began
+        self._finish(records, index, unprepared, results, error, attempts, latency)
 
-    def _data_of(self, records: list[Any]) -> Any:
-        data = records if self._prepare is None else [self._prepare(record) for record in records]
-        return data[0] if self._batch is None else self._batch.join(data)
+    def _prepared(self, records: list[Any]) -> tuple[list[Any], dict[int, Exception]]:
+        """Return what is sent, and the errors of those that cannot be, by their places."""
+        errors: dict[int, Exception] = {}
+        if self._prepare is None:
+            return records, errors
+        prepared: list[Any] = []
+        for place, record in enumerate(records):
+            try:
+                prepared.append(self._prepare(record))
+            except Exception as failure:  # noqa: BLE001 - it is this record's error, and not that of its batch
+                errors[place] = failure
+        return prepared, errors
 
     async def _called(self, data: Any, watch: Watch) -> tuple[R | None, Exception | None]:
         """Return what a call returned or raised, having told the limiter."""
@@ -431,27 +451,30 @@ class Engine(Generic[R]):
         rate = self._options.rate
         return pace if rate is None else rate if pace is None else min(rate, pace)
 
-    def _sent_again(self, error: Exception, seconds: float) -> bool:
-        return self.sends_again and seconds < self._options.retry_for and is_refusal(error)
-
-    def _delay(self, error: Exception, refusals: int) -> float:
-        delay = self._timing.uniform() * min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)
-        return max(delay, getattr(error, "retry_after", None) or 0.0)
-
     def _finish(
-        self, records: list[Any], index: int, results: Any, error: Exception | None, attempts: int, latency: float
+        self,
+        records: list[Any],
+        index: int,
+        unprepared: dict[int, Exception],
+        results: Any,
+        error: Exception | None,
+        attempts: int,
+        latency: float,
     ) -> None:
         outcomes: list[Outcome[R]] = []
+        answers = iter(results)
         for offset, record in enumerate(records):
             own_id: Any = index + offset
-            own_error = error
+            was_sent = offset not in unprepared
+            own_error = error if was_sent else unprepared[offset]
+            result = next(answers) if own_error is None else None
             if self._options.id is not None:
                 try:
                     own_id = self._options.id(record)
                 except Exception as failure:  # noqa: BLE001 - it is this record's error
                     own_error = error or failure
-            result = results[offset] if own_error is None else None
-            outcomes.append(Outcome(index + offset, record, own_id, result, own_error, attempts, latency))
+            sending = (attempts, latency) if was_sent else (0, 0.0)
+            outcomes.append(Outcome(index + offset, record, own_id, None if own_error else result, own_error, *sending))
             self._failed += own_error is not None
         self._done += len(records)
         if not self._options.ordered:
@@ -495,7 +518,7 @@ def _attempts(watch: Watch, error: Exception | None) -> int:
         return watch.failures + 1
     if isinstance(error, CallError):
         return len(error.attempts) or watch.failures or 1
-    return watch.failures + (not isinstance(error, SageMakerAsyncError))
+    return watch.failures + (watch.first_byte is not None or not isinstance(error, SageMakerAsyncError))
 
 
 def _raisable(outcome: Outcome[Any]) -> Exception:

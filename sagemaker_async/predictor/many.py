@@ -21,9 +21,9 @@ from .stream import IteratorFactory, PredictionStream
 if TYPE_CHECKING:
     from .batches import Batch
     from .map_options import MapFields
-    from .mapping import Outcomes, Records, Watch
+    from .mapping import Outcomes, Records, Watch, WatchedCall
 
-__all__ = ["MapsRecords"]
+__all__ = ["MapsRecords", "map_calls"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -120,7 +120,9 @@ class MapsRecords(Generic[R]):
                 or JSON as ``instances``), or a `Batch`. An answer with another number of results is an error of all its
                 records. None: one record in each request.
             stream: True calls the endpoint's stream and gives the whole text of its tokens; a coroutine function is
-                given each stream, opened, and its result is the record's. False: the deserialised answer.
+                given each stream, opened, and its result is the record's: one that reads ``tokens = stream.tokens()``
+                to the end can return ``tokens.result``, which has usage and tool calls too. False: the deserialised
+                answer.
             initial_args: fields of every request, as for `predict`.
             timeout: seconds for each request, or limits of its own, as for `predict`.
             options: `concurrency`, `max_concurrency`, `ordered`, `on_error`, `id`, `rate`, `total_timeout`,
@@ -138,12 +140,6 @@ class MapsRecords(Generic[R]):
                 async for outcome in predictor.map(records, concurrency=64, on_error="return"):
                     print(outcome.index, outcome.result if outcome.ok else outcome.error)
         """
-        mapping, batches = _lazy.module("predictor.mapping"), _lazy.module("predictor.batches")
-        chosen = _lazy.module("predictor.map_options").MapOptions().with_fields(**options)
-        if chosen.concurrency is None and chosen.max_concurrency is None:
-            chosen = chosen.with_fields(max_concurrency=self.sagemaker_session.config.max_connections)
-        serializes = not isinstance(self.serializer, IdentitySerializer)
-        batch = batches.batch_for(batch, self.content_type, serializes=serializes)
         if not isinstance(stream, bool) and not callable(stream):
             raise ConfigurationError(f"stream must be True, False or a coroutine function, got {stream!r}")
         if batch is not None and stream:
@@ -171,12 +167,30 @@ class MapsRecords(Generic[R]):
                         texts.append(token.text)
                 return "".join(texts)
 
-        outcomes: Outcomes[Any] = mapping.map_watched(
-            streamed if stream else predicted,
-            records,
-            chosen,
-            prepare=prepare,
-            batch=batch,
-            timing=self.sagemaker_session.channel.timing,
-        )
-        return outcomes
+        return map_calls(self, streamed if stream else predicted, records, prepare=prepare, batch=batch, **options)
+
+
+def map_calls(
+    predictor: MapsRecords[Any],
+    call: WatchedCall[T],
+    records: Records,
+    *,
+    prepare: Callable[[Any], Any] | None,
+    batch: int | Batch | None,
+    **options: Unpack[MapFields],
+) -> Outcomes[Any]:
+    """Return the outcomes of `call` with what the predictor says of batches, connections and time.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
+    """
+    session = predictor.sagemaker_session
+    chosen = _lazy.module("predictor.map_options").MapOptions().with_fields(**options)
+    if chosen.concurrency is None and chosen.max_concurrency is None:
+        chosen = chosen.with_fields(max_concurrency=session.config.max_connections)
+    serializes = not isinstance(predictor.serializer, IdentitySerializer)
+    batch = _lazy.module("predictor.batches").batch_for(batch, predictor.content_type, serializes=serializes)
+    outcomes: Outcomes[Any] = _lazy.module("predictor.mapping").map_watched(
+        call, records, chosen, prepare=prepare, batch=batch, timing=session.channel.timing
+    )
+    return outcomes

@@ -79,8 +79,10 @@ class MapOptions:
             isinstance(self.rate, bool) or not isinstance(self.rate, int | float) or not 0 < self.rate < math.inf
         ):
             raise ConfigurationError(f"rate must be a number of requests per second, more than 0, got {self.rate!r}")
-        if self.total is not None and (isinstance(self.total, bool) or not isinstance(self.total, int)):
-            raise ConfigurationError(f"total must be a whole number of records or None, got {self.total!r}")
+        if self.total is not None and (
+            isinstance(self.total, bool) or not isinstance(self.total, int) or self.total < 0
+        ):
+            raise ConfigurationError(f"total must be a whole number of records, 0 or more, or None, got {self.total!r}")
 
     def fields(self) -> MapFields:
         """Return the options as keyword arguments."""

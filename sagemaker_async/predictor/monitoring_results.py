@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_async import _lazy
+from sagemaker_async.aws.s3.uris import parse_s3_uri
 from sagemaker_async.errors import DeserializationError
 from sagemaker_async.hosting.answers import answer_or_raise
 
@@ -50,43 +52,52 @@ class MonitoringResults(ABC):
                 return str(uri).rstrip("/")
         return None
 
-    async def statistics(self, execution: shapes.MonitoringExecutionSummary, *, read: ReadObject) -> Any:
+    async def statistics(self, execution: shapes.MonitoringExecutionSummary, *, read: ReadObject | None = None) -> Any:
         """Return the statistics of a run; None for one that has no output.
 
         Args:
             execution: the run, one of `executions`.
-            read: reads the object from S3.
+            read: reads the object from S3; None: the session's S3 client does.
 
         Raises:
-            CallError: the job could not be described; what `read` raises, such as for a run that wrote none.
+            CallError: the job could not be described, or the object could not be read: a run that failed wrote none.
             DeserializationError: the object is not JSON.
         """
         return await self._result(execution, STATISTICS, read)
 
-    async def constraint_violations(self, execution: shapes.MonitoringExecutionSummary, *, read: ReadObject) -> Any:
+    async def constraint_violations(
+        self, execution: shapes.MonitoringExecutionSummary, *, read: ReadObject | None = None
+    ) -> Any:
         """Return the violations that a run found; arguments and errors as for `statistics`."""
         return await self._result(execution, VIOLATIONS, read)
 
-    async def latest_monitoring_statistics(self, *, read: ReadObject) -> Any:
+    async def latest_monitoring_statistics(self, *, read: ReadObject | None = None) -> Any:
         """Return the statistics of the latest run with a job; None when there is none. Else as `statistics`."""
         return await self._latest(STATISTICS, read)
 
-    async def latest_monitoring_constraint_violations(self, *, read: ReadObject) -> Any:
+    async def latest_monitoring_constraint_violations(self, *, read: ReadObject | None = None) -> Any:
         """Return the violations of the latest run with a job; None when there is none. Else as `statistics`."""
         return await self._latest(VIOLATIONS, read)
 
-    async def _latest(self, file: str, read: ReadObject) -> Any:
+    async def _latest(self, file: str, read: ReadObject | None) -> Any:
         for execution in await self.executions():
             if execution.processing_job_arn is not None:
                 return await self._result(execution, file, read)
         return None
 
-    async def _result(self, execution: shapes.MonitoringExecutionSummary, file: str, read: ReadObject) -> Any:
+    async def _result(self, execution: shapes.MonitoringExecutionSummary, file: str, read: ReadObject | None) -> Any:
         folder = await self.output_uri(execution)
         if folder is None:
             return None
-        content = await read(f"{folder}/{file}")
+        content = await (self._from_s3 if read is None else read)(f"{folder}/{file}")
         try:
             return json.loads(content)
         except ValueError as error:
             raise DeserializationError(f"{folder}/{file} is not JSON: {error}") from None
+
+    async def _from_s3(self, uri: str) -> bytes:
+        s3 = (await _lazy.load("aws.s3.client")).S3Client(self._hosting)
+        bucket, key = parse_s3_uri(uri)
+        async with await s3.get_object(bucket=bucket, key=key) as found:
+            content: bytes = await found.read()
+            return content

@@ -285,6 +285,12 @@ async def jobs_awaited(world: World) -> None:
             assert await job == payloads[job.output_path]
 
 
+async def many_jobs(world: World) -> None:
+    payloads = [world.payload() for _ in range(3)]
+    async with AsyncPredictor(Predictor("echo", world.session)).map(payloads, concurrency=2) as outcomes:
+        assert [outcome.result async for outcome in outcomes] == payloads
+
+
 async def prediction_of_a_router(world: World) -> None:
     destination = {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/echo"}
     target = {"Name": "default", "Destinations": [destination]}
@@ -354,6 +360,7 @@ CALLS: list[Callable[[World], Coroutine[Any, Any, None]]] = [
     update_endpoint,
     job_submitted,
     jobs_awaited,
+    many_jobs,
     prediction_of_a_router,
     stateful_session,
     compat_client,

@@ -99,6 +99,59 @@ def job(session: Session, failure: str | None = "s3://bkt/fail", **fields: Any) 
     return AsyncInferenceJob(session, output_path="s3://bkt/out", failure_path=failure, **fields)
 
 
+# --- many records -----------------------------------------------------------------------------------------------------
+
+
+async def test_many_records_are_submitted_and_awaited(local: LocalSageMaker, predictor: AsyncPredictor[Any]) -> None:
+    local.add_endpoint("e", double, asynchronous=True)
+    outcomes = [o async for o in predictor.map([1, "fail", 3], concurrency=2, on_error="return")]
+    assert [(outcome.index, outcome.result) for outcome in outcomes] == [(0, 2), (1, None), (2, 6)]
+    assert isinstance(outcomes[1].error, AsyncInferenceModelError)
+    assert len(local.async_invocations) == 3
+    assert Poller.of(predictor.sagemaker_session).waiting == 0
+
+
+async def test_several_records_go_in_one_job(local: LocalSageMaker, predictor: AsyncPredictor[Any]) -> None:
+    local.add_endpoint("e", lambda body: json.dumps({"predictions": json.loads(body)["instances"]}), asynchronous=True)
+    assert [outcome.result async for outcome in predictor.map([1, 2, 3], batch=2)] == [1, 2, 3]
+    assert len(local.async_invocations) == 2
+
+
+async def test_more_jobs_than_connections_wait_at_once(local: LocalSageMaker, predictor: AsyncPredictor[Any]) -> None:
+    gathered = asyncio.Barrier(300)
+
+    async def together(body: bytes) -> bytes:
+        await gathered.wait()
+        return double(body)
+
+    local.add_endpoint("e", together, asynchronous=AsyncInference(concurrency=300))
+    results = [outcome.result async for outcome in predictor.map(range(300), concurrency=300, ordered=False)]
+    assert sorted(results) == [2 * number for number in range(300)]
+
+
+async def test_what_was_accepted_is_not_submitted_again(
+    local: LocalSageMaker, predictor: AsyncPredictor[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_down(job: Any) -> Any:
+        raise ValidationError("slow down", status=503, code="SlowDown")
+
+    monkeypatch.setattr(ValidationError, "retryable", True)
+    monkeypatch.setattr(AsyncInferenceJob, "wait", slow_down)
+    local.add_endpoint("e", double, asynchronous=True)
+    with pytest.raises(ValidationError, match="slow down"):
+        await anext(predictor.map([1], concurrency=1))
+    assert len(local.async_invocations) == 1
+
+
+async def test_what_no_job_takes_is_refused_before_the_first(local: LocalSageMaker, session: Session) -> None:
+    predictor = AsyncPredictor(Predictor("e", session))
+    with pytest.raises(RequestValidationError, match="target_model"):
+        predictor.map([b""], initial_args={"target_model": "m"})
+    with pytest.raises(ConfigurationError, match="concurrency must be"):
+        predictor.map([b""], concurrency=0)
+    assert not local.requests
+
+
 # --- submitting -------------------------------------------------------------------------------------------------------
 
 
@@ -738,3 +791,28 @@ async def test_a_forged_job_must_still_be_one(session: Session, fields: dict[str
     content = without(without(without(json.loads(job(session).to_json()), "digest"), "kind"), "version")
     with pytest.raises(InvalidJobError):
         AsyncInferenceJob.from_json(letter.written(content | fields), session)
+
+
+async def test_a_text_of_a_job_nested_as_deeply_as_can_be_read_is_refused(session: Session) -> None:
+    for depth in range(900, 1000):
+        with pytest.raises(InvalidJobError):
+            AsyncInferenceJob.from_json(
+                '{"kind": "sagemaker_async.AsyncInferenceJob", "version": 1, "x": %s}' % ("[" * depth + "]" * depth),
+                session,
+            )
+
+
+async def test_who_is_cancelled_again_and_again_leaves_no_wait(session: Session) -> None:
+    jobs = [AsyncInferenceJob(session, output_path=f"s3://bkt/out{number}") for number in range(20)]
+
+    async def read() -> None:
+        async for _ in as_completed(jobs):
+            raise AssertionError
+
+    reading = asyncio.ensure_future(read())
+    await asyncio.sleep(0)
+    while not reading.done():
+        reading.cancel()
+        await asyncio.sleep(0)
+    assert Poller.of(session).waiting == 0
+    assert not any(job._waits for job in jobs)

@@ -421,3 +421,20 @@ def test_the_bar_is_shown_on_a_terminal_alone(local: ThreadedLocalSageMaker, mod
     assert process.wait(60) == 3
     for words in (b"40", b"/s", b"2 failed", b"all records 40 finished"):
         assert words in shown
+
+
+def test_an_asynchronous_endpoint_is_asked_for_jobs(
+    local: ThreadedLocalSageMaker, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", local.url)
+    local.add_endpoint("jobs", lambda body: ModelResponse(b'{"got": %s}' % body, JSON), asynchronous=True)
+    (here / "in.jsonl").write_text('{"id": "a", "n": 1}\n{"id": "b", "n": 2}\n')
+    arguments = ["bulk", "jobs", "in.jsonl", "out.jsonl", "--id", "id", "--asynchronous"]
+    assert main([*arguments, "--target-model", "m"]) == 2
+    assert "target_model" in capsys.readouterr().err
+    assert main(arguments) == 0
+    assert {key: line[1] for key, line in outcomes(here / "out.jsonl").items()} == {
+        0: {"got": {"n": 1}},
+        1: {"got": {"n": 2}},
+    }
+    assert len(local.async_invocations) == 2

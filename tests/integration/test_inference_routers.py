@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from sagemaker_async import Predictor, RetryConfig, Session, Timeouts
+from sagemaker_async import Predictor, RetryConfig, Session, Timeouts, bulk
 from sagemaker_async.deserializers import JSONDeserializer
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -440,3 +442,23 @@ async def test_many_calls_at_once_fail_over_without_losing_one(session: Session,
     answers = await asyncio.gather(*(invoke(session, b"%d" % number) for number in range(100)))
     assert [each.body.rpartition(b" ")[2] for each in answers] == [b"%d" % number for number in range(100)]
     assert (endpoints[0].invocations, endpoints[1].invocations) == (50, 50)
+
+
+async def test_many_records_go_through_a_router(local: LocalSageMaker, session: Session, tmp_path: Path) -> None:
+    endpoint = local.add_endpoint("first", lambda body: body)
+    await routed(session, arn("first"))
+    predictor = Predictor.of_router("router", "default", session, JSONSerializer(), JSONDeserializer())
+    assert [outcome.result async for outcome in predictor.map([1, 2, 3], concurrency=2)] == [1, 2, 3]
+    with pytest.raises(ConfigurationError, match="no response streams"):
+        predictor.map([1], stream=True)
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("4\n5\n")
+    summary = await bulk.run(predictor, source, out, ordered=True)
+    assert (summary.succeeded, endpoint.invocations) == (2, 5)
+    assert [json.loads(line)["result"] for line in out.read_text().splitlines()] == [4, 5]
+    for other in (
+        Predictor.of_router("router", "other", session, JSONSerializer(), JSONDeserializer()),
+        Predictor("router", session, JSONSerializer(), JSONDeserializer()),
+    ):
+        with pytest.raises(ConfigurationError, match="routing_target='default'"):
+            await bulk.run(other, source, out, ordered=True, resume=True)

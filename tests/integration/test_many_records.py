@@ -24,6 +24,7 @@ from sagemaker_async.errors import (
 )
 from sagemaker_async.local import CutFrame, LocalSageMaker, ModelFailure, ModelResponse, Status, TextModel, Throttle
 from sagemaker_async.predictor.stream import PredictionStream
+from sagemaker_async.records.results import TokenResult
 from sagemaker_async.serializers import CSVSerializer, JSONLinesSerializer, JSONSerializer
 
 
@@ -186,6 +187,19 @@ async def test_streams_are_read_as_their_owner_wants(local: LocalSageMaker, sess
 
     got = [o async for o in predictor_of(session).map([7], stream=read)]
     assert got[0].result == [b"one", b"two", b"7"]
+
+
+async def test_a_stream_can_give_all_that_the_model_said(local: LocalSageMaker, session: Session) -> None:
+    async def whole(stream: PredictionStream[bytes]) -> TokenResult:
+        tokens = stream.tokens()
+        await tokens.collect()
+        return tokens.result
+
+    local.add_endpoint("e", TextModel())
+    (got,) = [o async for o in predictor_of(session).map([{"inputs": "a b", "stream": True}], stream=whole)]
+    (text,) = [o async for o in predictor_of(session).map([{"inputs": "a b", "stream": True}], stream=True)]
+    assert got.result is not None
+    assert (got.result.text, got.result.dialect) == (text.result, "tgi")
 
 
 async def test_a_stream_that_is_cut_is_an_error_of_its_record_and_not_sent_again(

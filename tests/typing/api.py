@@ -195,6 +195,11 @@ async def many_records(session: Session, predictor: Predictor[str]) -> None:
     await bulk.run(predictor.predict, "in.csv", "s3://bucket/out.jsonl", session=session, on_malformed="stop", rate=3.5)
     await bulk.run(predictor, "in.csv", "out.jsonl", concurency=3)  # type: ignore[call-arg]
     await bulk.run(predictor, "in.csv", "out.jsonl", on_malformed="skip")  # type: ignore[arg-type]
+    asynchronous = AsyncPredictor(predictor)
+    await bulk.run(asynchronous, "in.jsonl", "out.jsonl", concurrency=500)
+    async for job_outcome in asynchronous.map(["a"], batch=2, ordered=False):
+        assert_type(job_outcome, Outcome[Any])
+    asynchronous.map([b""], stream=True)  # type: ignore[call-arg]
     scoring = Scoring(endpoint_name="e", serializer=JSONSerializer(), deserializer=JSONDeserializer())
     async for scored in scoring.map(session, [1], ordered=False):
         assert_type(scored, Outcome[Any])

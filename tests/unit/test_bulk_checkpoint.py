@@ -31,7 +31,9 @@ def test_a_checkpoint_that_is_cut_anywhere_says_nothing(tmp_path: Path) -> None:
     assert [Manifest.decoded(whole[:cut]) for cut in range(len(whole))] == [None] * len(whole)
 
 
-@pytest.mark.parametrize("contents", [b"{}\n", b"[{}\n", b'{"version": 2}\n', b'{"version": 1}\n', b"\xff}\n"])
+@pytest.mark.parametrize(
+    "contents", [b"{}\n", b"[{}\n", b'{"version": 2}\n', b'{"version": 1}\n', b"\xff}\n", b"[" * 100_000 + b"}\n"]
+)
 def test_what_no_run_has_written_says_nothing(contents: bytes) -> None:
     assert Manifest.decoded(contents) is None
 

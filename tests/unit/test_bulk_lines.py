@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sagemaker_async.bulk.lines import failure_line, malformed_line, read_line, result_line
+from sagemaker_async.bulk.lines import MalformedRecord, failure_line, read_line, result_line
 from sagemaker_async.errors import (
     Attempt,
     ConnectionLostError,
@@ -94,7 +94,7 @@ def test_a_failure_of_a_call_has_its_facts() -> None:
 
 
 def test_a_malformed_record_has_its_line() -> None:
-    line = read_line(malformed_line(4, None, 17, "it has no field 'a'", with_id=False))
+    line = read_line(failure_line(4, None, MalformedRecord(17, "it has no field 'a'"), with_id=False))
     assert line is not None
     assert line.error == {
         "type": "MalformedRecord",

@@ -152,3 +152,16 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, name: str, form: Any, 
 def test_the_format_is_told_by_the_name() -> None:
     names = ["a.jsonl", "b.NDJSON", "c.csv", "s3://bucket/d.parquet", "e.pq", "f.json", "g"]
     assert [format_of(name) for name in names] == ["jsonl", "jsonl", "csv", "parquet", "parquet", None, None]
+
+
+def test_parquet_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table([[1], [2]], names=["a", "a"]), tmp_path / "in.parquet")
+    with pytest.raises(ConfigurationError, match=r"'a' twice; rename the columns$"):
+        open_reader(tmp_path / "in.parquet", "parquet")
+
+
+def test_a_byte_order_mark_alone_is_not_a_record(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b"\xef\xbb\xbf")
+    reader = open_reader(tmp_path / "in.jsonl", "jsonl")
+    assert list(reader.batches()) == []
+    reader.close()

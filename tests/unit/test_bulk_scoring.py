@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sagemaker_async.async_inference import AsyncPredictor
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.bulk import Summary, run
 from sagemaker_async.bulk.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from sagemaker_async.errors import (
     SageMakerAsyncError,
     ValidationError,
 )
-from sagemaker_async.local import LocalSageMaker
+from sagemaker_async.local import LocalSageMaker, ModelFailure
 from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.batches import Batch
 from sagemaker_async.predictor.scoring import Scoring
@@ -310,7 +311,7 @@ async def test_a_resumed_run_tries_again_what_failed_because_of_the_endpoint_and
         ({"output": "/dev/full"}, "must be a regular file"),
         ({"output": "."}, "must be a regular file"),
         ({"output": "in.jsonl"}, "exists"),
-        ({"output": "in.jsonl", "overwrite": True}, "are the same file"),
+        ({"output": "in.jsonl", "overwrite": True}, "is a file that this run writes"),
         ({"output": "s3://bucket/key"}, "pass session"),
         ({"input": "s3://bucket/key.jsonl"}, "pass session"),
         ({"output": "s3://bucket"}, "must be the S3 URI of an object"),
@@ -533,3 +534,109 @@ async def test_a_summary_of_a_stopped_run_pickles_with_its_error(tmp_path: Path)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(copy.summary, Summary)
     assert str(copy) == str(caught.value)
+
+
+# --- asynchronous endpoints -------------------------------------------------------------------------------------------
+
+
+async def test_an_asynchronous_endpoint_scores_and_its_failures_are_the_records_own(tmp_path: Path) -> None:
+    source, out = numbers(tmp_path / "in.jsonl", 30), tmp_path / "out.jsonl"
+
+    def model(body: bytes) -> bytes:
+        if (number := json.loads(body)["n"]) % 10 == 3:
+            raise ModelFailure(500, f"no room for {number}")
+        return str(2 * number).encode()
+
+    async with LocalSageMaker() as local:
+        local.add_endpoint("m", model, asynchronous=True)
+        async with Session(**local.client_options) as session:
+            plain = Predictor("m", session, JSONSerializer(), JSONDeserializer())
+            predictor = AsyncPredictor(plain)
+            summary = await run(predictor, source, out, id_field="id", concurrency=20, stop_after=1)
+            assert (summary.errors, summary.succeeded) == ({"AsyncInferenceModelError": 3}, 27)
+            lines = lines_of(out)
+            assert [lines[n].get("result") for n in range(5)] == [0, 2, 4, None, 8]
+            assert lines[3]["error"]["fault"] == "record"
+            assert "no room for 3" in lines[3]["error"]["message"]
+            again = await run(predictor, source, out, id_field="id", resume=True)
+            assert (again.earlier, len(local.async_invocations)) == (30, 30)
+            with pytest.raises(ConfigurationError, match="asynchronous=True, and this one has None"):
+                await run(plain, source, out, id_field="id", resume=True)
+            with pytest.raises(ConfigurationError, match="no response streams"):
+                await run(predictor, source, tmp_path / "new.jsonl", stream=True)
+
+
+# --- files that are not the run's -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["out", "out.input", "out.checkpoint", "out.new"])
+async def test_an_input_that_the_run_would_write_or_remove_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    source = numbers(tmp_path / name, 3)
+    contents = source.read_bytes()
+    with pytest.raises(ConfigurationError, match="is a file that this run writes"):
+        await run(Scorer(), source, tmp_path / "out", format="jsonl", overwrite=True)
+    assert source.read_bytes() == contents
+
+
+async def test_an_object_is_not_scored_into_itself(tmp_path: Path) -> None:
+    async with LocalSageMaker() as local:
+        local.objects["s3://bkt/in.jsonl"] = b"1"
+        async with Session(**local.client_options) as session:
+            uri = "s3://bkt/in.jsonl"
+            with pytest.raises(ConfigurationError, match="are the same object"):
+                await run(Scorer(), uri, uri, session=session, overwrite=True, work_dir=tmp_path)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_an_output_that_is_a_link_stays_one(tmp_path: Path, exists: bool) -> None:
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.jsonl", tmp_path / "out.jsonl"
+    link.symlink_to(real)
+    if exists:
+        real.write_text("old")
+    await run(Scorer(), numbers(tmp_path / "in.jsonl", 3), link, overwrite=True)
+    assert link.is_symlink()
+    assert sorted(lines_of(real)) == [0, 1, 2]
+
+
+async def test_an_upload_without_credentials_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with LocalSageMaker() as local, Session(**local.client_options) as session:
+
+        async def expired(**_: Any) -> None:
+            raise CredentialsError("the credentials have expired")
+
+        monkeypatch.setattr(session.s3, "put_object", expired)
+        local.objects["s3://bkt/other"] = b""
+        source = numbers(tmp_path / "in.jsonl", 3)
+        with pytest.raises(RunStoppedError, match=r"have expired; the same run with resume=True"):
+            await run(Scorer(), source, "s3://bkt/out.jsonl", session=session, work_dir=tmp_path)
+
+
+# --- malformed records ------------------------------------------------------------------------------------------------
+
+
+async def test_malformed_records_keep_the_order_and_spare_their_batch(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('1\n{"\n3\n{"\n{"\n6\n')
+    sent = []
+
+    async def echo(values: list[int]) -> list[int]:
+        sent.append(values)
+        return values
+
+    summary = await run(echo, source, out, ordered=True, batch=Batch(size=3), concurrency=2)
+    lines = lines_of(out)
+    assert list(lines) == list(range(6))
+    assert {index: line["result"] for index, line in lines.items() if "result" in line} == {0: 1, 2: 3, 5: 6}
+    assert sorted(sent) == [[1, 3], [6]]
+    assert (summary.errors, summary.complete) == ({"MalformedRecord": 3}, True)
+
+
+async def test_progress_counts_the_failures_of_this_run_alone(tmp_path: Path) -> None:
+    source, out = numbers(tmp_path / "in.jsonl", 10), tmp_path / "out.jsonl"
+    scorer = Scorer(fails=lambda n: model_error(n, 2) if n < 5 else gone())
+    with pytest.raises(RunStoppedError):
+        await run(scorer, source, out, concurrency=1, stop_after=1)
+    seen = []
+    await run(Scorer(), source, out, concurrency=1, resume=True, on_progress=seen.append)
+    assert (seen[-1].failed, seen[-1].done, seen[-1].total) == (0, 5, 5)

@@ -637,3 +637,73 @@ def test_the_keywords_are_the_options() -> None:
     assert {name: str(kind) for name, kind in hints.items()} == {
         name: str(kind) for name, kind in typing.get_type_hints(MapOptions).items()
     }
+
+
+async def test_a_record_that_cannot_be_prepared_spares_its_batch() -> None:
+    async def echo(values: list[float]) -> list[float]:
+        return values
+
+    batch = Batch(size=3)
+    mapped = map_records(echo, [1, 0, 2, 0], prepare=lambda n: 1 / n, batch=batch, on_error="return")
+    found = [(outcome.result, type(outcome.error), outcome.attempts) async for outcome in mapped]
+    failed = (None, ZeroDivisionError, 0)
+    assert found == [(1.0, type(None), 1), failed, (0.5, type(None), 1), failed]
+
+
+@virtually
+async def test_a_delay_that_outlasts_the_retries_is_not_waited_for() -> None:
+    async def refused(_: Any) -> None:
+        error = throttling()
+        error.retry_after = 1e9
+        raise error
+
+    (outcome,) = await all_of(mapped(refused, [1], retry_for=30.0, on_error="return"))
+    assert isinstance(outcome.error, ThrottlingError)
+    assert outcome.latency < 30
+
+
+@virtually
+async def test_stopping_twice_cancels_the_reading_once() -> None:
+    async def source() -> AsyncIterator[int]:
+        yield 1
+        outcomes.stop()
+        outcomes.stop()
+        await asyncio.Event().wait()
+
+    async def cancelled_within(_: Any) -> None:
+        raise asyncio.CancelledError
+
+    outcomes = mapped(cancelled_within, source(), batch=Batch(size=2), on_error="return")
+    (outcome,) = await all_of(outcomes)
+    assert "cancelled from within" in str(outcome.error)
+
+
+@virtually
+async def test_records_that_claim_a_length_and_have_none_are_mapped() -> None:
+    class Loader:
+        def __len__(self) -> int:
+            raise TypeError("the data set has no length")
+
+        def __iter__(self) -> Iterator[int]:
+            return iter([1, 2])
+
+    async def echo(value: int) -> int:
+        return value
+
+    assert [outcome.result for outcome in await all_of(mapped(echo, Loader()))] == [1, 2]
+
+
+@virtually
+async def test_a_list_of_results_that_cannot_be_read_is_the_error_of_its_records() -> None:
+    class Results:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, place: int) -> int:
+            raise OSError("the file is gone")
+
+    async def lazy(_: Any) -> Results:
+        return Results()
+
+    outcomes = await all_of(mapped(lazy, range(4), batch=Batch(size=2), on_error="return"))
+    assert [type(outcome.error) for outcome in outcomes] == [OSError] * 4

@@ -12,6 +12,7 @@ from sagemaker_async import Predictor, Session, StubResponse, StubTransport
 from sagemaker_async.errors import (
     ConfigurationError,
     DeserializationError,
+    NoSuchKeyError,
     ResourceNotFound,
     SageMakerAsyncError,
     UnknownMonitoringTypeError,
@@ -288,3 +289,14 @@ async def test_the_results_of_runs_are_read_from_where_their_jobs_put_them(
     assert await monitor.statistics(failed, read=read) is None
     read.objects["s3://b/old/constraint_violations.json"] = b'{"violations": []}'
     assert await monitor.constraint_violations(oldest, read=read) == {"violations": []}
+
+
+async def test_the_results_of_runs_are_read_through_the_session(local: LocalSageMaker, session: Session) -> None:
+    monitor = await scheduled(local, session)
+    output = {"OutputName": "out", "S3Output": {"S3Uri": "s3://bkt/a b", "LocalPath": "/o", "S3UploadMode": "EndOfJob"}}
+    arn = local.add_processing_job("job", members={"ProcessingOutputConfig": {"Outputs": [output]}})
+    local.add_monitoring_execution("s", status="Completed", processing_job_arn=arn)
+    local.objects["s3://bkt/a b/statistics.json"] = b'{"version": 0.0}'
+    assert await monitor.latest_monitoring_statistics() == {"version": 0.0}
+    with pytest.raises(NoSuchKeyError):
+        await monitor.latest_monitoring_constraint_violations()

@@ -11,9 +11,15 @@ import pytest
 
 from sagemaker_async import Session, StubTransport
 from sagemaker_async.async_inference.lookup import Outcome
-from sagemaker_async.async_inference.poller import CONCURRENCY, Pace, Poller, Watch
+from sagemaker_async.async_inference.poller import CONCURRENCY, LONGEST_LOOK, Pace, Poller, Watch
 from sagemaker_async.aws.timing import Timing
-from sagemaker_async.errors import CallError, PollingTimeoutError, SageMakerAsyncError, SessionClosedError
+from sagemaker_async.errors import (
+    CallError,
+    PollingTimeoutError,
+    SageMakerAsyncError,
+    SessionClosedError,
+    TotalTimeoutError,
+)
 
 FOUND = Outcome(failed=False, body=b"x", content_type="text/plain")
 Found = tuple[Outcome | None, str | None]
@@ -228,3 +234,51 @@ async def test_a_session_has_one_and_closes_it() -> None:
         await watch.future
     with pytest.raises(SessionClosedError):
         Poller.of(session)
+
+
+async def test_a_limit_passes_in_line_behind_looks_that_hang() -> None:
+    time = FakeTime()
+    poller = Poller(time.timing)
+    gate = asyncio.Event()
+
+    async def hangs(left: float) -> Found:
+        assert left == LONGEST_LOOK
+        await gate.wait()
+        return FOUND, None
+
+    hanging = [asyncio.ensure_future(wait(poller, hangs)) for _ in range(CONCURRENCY)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    looks, look = recorded(time)
+    for limit in (5.0, 7.0):
+        begun = time.now
+        with pytest.raises(PollingTimeoutError):
+            await wait(poller, look, limit=limit)
+        assert limit <= time.now - begun <= limit + 1
+    assert not looks
+    gate.set()
+    assert await asyncio.gather(*hanging) == [FOUND] * CONCURRENCY
+
+
+async def test_a_last_look_without_an_answer_ends_the_wait_as_any_other() -> None:
+    time = FakeTime()
+
+    async def never(left: float) -> Found:
+        time.now += left
+        raise TotalTimeoutError("no answer within the limit", left)
+
+    with pytest.raises(PollingTimeoutError):
+        await wait(Poller(time.timing), never, limit=100.0)
+
+
+async def test_the_limits_of_waits_that_ended_are_forgotten() -> None:
+    time = FakeTime()
+    poller = Poller(time.timing)
+    _, look = recorded(time)
+    lasting = asyncio.ensure_future(wait(poller, look, limit=1e9))
+    await asyncio.sleep(0)
+    for _ in range(300):
+        await poller.watch(look, Pace(longest=15.0, limit=1e9), overdue=overdue).end()
+    assert len(poller._limits) < 100
+    lasting.cancel()
+    await asyncio.wait([lasting])
