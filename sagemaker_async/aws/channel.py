@@ -64,8 +64,6 @@ class Channel:
 
     def __init__(self, config: Config, timing: Timing = SYSTEM_TIMING) -> None:
         self.timing = timing
-        self.state: dict[Any, Any] = {}
-        """What those who call through this channel have in common, each under a key of its own."""
         self._environ: dict[str, str] | None = None
         if getattr(config.transport, "stubbed", False):
             config, self._environ = _hermetic(config)

@@ -85,7 +85,7 @@ class OpenAITokens:
         self._clock = timing.clock
         self._token = ""
         self._credentials: Credentials | None = None
-        """Those that the token is made of."""
+        """Those that the token is made of; None: there is no token, or it was refused."""
         self._made_at = self._renewed_at = -math.inf
         self._doubted: Credentials | None = None
         """Those that a token was refused for, until the session has been asked for others."""
@@ -109,8 +109,10 @@ class OpenAITokens:
             raise
 
     async def _current(self) -> str:
-        credentials = await self._channel.credentials(SAGEMAKER_RUNTIME, self._doubted)
-        self._doubted = None
+        doubted = self._doubted
+        credentials = await self._channel.credentials(SAGEMAKER_RUNTIME, doubted)
+        if self._doubted is doubted:  # and not others, refused meanwhile
+            self._doubted = None
         pipeline = await self._channel.pipeline(SAGEMAKER_RUNTIME)
         now = self._clock() + pipeline.clock_offset
         if credentials != self._credentials or not self._made_at <= now < self._renewed_at:
@@ -129,7 +131,7 @@ class OpenAITokens:
         Args:
             token: what was refused; one that has been replaced since changes nothing.
         """
-        if token != self._token or self._credentials == self._asked_for:
+        if token != self._token or self._credentials in (None, self._asked_for):
             return
         self._doubted = self._asked_for = self._credentials
         self._credentials = None

@@ -16,7 +16,7 @@ probe:
   the others send their calls and find out for themselves.
 
 Each caller waits in its own task and with its own limit, so that one which is cancelled concerns nobody else, and
-nothing runs when nobody waits.
+nothing runs when nobody waits. A session that is closed ends the wait at once.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from weakref import WeakValueDictionary
 
 from sagemaker_async.aws.channel import Channel
 from sagemaker_async.aws.client import PreparedCall
+from sagemaker_async.aws.shapes.body import Readable
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import check_seconds
@@ -129,11 +130,12 @@ class WaitForCapacity:
         return partial(self._send, send, channel)
 
     async def _send(self, send: Callable[[PreparedCall], Awaitable[T]], channel: Channel, call: PreparedCall) -> T:
-        rooms: WeakValueDictionary[tuple[Any, ...], _WaitingRoom]
-        rooms = channel.state.setdefault(WaitForCapacity, WeakValueDictionary())
         key = (call.operation.resource, call.resource, *[call.head.fields.get(name) for name in _WITHIN_RESOURCE])
         deadline = channel.timing.monotonic() + self.limit
+        if call.body is not None and not isinstance(call.body, bytes):
+            call = call._replace(body=_ReadOnce(call.body))
         while True:
+            rooms = channel.attached(_WaitingRooms, _WaitingRooms)
             room = rooms.get(key)
             probing = room is not None and await room.has_turn(self, deadline)
             try:
@@ -152,6 +154,31 @@ class WaitForCapacity:
                 if probing and room is not None:
                     room.probed(over=True)
                 return answer
+
+
+class _ReadOnce:
+    """A body that is read by the first call, and kept for those after it."""
+
+    __slots__ = ("_body", "_content")
+
+    def __init__(self, body: Readable) -> None:
+        self._body = body
+        self._content: bytes | None = None
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        if self._content is None:
+            self._content = self._body.read()
+        return self._content
+
+
+class _WaitingRooms(WeakValueDictionary[tuple[Any, ...], "_WaitingRoom"]):
+    """All rooms of one session, by what is waited for there, as long as anybody waits."""
+
+    async def close(self) -> None:
+        """Have all who wait send their calls, and so learn that the session is closed."""
+        for room in list(self.values()):
+            room.end()
 
 
 class _WaitingRoom:
@@ -197,8 +224,12 @@ class _WaitingRoom:
         """Take notice of how a probe ended, and let all who wait know."""
         self._probing = False
         self.over = self.over or over
-        for sleeper in self._sleepers:
-            _wake(sleeper)
+        self._wake_all()
+
+    def end(self) -> None:
+        """Let all who wait know that there is nothing left to wait for."""
+        self.over = True
+        self._wake_all()
 
     async def has_turn(self, options: WaitForCapacity, deadline: float) -> bool:
         """Wait until the caller is to send its call; return whether that is as the probe.
@@ -240,6 +271,10 @@ class _WaitingRoom:
             self._sleepers.discard(woken)
             alarm.cancel()
             await asyncio.wait((alarm,))  # so that no task is left behind
+
+    def _wake_all(self) -> None:
+        for sleeper in self._sleepers:
+            _wake(sleeper)
 
     def _progress(self, now: float) -> CapacityProgress:
         return CapacityProgress(

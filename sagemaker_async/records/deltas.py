@@ -60,6 +60,8 @@ class Token:
     """A piece of what the model thinks before it answers (``reasoning_content``, ``reasoning``); no part of `text`."""
     tool_calls: Sequence[ToolCallDelta] = ()
     """The pieces of tool calls that the record brings: one while arguments are streamed, all of a whole message."""
+    refusal: str = ""
+    """A piece of the model's words as it refuses to answer; no part of `text`."""
 
     @property
     def tool_call(self) -> ToolCallDelta | None:
@@ -89,7 +91,6 @@ class Delta:
     reasoning: str = ""
     tool_calls: Sequence[ToolCallDelta] = ()
     refusal: str = ""
-    """A piece of the model's words as it refuses to answer."""
     logprobs: Sequence[TokenLogprob] = ()
     """The log probabilities of all tokens in the record, where there may be several; `logprob` alone says as much of a
     single one."""

@@ -288,6 +288,7 @@ class TokenSplitter:
                         choice,
                         delta.reasoning,
                         delta.tool_calls,
+                        delta.refusal,
                     )
                 )
                 self.count += 1

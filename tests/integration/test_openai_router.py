@@ -221,6 +221,10 @@ async def test_tool_calls_and_reasoning_are_passed_on_in_pieces(world: World) ->
         piece(index=0, function={"arguments": '{"city": "T'}),
         piece(index=0, function={"arguments": 'urin"}'}),
         piece(index=1, function={"name": "tides", "arguments": "{}"}),
+        piece(index=1, function={"name": "tides", "arguments": ""}),
+        piece(index=2, id="c3"),
+        piece(index=2, function={"name": "waves"}),
+        {"index": 0, "delta": {"tool_calls": [{"index": n, "function": {"arguments": " "}} for n in (2, 1)]}},
         {"index": 0, "delta": {"refusal": "no", "annotations": [1]}, "finish_reason": None},
         {"index": 0, "delta": {}, "finish_reason": "tool_calls"},
     )
@@ -241,6 +245,10 @@ async def test_tool_calls_and_reasoning_are_passed_on_in_pieces(world: World) ->
                 {"index": 1, "id": "call_1", "type": "function", "function": {"name": "tides", "arguments": "{}"}}
             ]
         },
+        {"tool_calls": [{"index": 1, "function": {"arguments": ""}}]},
+        {"tool_calls": [{"index": 2, "id": "c3", "type": "function", "function": {"name": "", "arguments": ""}}]},
+        {"tool_calls": [{"index": 2, "function": {"name": "waves", "arguments": ""}}]},
+        {"tool_calls": [{"index": n, "function": {"arguments": " "}} for n in (2, 1)]},
         {"refusal": "no", "annotations": [1]},
         {},
     ]
@@ -413,6 +421,32 @@ async def test_a_body_that_is_no_json_object_is_refused(world: World, body: byte
     assert response.json()["error"]["message"].startswith("the body must be")
 
 
+async def test_a_body_that_no_model_takes_is_refused_before_it_is_read_to_its_end(world: World) -> None:
+    async with Session(**world.local.client_options, max_body_bytes=1000) as session:
+        world.models["m"] = Predictor("private-m", session)
+        sent = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal sent
+            yield b'{"model": "m", "x": "'
+            while True:
+                sent += 1
+                assert sent < 100
+                yield b"a" * 100
+
+        async with world.client() as client:
+            response = await client.post("/chat/completions", content=endless())
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "input_too_large")
+    assert sent < 15
+
+
+async def test_a_model_of_an_inference_router_does_not_stream(world: World) -> None:
+    world.models["m"] = Predictor.of_router("private", "default", world.session)
+    response = await world.chat(stream=True)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "stream")
+    assert "private" not in response.text
+
+
 # --- failures --------------------------------------------------------------------------------------------------------
 
 SECRET = "account 123456789012 says no"
@@ -450,6 +484,44 @@ async def test_failures_come_in_openais_envelope(
     assert response.headers["x-request-id"] in caplog.text
     if failure == FAILURES["throttled"][0]:
         assert response.headers["retry-after"] == "2"
+
+
+def raising(_: Any) -> str:
+    raise LookupError(SECRET)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("options", [{"takes": "inputs", "prompt": raising}, {"takes": raising}])
+async def test_what_a_callable_of_the_application_raises_is_told_in_openais_envelope(
+    world: World, options: dict[str, Any], streams: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.add("m", lambda _: b"", **options)
+    response = await world.chat(stream=streams)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert SECRET not in response.text
+    assert response.headers["x-should-retry"] == "false"
+    assert response.headers["x-request-id"] in caplog.text
+    assert "LookupError" in caplog.text
+
+
+async def test_a_callable_of_the_application_may_refuse_a_request(world: World) -> None:
+    def strict(_: Any) -> str:
+        raise HTTPException(409, "The roles must alternate.")
+
+    world.add("m", lambda _: b"", takes="inputs", prompt=strict)
+    response = await world.chat()
+    assert (response.status_code, response.json()["error"]["message"]) == (409, "The roles must alternate.")
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "options", [{"takes": "inputs", "prompt": lambda _: [1, 2, 3]}, {"takes": lambda request: None}]
+)
+async def test_what_is_not_a_prompt_is_never_sent(world: World, options: dict[str, Any]) -> None:
+    world.add("m", lambda _: b"calm", **options)
+    response = await world.chat()
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "misconfigured")
+    assert world.local.requests == []
 
 
 @pytest.mark.parametrize("fault", [InStreamError(after_parts=30), CutFrame(after_parts=30)])
@@ -509,6 +581,135 @@ async def test_a_client_that_leaves_lets_go_of_the_model(world: World, streams: 
     assert not any(message.get("body", b"").endswith(b"[DONE]\n\n") for message in sent)
 
 
+CUT = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"\xc3\xbc"},"finish_reason":null}]}\r\n\r\n'
+    b': comment\n\ndata: {"choices":[{"index":0,"delta":{"content":"!"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+)
+
+
+async def test_wherever_the_containers_stream_is_cut_the_client_sees_all_of_it_or_an_error(world: World) -> None:
+    cut = [0, False]
+
+    async def parts() -> AsyncIterator[bytes]:
+        at, ends = cut
+        if CUT[:at]:
+            yield CUT[:at]
+        if not ends and CUT[at:]:
+            yield CUT[at:]
+
+    world.add("m", lambda _: parts())
+    async with world.client() as client:
+        whole: Any = None
+        for ends in (False, True):
+            for at in range(0, len(CUT) + 1, 3 if ends else 20):
+                cut[:] = at, ends
+                response = await client.post(
+                    "/chat/completions", json={"model": "m", "messages": MESSAGES, "stream": True}
+                )
+                *events, last, nothing = response.text.split("\n\n") if response.status_code == 200 else ("", "", "")
+                texts = [json.loads(event[6:])["choices"][0]["delta"].get("content") for event in events if event]
+                whole = whole or texts
+                assert nothing == ""
+                if last == "data: [DONE]":
+                    assert not ends or b'"stop"}]}' in CUT[:at]
+                    assert texts == whole == ["ü", "!"]
+                else:
+                    assert ends
+                    assert texts == whole[: len(texts)]
+                    assert "answer_broke_off" in response.text, (at, response.text)
+
+
+@pytest.mark.parametrize("way", ["is seen to leave", "cannot be written to"])
+async def test_a_client_may_leave_at_every_chunk(world: World, way: str) -> None:
+    endpoint = world.add_fixture("tgi", takes="inputs", prompt=as_prompt)
+    world.app.include_router(openai_router(models=world.models))
+    body = json.dumps({"model": "m", "messages": MESSAGES, "stream": True}).encode()
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "headers": []}
+    scope |= {"path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "scheme": "http"}
+
+    async def answered(leave_at: int) -> list[Any]:
+        left = asyncio.Event()
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if len(sent) == leave_at:
+                if way == "cannot be written to":
+                    raise OSError
+                left.set()
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            sent.append(message)
+
+        await world.app(scope, receive, send)
+        return sent
+
+    whole = await answered(-1)
+    assert whole[-1]["body"].endswith(b"[DONE]\n\n")
+    for leave_at in range(len(whole) - 1):
+        sent = await answered(leave_at)
+        assert world.session.connections_in_use == 0
+        assert not any(message.get("body", b"").endswith(b"[DONE]\n\n") for message in sent)
+    assert endpoint.requests == len(whole)
+
+
+async def test_requests_at_once_on_one_predictor_do_not_mix(world: World) -> None:
+    async def echo(text: str) -> AsyncIterator[bytes]:
+        for event in (
+            {"index": 0, "delta": {"content": text}, "finish_reason": None},
+            {"index": 0, "delta": {}, "finish_reason": "stop"},
+        ):
+            yield b"data: %s\n\n" % json.dumps({"choices": [event]}).encode()
+            await asyncio.sleep(0)
+
+    def container(request: Any) -> Any:
+        text = request["messages"][0]["content"] if "messages" in request else request["prompt"]
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        return echo(text) if request.get("stream") else json.dumps({"choices": [choice]})
+
+    world.add("m", container)
+    world.models["other"] = world.models["m"].predictor
+
+    async with world.client() as client:
+
+        async def ask(number: int) -> str:
+            fields = {"model": ("m", "other")[number % 2], "stream": number % 3 == 0}
+            messages = [{"role": "user", "content": f"question {number}"}]
+            response = await client.post("/chat/completions", json={**fields, "messages": messages})
+            return response.text
+
+        answers = await asyncio.gather(*(ask(number) for number in range(60)))
+    assert all(answer.count(f'"question {number}"') == 1 for number, answer in enumerate(answers))
+    assert all(answer.count("question") == 1 for answer in answers)
+
+
+async def test_a_client_that_leaves_while_it_sends_is_not_a_failure_of_the_service(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.add("m", lambda _: b"")
+    world.app.include_router(openai_router(models=world.models))
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b'{"model":', "more_body": True}]
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "headers": []}
+    scope |= {"path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "scheme": "http"}
+    await world.app(scope, receive, send)
+    assert sent[0]["status"] == 499
+    assert caplog.records == []
+
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
@@ -526,6 +727,16 @@ async def test_the_models_are_listed(world: World) -> None:
     ]
     assert one == listed["data"][1]
     assert (none.status_code, none.json()["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_the_router_may_be_mounted_anywhere(world: World) -> None:
+    world.add("m", lambda _: WHOLE["openai-chat"][0])
+    app = FastAPI()
+    app.include_router(openai_router(models=world.models, prefix=""), prefix="/llm/v2")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app/llm/v2") as client:
+        answer = await client.post("/chat/completions", json={"model": "m", "messages": MESSAGES})
+        assert answer.json()["choices"][0]["message"]["content"] == "calm"
+        assert (await client.get("/models/m")).json()["id"] == "m"
 
 
 async def test_embeddings_of_openais_schema_are_passed_on(world: World) -> None:
@@ -549,10 +760,10 @@ async def test_embeddings_of_other_containers_become_openais(world: World, answe
     assert world.bodies == [{"inputs": ["a", "b"]}]
 
 
-@pytest.mark.parametrize("answer", [{}, "no", [["x"]], None, [True]])
+@pytest.mark.parametrize("answer", [{}, "no", [["x"]], None, [True], [1e300], [10**400]])
 async def test_what_are_no_embeddings_is_told(world: World, answer: Any) -> None:
     world.add("m", lambda _: json.dumps(answer))
-    response = await world.post("/embeddings", model="m", input="a")
+    response = await world.post("/embeddings", model="m", input="a", encoding_format="base64")
     assert (response.status_code, response.json()["error"]["code"]) == (502, "answer_unreadable")
 
 
@@ -602,12 +813,22 @@ async def test_a_route_of_ones_own_may_stream_openais_chunks(world: World) -> No
     assert '"usage":{"prompt_tokens":7,"completion_tokens":4,"total_tokens":11}' in named_text
 
 
+async def asynchronous(_: Any) -> str:
+    return ""
+
+
 WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda predictor: openai_router(models={}), "at least one"),
     (lambda predictor: openai_router(models=predictor), 'takes models={"my-llm": predictor}'),
     (lambda predictor: openai_router(models={"m": "endpoint"}), "a Predictor or an OpenAIModel, not str"),  # type: ignore[dict-item]
     (lambda predictor: OpenAIModel(predictor, takes="text"), "takes must be one of"),  # type: ignore[arg-type]
     (lambda predictor: OpenAIModel(predictor, prompt="x"), "prompt must be a callable"),  # type: ignore[arg-type]
+    (lambda predictor: OpenAIModel(predictor, prompt=asynchronous), "prompt must be an ordinary function"),  # type: ignore[arg-type]
+    (lambda predictor: OpenAIModel(predictor, takes=asynchronous), "takes must be an ordinary function"),
+    (lambda predictor: openai_router(models={"": predictor}), "names of models must be texts that are not empty"),
+    (lambda predictor: openai_router(models={1: predictor}), "names of models must be texts"),  # type: ignore[dict-item]
+    (lambda predictor: openai_router(models={"m": predictor}, prefix="v1"), "prefix must begin with /"),
+    (lambda predictor: openai_router(models={"m": predictor}, prefix="/v1/"), "prefix must begin with / and not end"),
     (lambda predictor: OpenAIFormat(kind="text"), "kind must be 'chat' or 'completions'"),  # type: ignore[arg-type]
     (lambda predictor: stream_response(events, format="jsonl"), "openai, or an OpenAIFormat, got 'jsonl'"),  # type: ignore[arg-type]
 ]

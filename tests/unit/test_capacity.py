@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -35,7 +36,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.integrations.fastapi import problem_of
-from sagemaker_async.predictor.capacity import lacks_capacity
+from sagemaker_async.predictor.capacity import _WaitingRooms, lacks_capacity
 
 AWS_WORDS = (
     "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress "
@@ -443,14 +444,28 @@ async def test_capacity_that_goes_again_is_waited_for_again(session: Session, en
     assert [type(call.exception()) for call in calls if call.exception()] == [NoCapacityError] * 2
 
 
-async def test_a_session_that_is_closed_ends_the_wait(session: Session, endpoint: Endpoint, clock: Any) -> None:
+async def test_a_session_that_is_closed_ends_the_wait_at_once(session: Session, endpoint: Endpoint, clock: Any) -> None:
     predictor = patient(session)
-    calls = [asyncio.create_task(predictor.predict(b"")) for _ in range(3)]
+    calls = [asyncio.create_task(way(predictor, b"")) for way in WAYS for _ in range(3)]
+    calls.append(asyncio.create_task(predictor.predict(b"", component_name="other")))
     await clock.settled()
     await session.close()
-    await clock.pass_by(10)
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(result) for result in results] == [SessionClosedError] * 3
+    await clock.settled()
+    assert [type(call.exception()) for call in calls if call.done()] == [SessionClosedError] * 10
+    assert len(endpoint.arrived) == 10
+
+
+async def test_a_refusal_that_comes_while_the_session_closes_is_not_waited_out(
+    session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    slow: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    endpoint.instead = [slow]
+    call = asyncio.create_task(patient(session).predict(b""))
+    await clock.settled()
+    await session.close()
+    slow.set_result(None)
+    await clock.settled()
+    assert isinstance(call.exception(), SessionClosedError)
 
 
 async def test_a_stream_that_is_closed_while_it_waits_stops_waiting(
@@ -474,7 +489,7 @@ async def test_nothing_is_kept_when_nobody_waits_any_more(session: Session, endp
         with pytest.raises(NoCapacityError):
             await call
         del call
-        assert list(session.channel.state[WaitForCapacity]) == []
+        assert list(session.channel.attached(_WaitingRooms, _WaitingRooms)) == []
     finally:
         gc.enable()
 
@@ -541,6 +556,104 @@ async def test_calls_of_a_router_wait_as_well(session: Session, endpoint: Endpoi
     endpoint.up = True
     await clock.pass_by(5)
     assert await asyncio.gather(*calls) == [b"question"] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whoever_leaves_and_whatever_is_answered_the_others_get_what_is_theirs(
+    seed: int, session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    chance = random.Random(seed)
+    predictor = patient(session, limit=1000, interval=chance.choice([10, 20, 30]))
+    first = asyncio.create_task(predictor.predict(b"0"))
+    await clock.settled()
+    calls = [first, *[asyncio.create_task(chance.choice(WAYS)(predictor, b"%d" % n)) for n in range(1, 50)]]
+    leaving = chance.sample(range(50), 40)
+    left: set[int] = set()
+    hanging: list[asyncio.Future[None]] = []
+
+    def answer() -> Any:
+        match chance.randrange(6):
+            case 0:
+                hanging.append(asyncio.get_running_loop().create_future())
+                return hanging[-1]
+            case 1:
+                return ConnectionLostError("gone")
+            case 2:
+                return StubResponse.error("ThrottlingException", "slow down", status=429)
+            case 3:
+                return NOT_READY
+        return REFUSED
+
+    while leaving:
+        endpoint.instead = [answer()]
+        await clock.pass_by(chance.uniform(0, 40))
+        assert endpoint.on_the_wire <= 1
+        for _ in range(min(len(leaving), chance.randrange(10))):
+            number = leaving.pop()
+            if not calls[number].done():
+                left.add(number)
+                calls[number].cancel()
+        await clock.settled()
+        assert all(calls[number].done() for number in left)
+        for future in hanging:
+            if chance.random() < 0.5 and not future.done():
+                future.set_result(None)
+    assert endpoint.most_on_the_wire == 1
+    assert endpoint.served == []
+    endpoint.instead = []
+    endpoint.up = True
+    for future in hanging:
+        if not future.done():
+            future.set_result(None)
+    await clock.pass_by(31)
+    answers = dict(enumerate(await asyncio.gather(*calls, return_exceptions=True)))
+    answered = {number: answer for number, answer in answers.items() if isinstance(answer, bytes)}
+    assert answered == {number: b"%d" % number for number in answered}
+    assert sorted(endpoint.served) == sorted(answered.values())
+    failed = [answer for answer in answers.values() if isinstance(answer, Exception)]
+    assert {type(error) for error in failed} <= {ConnectionLostError, ThrottlingError}
+    assert left == {number for number, answer in answers.items() if isinstance(answer, asyncio.CancelledError)}
+    assert answered
+
+
+async def test_refusals_between_successes_are_waited_out_each(session: Session, endpoint: Endpoint, clock: Any) -> None:
+    predictor = patient(session)
+    calls = [asyncio.create_task(predictor.predict(b"%d" % n)) for n in range(20)]
+    await clock.settled()
+    endpoint.up = True
+    for _ in range(25):
+        endpoint.instead = [REFUSED if n % 2 else None for n in range(40)]
+        await clock.pass_by(10)
+    assert await asyncio.gather(*calls) == [b"%d" % n for n in range(20)]
+    assert len(endpoint.served) == len(set(endpoint.served)) == 20
+
+
+class Once:
+    """A body that can be read once, as a pipe."""
+
+    def __init__(self, content: bytes) -> None:
+        self.left = [content]
+
+    def read(self) -> bytes:
+        return self.left.pop() if self.left else b""
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_body_that_can_be_read_once_is_sent_whole_by_each_probe(
+    way: Callable[..., Awaitable[bytes]], session: Session, endpoint: Endpoint, clock: Any
+) -> None:
+    bodies = [b"a" * 5, b"b" * 7]
+    calls = [asyncio.create_task(way(patient(session), Once(body))) for body in bodies]  # type: ignore[arg-type]
+    while len(endpoint.arrived) < 2:  # a thread reads them
+        await asyncio.sleep(0)
+    for probe in (3, 4):
+        await clock.pass_by(10)
+        while len(endpoint.arrived) < probe or endpoint.on_the_wire:
+            await asyncio.sleep(0)
+    endpoint.up = True
+    await clock.pass_by(10)
+    assert await asyncio.gather(*calls) == bodies
+    assert {body for _, body in endpoint.arrived} == set(bodies)
 
 
 async def test_a_chat_waits_as_well(session: Session, endpoint: Endpoint, clock: Any) -> None:

@@ -10,24 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from sagemaker_async.dialects import Token
+from sagemaker_async.dialects import Token, ToolCallDelta
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.integrations.fastapi.encoding import ENCODINGS, json_text
 from sagemaker_async.integrations.fastapi.problems import PROBLEMS
-from sagemaker_async.records import ServerSentEvent, SSESplitter
+from sagemaker_async.records import ServerSentEvent, SSESplitter, TokenSplitter
 
 
 class Answer(BaseModel):
     text: str
 
 
-TOOL_CALLS = [{"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": '{"city":'}}]
+TOOL_CALLS = [
+    {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":'}}
+]
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
-
-
-def chat_record(*deltas: dict[str, Any]) -> dict[str, Any]:
-    choices = [{"index": place, "delta": delta} for place, delta in enumerate(deltas)]
-    return {"object": "chat.completion.chunk", "choices": choices}
 
 
 RECORDS: list[tuple[Any, Any]] = [
@@ -36,22 +33,15 @@ RECORDS: list[tuple[Any, Any]] = [
         Token("", 4, special=True, finish_reason="eos_token", choice=1, id=7, logprob=-0.5, raw={"internal": 1}),
         {"index": 4, "text": "", "finish_reason": "eos_token", "special": True, "choice": 1},
     ),
+    (Token("", 0, reasoning="Hm", raw={"internal": 1}), {"index": 0, "text": "", "reasoning": "Hm"}),
+    (Token("", 1, refusal="No"), {"index": 1, "text": "", "refusal": "No"}),
     (
-        Token("", 0, raw=chat_record({"reasoning_content": "Hm", "content": None, "refusal": None, "audio": []})),
-        {"index": 0, "text": "", "reasoning": "Hm"},
-    ),
-    (Token("", 1, raw=chat_record({"reasoning": "Hm"})), {"index": 1, "text": "", "reasoning": "Hm"}),
-    (
-        Token("", 2, raw=chat_record({"role": "assistant", "tool_calls": TOOL_CALLS})),
-        {"index": 2, "text": "", "tool_calls": TOOL_CALLS},
+        Token("", 2, tool_calls=[ToolCallDelta(0, "call_1", "weather", '{"city":'), ToolCallDelta(1, arguments="}")]),
+        {"index": 2, "text": "", "tool_calls": [*TOOL_CALLS, {"index": 1, "function": {"arguments": "}"}}]},
     ),
     (
-        Token("b", 1, choice=1, raw=chat_record({"content": "a", "tool_calls": TOOL_CALLS}, {"content": "b"})),
-        {"index": 1, "text": "b", "choice": 1},
-    ),
-    (
-        Token("Hi", 0, raw={"choices": [{"message": {"content": "Hi", "refusal": "no"}}], "usage": USAGE}),
-        {"index": 0, "text": "Hi", "refusal": "no", "usage": USAGE},
+        Token("Hi", 0, raw={"choices": [{"message": {"content": "Hi"}}], "usage": USAGE}),
+        {"index": 0, "text": "Hi", "usage": USAGE},
     ),
     (
         Token(".", 9, raw={"token": {"text": ".", "special": False}, "details": {"generated_tokens": 10}}),
@@ -75,6 +65,35 @@ def test_records_survive_as_events_and_as_lines_of_json(record: Any, expected: A
     line = ENCODINGS["json-lines"].record(record)
     assert line.count(b"\n") == 1
     assert json.loads(line) == expected
+
+
+def tokens_of(*deltas: dict[str, Any]) -> list[Token]:
+    choices = [{"index": place, "delta": delta} for place, delta in enumerate(deltas)]
+    return list(TokenSplitter(allow_incomplete=True).feed(json.dumps({"choices": choices}).encode() + b"\n"))
+
+
+WEATHER = {"name": "weather", "arguments": '{"city": 1}'}
+SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"reasoning_content": "Hm", "content": None, "refusal": None, "audio": [1]}, {"reasoning": "Hm"}),
+    ({"reasoning": "Hm"}, {"reasoning": "Hm"}),
+    ({"refusal": "No"}, {"refusal": "No"}),
+    ({"tool_calls": TOOL_CALLS * 2}, {"tool_calls": TOOL_CALLS * 2}),
+    ({"tool_calls": {"function": WEATHER}}, {"tool_calls": [{"index": 0, "function": WEATHER}]}),
+    (
+        {"tool_calls": [{"id": 7, "function": {"name": "weather", "arguments": {"city": 1}}}]},
+        {"tool_calls": [{"index": 0, "id": "7", "type": "function", "function": WEATHER}]},
+    ),
+    ({"function_call": WEATHER}, {"tool_calls": [{"index": 0, "function": WEATHER}]}),
+]
+
+
+@pytest.mark.parametrize(("delta", "members"), SAID)
+def test_what_a_model_says_besides_text_has_one_form_whatever_the_containers(
+    delta: dict[str, Any], members: dict[str, Any]
+) -> None:
+    besides, plain = tokens_of(delta, {"content": "b"})
+    assert json.loads(json_text(besides)) == {"index": 0, "text": "", **members}
+    assert json.loads(json_text(plain)) == {"index": 1, "text": "b", "choice": 1}
 
 
 @given(

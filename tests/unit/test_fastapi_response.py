@@ -10,15 +10,17 @@ import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async import Credentials, Predictor, Session, StubTransport, WaitForCapacity
 from sagemaker_async.errors import ConfigurationError, MissingExtraError, ModelStreamError, NoRegionError, UsageError
 from sagemaker_async.integrations.fastapi import (
     PredictorDep,
@@ -528,6 +530,25 @@ async def test_an_application_that_checks_does_not_start_without_a_region(clean_
 def test_a_predictor_dependency_needs_a_name(name: Any) -> None:
     with pytest.raises(ConfigurationError, match="endpoint_name"):
         PredictorDep(name)
+
+
+WAITING = WaitForCapacity(limit=5)
+PatientPredictor = Annotated[Predictor[Any], PredictorDep("text", capacity=WAITING)]
+
+
+async def test_a_predictor_dependency_waits_for_capacity_as_it_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="capacity must be WaitForCapacity"):
+        PredictorDep("text", capacity=5)  # type: ignore[arg-type]
+    async with Session(transport=StubTransport()) as session:
+        app = FastAPI()
+        app.dependency_overrides[current_session] = lambda: session
+
+        @app.get("/")
+        async def limit(predictor: PatientPredictor) -> bool:
+            return predictor.capacity is WAITING
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+            assert (await client.get("/")).json() is True
 
 
 def test_without_fastapi_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,6 +173,31 @@ async def test_a_refused_token_has_the_credentials_fetched_anew_once(tokens_of: 
     assert source.asked == 2, "what is refused again is not the credentials' fault"
 
 
+@pytest.mark.parametrize("calls", [2, 3])
+async def test_calls_that_are_refused_together_have_the_credentials_fetched_anew_once(
+    tokens_of: MakeTokens, calls: int
+) -> None:
+    old, new = (Credentials(name, "s", expiration=at(NEW_YEAR + 3600)) for name in ("OLD", "NEW"))
+    source = Source(old, new)
+    tokens = tokens_of(source, Clock())
+    first = await tokens()
+    for _ in range(calls):  # as many had the token when the credentials were revoked
+        tokens.refused(first)
+    assert "NEW" in decoded(await tokens())
+    assert source.asked == 2
+
+
+async def test_a_refusal_is_not_forgotten_by_those_who_waited_meanwhile(tokens_of: MakeTokens) -> None:
+    old, new = (Credentials(name, "s", expiration=at(NEW_YEAR + 3600)) for name in ("OLD", "NEW"))
+    tokens = tokens_of(Source(old, new), Clock())
+
+    async def refused_at_once() -> None:
+        tokens.refused(await tokens())
+
+    await asyncio.gather(refused_at_once(), tokens())
+    assert "NEW" in decoded(await tokens())
+
+
 async def test_a_refusal_of_a_token_that_was_replaced_changes_nothing(tokens_of: MakeTokens) -> None:
     clock = Clock()
     source = Source(Credentials("A", "s", expiration=at(NEW_YEAR + 3600)))

@@ -18,6 +18,8 @@ from sagemaker_async.config import Config, ConfigFields
 from sagemaker_async.deserializers import Deserializer
 from sagemaker_async.errors import ConfigurationError, UsageError
 from sagemaker_async.predictor import Predictor
+from sagemaker_async.predictor.capacity import WaitForCapacity
+from sagemaker_async.predictor.patient import check_capacity
 from sagemaker_async.serializers import Serializer
 from sagemaker_async.session import Session
 
@@ -97,6 +99,7 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
     component_name: str | None = None,
     content_type: str | None = None,
     accept: str | tuple[str, ...] | None = None,
+    capacity: WaitForCapacity | None = None,
 ) -> Any:
     """Return a FastAPI dependency: a `Predictor` of this endpoint, on the application's session.
 
@@ -104,7 +107,7 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
     `Predictor`.
 
     Raises:
-        ConfigurationError: `endpoint_name` is not a non-empty str.
+        ConfigurationError: `endpoint_name` is not a non-empty str, or `capacity` is not a `WaitForCapacity`.
         MissingExtraError: FastAPI is not installed.
 
     Example:
@@ -115,6 +118,8 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
     depends = _lazy.optional("fastapi", "PredictorDep").Depends
     if not isinstance(endpoint_name, str) or not endpoint_name:
         raise ConfigurationError(f"PredictorDep.endpoint_name must be a non-empty str, got {endpoint_name!r}")
+    if capacity is not None:
+        check_capacity(capacity)
 
     async def predictor(
         connection: HTTPConnection,
@@ -130,6 +135,7 @@ def PredictorDep(  # noqa: N802 - named as FastAPI's own Depends, Query, Body
                 component_name,
                 content_type=content_type,
                 accept=accept,
+                capacity=capacity,
             )
         finally:
             listening.reset(token)

@@ -12,9 +12,9 @@ format          a record                                a failure midway        
 
 The first two formats write a record as follows:
 
-- a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice`` unless they are defaults;
-  of the model's own record, where they are not empty, ``reasoning``, ``tool_calls`` (or ``function_call``) and
-  ``refusal``, in pieces as the model sent them, and ``usage``, the token counts so far under OpenAI's names;
+- a `Token`: ``{"index": 0, "text": " sea"}``, and ``finish_reason``, ``special``, ``choice``, ``reasoning``,
+  ``refusal`` and ``tool_calls`` unless they are defaults; pieces of tool calls are as in OpenAI's chunks; where the
+  record has them, ``usage``, the token counts so far under OpenAI's names;
 - token counts that came without a token, as OpenAI's do: ``{"text": "", "usage": {...}}``, before the end;
 - str: ``{"text": ...}``, because line ends and leading spaces would not survive otherwise;
 - a `ServerSentEvent`: itself, and no ``done`` follows the model's own events; as a line of JSON, its fields;
@@ -35,7 +35,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from sagemaker_async.dialects import Token, recognise
+from sagemaker_async.dialects import Token, ToolCallDelta, recognise
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.records import ServerSentEvent
 
@@ -44,15 +44,6 @@ from .problems import Problem
 __all__ = ["ENCODINGS", "Encoding", "Format", "Usage", "json_text"]
 
 Format: TypeAlias = Literal["sse", "json-lines", "text", "raw", "openai"]
-
-_BESIDES_TEXT: Mapping[str, str] = {
-    "reasoning_content": "reasoning",
-    "reasoning": "reasoning",
-    "tool_calls": "tool_calls",
-    "function_call": "function_call",
-    "refusal": "refusal",
-}
-"""What the messages of OpenAI's dialect may hold besides text, and the names in our records."""
 
 _line_ends = re.compile(r"\r\n|\r|\n")
 
@@ -94,7 +85,15 @@ def _jsonable(value: object) -> object:
             members["special"] = True
         if value.choice:
             members["choice"] = value.choice
-        return members | _besides_text(value)
+        if value.reasoning:
+            members["reasoning"] = value.reasoning
+        if value.refusal:
+            members["refusal"] = value.refusal
+        if value.tool_calls:
+            members["tool_calls"] = [_tool_call(piece) for piece in value.tool_calls]
+        if (usage := _usage_with(value)) is not None:
+            members["usage"] = usage
+        return members
     if isinstance(value, str):
         return {"text": value}
     if isinstance(value, ServerSentEvent):
@@ -102,18 +101,10 @@ def _jsonable(value: object) -> object:
     return _jsonable_within(value) if isinstance(value, BaseModel) else value
 
 
-def _besides_text(token: Token) -> dict[str, object]:
-    """Return what the model's own record says about a token besides its text."""
-    members: dict[str, object] = {}
-    choices = token.raw.get("choices") if isinstance(token.raw, Mapping) else None
-    choices = choices if isinstance(choices, list) else []
-    for position, choice in enumerate(choices):
-        if isinstance(choice, Mapping) and (len(choices) == 1 or choice.get("index", position) == token.choice):
-            message = choice.get("delta") or choice.get("message")
-            if isinstance(message, Mapping):
-                members |= {ours: message[name] for name, ours in _BESIDES_TEXT.items() if message.get(name)}
-    usage = _usage_with(token)
-    return members if usage is None else {**members, "usage": usage}
+def _tool_call(piece: ToolCallDelta) -> dict[str, object]:
+    names = {"id": piece.id, "type": "function"} if piece.id is not None else {}
+    function = {"name": piece.name} if piece.name is not None else {}
+    return {"index": piece.index, **names, "function": {**function, "arguments": piece.arguments}}
 
 
 def _usage_with(token: Token) -> Mapping[str, Any] | None:

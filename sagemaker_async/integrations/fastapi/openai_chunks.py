@@ -4,8 +4,8 @@ Whatever the container's dialect, a client of OpenAI's API sees what it would se
 finish reasons ``stop`` and ``length`` for what Text Generation Inference and LMI call ``eos_token``, ``stop_sequence``
 and so on, the role in the first chunk of each choice, an id for each tool call, ``stop`` for a clean end without a
 reason, token counts in a chunk without choices if they were asked for, and ``[DONE]``. What a container of OpenAI's own
-schema says beyond that (log probabilities, refusals, fields of its own) is passed on. A count that the container does
-not tell is 0, because clients read all three.
+schema says beyond that (log probabilities, fields of its own) is passed on. A count that the container does not tell is
+0, because clients read all three.
 
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """
@@ -36,7 +36,9 @@ _FINISH_REASONS: Mapping[str, str] = {
     "max_tokens": "length",
 }
 """What other dialects call OpenAI's reasons."""
-_OWN_NAMES = frozenset({"role", "content", "reasoning", "reasoning_content", "tool_calls", "function_call", "text"})
+_OWN_NAMES = frozenset(
+    {"role", "content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call", "text"}
+)
 """What of a delta is written from the token; everything else in it is passed on."""
 _PLAIN = frozenset({"role", "content"})
 _OPENAI_DIALECTS = frozenset({"openai-chat", "openai-completions"})
@@ -89,7 +91,8 @@ class OpenAIEncoding:
         self._after_text = f'{"}" * self._chat},"logprobs":null,"finish_reason":null}}]}}\n\n'
         self._finished: dict[int, bool] = {}
         """The choices that have begun, and whether they have ended."""
-        self._called: set[tuple[int, int]] = set()
+        self._named: dict[tuple[int, int], bool] = {}
+        """The tool calls that have begun, and whether their function has been named: some containers name it again."""
 
     def record(self, record: object) -> bytes:
         """Return the chunk of a token, or of a text; raises `ConfigurationError` for anything else."""
@@ -135,18 +138,21 @@ class OpenAIEncoding:
 
     def _besides_text(self, token: Token, choice: Mapping[str, Any] | None) -> dict[str, Any]:
         members: dict[str, Any] = {"reasoning_content": token.reasoning} if token.reasoning else {}
+        if token.refusal:
+            members["refusal"] = token.refusal
         if token.tool_calls:
             members["tool_calls"] = calls = []
             for piece in token.tool_calls:
                 call: dict[str, Any] = {"index": piece.index}
+                function = {"arguments": piece.arguments}
                 place = (token.choice, piece.index)
-                if place not in self._called:
-                    self._called.add(place)
+                named = self._named.get(place)
+                if named is None:
                     call |= {"id": piece.id or f"call_{piece.index}", "type": "function"}
-                    call["function"] = {"name": piece.name or "", "arguments": piece.arguments}
-                else:
-                    call["function"] = {"arguments": piece.arguments}
-                calls.append(call)
+                if not named and (piece.name or named is None):
+                    function = {"name": piece.name or "", **function}
+                self._named[place] = bool(named or piece.name)
+                calls.append({**call, "function": function})
         delta = (choice.get("delta") or choice.get("message")) if choice is not None else None
         if isinstance(delta, Mapping):
             members |= {
@@ -238,7 +244,7 @@ def _choice_of(token: Token) -> Mapping[str, Any] | None:
 
 def _is_plain(token: Token, choice: Mapping[str, Any] | None) -> bool:
     """Return whether a token is a piece of text, and nothing else is to be said of it."""
-    if token.finish_reason is not None or token.special or token.reasoning or token.tool_calls:
+    if token.finish_reason is not None or token.special or token.reasoning or token.refusal or token.tool_calls:
         return False
     if choice is None:
         return True

@@ -17,6 +17,7 @@ or schema would be wrong in silence.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, TypeAlias
@@ -33,19 +34,23 @@ _TAKES = ("messages", "prompt", "inputs")
 
 
 class Refused(Exception):
-    """A request that cannot be sent to this model; it becomes HTTP 400.
+    """A request that cannot be sent to this model.
 
     Args:
         message: what is wrong and what to do, for the client.
         param: the field of the request.
         code: for programs.
+        status: the HTTP status.
     """
 
-    def __init__(self, message: str, param: str | None = None, code: str = "unsupported_parameter") -> None:
+    def __init__(
+        self, message: str, param: str | None = None, code: str = "unsupported_parameter", *, status: int = 400
+    ) -> None:
         super().__init__(message)
         self.message: str = message
         self.param: str | None = param
         self.code: str = code
+        self.status: int = status
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,16 @@ class OpenAIModel:
     takes: Takes = "messages"
     """What the container takes; see the module's docstring."""
     prompt: Callable[[Messages], str] | None = None
-    """Makes the model's prompt of the messages of a chat, as ``tokenizer.apply_chat_template`` does."""
+    """Makes the model's prompt, a text, of the messages of a chat, as ``tokenizer.apply_chat_template(tokenize=False)``
+    does. An ``HTTPException`` that it or `takes` raises refuses the request; any other error is answered with 500."""
     tools: bool | None = None
     """Whether the container takes tools; requests with tools are refused if not. None: if it takes messages."""
     model: str | None = None
     """The ``model`` that the container is sent, for those that serve several. None: none, because SageMaker's
     containers refuse a name that is not theirs."""
     dialect: str | None = None
-    """The dialect of its answers, as for `TokenIterator`; None: it is recognised."""
+    """The dialect of its answers, as for `TokenIterator`; None: OpenAI's where it takes messages or a prompt, else
+    recognised."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.predictor, Predictor):
@@ -91,11 +98,24 @@ class OpenAIModel:
             raise ConfigurationError(
                 f"OpenAIModel.prompt must be a callable that takes the messages, got {type(self.prompt).__name__}"
             )
+        for name in ("takes", "prompt"):
+            if inspect.iscoroutinefunction(getattr(self, name)):
+                raise ConfigurationError(f"OpenAIModel.{name} must be an ordinary function: what it makes is sent")
 
     @property
     def takes_tools(self) -> bool:
         """Whether requests may have tools."""
         return self.takes == "messages" if self.tools is None else self.tools
+
+    @property
+    def answers_in(self) -> str | None:
+        """The dialect of its answers, where that is known: cut off before it can be recognised, one looks like text."""
+        return "openai-chat" if self.dialect is None and self.takes in ("messages", "prompt") else self.dialect
+
+    @property
+    def streams(self) -> bool:
+        """Whether the model can stream: an inference router cannot."""
+        return self.predictor._routing_target is None
 
     def chat_body(self, request: Mapping[str, Any]) -> Any:
         """Return what the container is sent for a chat completion.
@@ -114,7 +134,7 @@ class OpenAIModel:
         if self.takes == "messages":
             return self._with_model(request)
         if callable(self.takes):
-            return self.takes(dict(request))
+            return self._taken(self.takes, request)
         if self.prompt is None:
             raise Refused(
                 "this model takes no messages, and its server has not been told how to make a prompt of them; "
@@ -122,7 +142,13 @@ class OpenAIModel:
                 "messages",
                 "unsupported_endpoint",
             )
-        return self._with_prompt(request, self.prompt(messages or ()))
+        prompt: object = self.prompt(messages or ())
+        if not isinstance(prompt, str):
+            raise ConfigurationError(
+                f"OpenAIModel.prompt must return a text, got {type(prompt).__name__}; "
+                "tokenizer.apply_chat_template does with tokenize=False"
+            )
+        return self._with_prompt(request, prompt)
 
     def completion_body(self, request: Mapping[str, Any]) -> Any:
         """Return what the container is sent for a completion.
@@ -138,7 +164,7 @@ class OpenAIModel:
         if self.takes in ("messages", "prompt"):
             return self._with_model(request)
         if callable(self.takes):
-            return self.takes(dict(request))
+            return self._taken(self.takes, request)
         if not isinstance(prompt, str):
             raise Refused("this model takes one prompt a request, and as a text", "prompt")
         return self._with_prompt(request, prompt)
@@ -153,8 +179,15 @@ class OpenAIModel:
         if not isinstance(given, str | list) or not given:
             raise Refused("input must be a text that is not empty, or a list of them", "input", "invalid_value")
         if callable(self.takes):
-            return self.takes(dict(request))
+            return self._taken(self.takes, request)
         return {"inputs": given} if self.takes == "inputs" else self._with_model(request)
+
+    @staticmethod
+    def _taken(takes: Callable[[dict[str, Any]], Any], request: Mapping[str, Any]) -> Any:
+        body = takes(dict(request))
+        if body is None:
+            raise ConfigurationError("OpenAIModel.takes must return what the container is sent, got None")
+        return body
 
     def _with_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
         body = {name: value for name, value in request.items() if name != "model"}

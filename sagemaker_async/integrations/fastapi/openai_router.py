@@ -27,7 +27,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sagemaker_async import _lazy
@@ -61,10 +62,10 @@ def openai_router(models: Mapping[str, Predictor[Any] | OpenAIModel], *, prefix:
     Args:
         models: the models by the names that clients know. A `Predictor` is a container that takes messages (vLLM,
             SGLang, LMI or TGI chat, Nova); `OpenAIModel` says what any other takes.
-        prefix: of the paths; clients' ``base_url`` ends with it.
+        prefix: of the paths, such as ``/v1`` or empty; clients' ``base_url`` ends with it.
 
     Raises:
-        ConfigurationError: there is no model, or one is neither a predictor nor an `OpenAIModel`.
+        ConfigurationError: there is no model, one is neither a predictor nor an `OpenAIModel`, or `prefix` is not one.
         MissingExtraError: FastAPI is not installed.
 
     Example:
@@ -74,11 +75,15 @@ def openai_router(models: Mapping[str, Predictor[Any] | OpenAIModel], *, prefix:
                 openai_router(models={"my-llm": Predictor("my-endpoint", session)}), dependencies=[Depends(check_key)]
             )
     """
-    router: APIRouter = _lazy.optional("fastapi", "openai_router").APIRouter(prefix=prefix, tags=["OpenAI"])
     if not isinstance(models, Mapping) or not models:
         raise ConfigurationError(
             f'openai_router takes models={{"my-llm": predictor}}, at least one, got {type(models).__name__}'
         )
+    if not all(isinstance(name, str) and name for name in models):
+        raise ConfigurationError(f"the names of models must be texts that are not empty, got {list(models)!r}")
+    if not isinstance(prefix, str) or (prefix and (not prefix.startswith("/") or prefix.endswith("/"))):
+        raise ConfigurationError(f"prefix must begin with / and not end with it, or be empty, got {prefix!r}")
+    router: APIRouter = _lazy.optional("fastapi", "openai_router").APIRouter(prefix=prefix, tags=["OpenAI"])
     door = _Door({name: each if isinstance(each, OpenAIModel) else OpenAIModel(each) for name, each in models.items()})
     posts: tuple[tuple[str, Callable[[Request], Awaitable[Response]]], ...] = (
         ("/chat/completions", door.chat),
@@ -101,6 +106,7 @@ class _Door:
 
     def __init__(self, models: Mapping[str, OpenAIModel]) -> None:
         self._models = dict(models)
+        self._max_body_bytes = max(each.predictor.sagemaker_session.config.max_body_bytes for each in models.values())
         self._created = int(time.time())
 
     async def chat(self, request: Request) -> Response:
@@ -121,19 +127,20 @@ class _Door:
 
     async def get_model(self, model: str) -> Response:
         """Describe a model."""
-        if model not in self._models:
-            return self._unknown(model)
-        return _json(self._described(model))
+        return await _answered(self._describe(model))
+
+    async def _describe(self, name: str) -> Response:
+        self._named(name)
+        return _json(self._described(name))
 
     async def _generate(self, request: Request, kind: Kind) -> Response:
-        fields = await _fields_of(request)
-        name = fields.get("model")
-        if not isinstance(name, str) or name not in self._models:
-            return self._unknown(name)
-        model = self._models[name]
+        fields = await _fields_of(request, self._max_body_bytes)
+        name, model = self._named(fields.get("model"))
         streams = fields.get("stream")
         if not isinstance(streams, bool | None):
             raise Refused("stream must be true or false", "stream", "invalid_value")
+        if streams and not model.streams:
+            raise Refused("this model does not stream; leave stream out", "stream")
         body = model.chat_body(fields) if kind == "chat" else model.completion_body(fields)
         predictor = _calling(model.predictor, body)
         if streams:
@@ -141,18 +148,15 @@ class _Door:
             options = fields.get("stream_options")
             include_usage = isinstance(options, Mapping) and options.get("include_usage") is True
             form = OpenAIFormat(model=name, kind=kind, include_usage=include_usage)
-            tokens = predictor.predict_stream(body).tokens(dialect=model.dialect)
+            tokens = predictor.predict_stream(body).tokens(dialect=model.answers_in)
             return await stream_response(tokens, format=form, request=request)
-        predictor.deserializer = AnswerDeserializer(model.dialect)
+        predictor.deserializer = AnswerDeserializer(model.answers_in)
         result: TokenResult = await _unless_left(request, predictor.predict(body))
         return _json(completion(result, name, kind))
 
     async def _embed(self, request: Request) -> Response:
-        fields = await _fields_of(request)
-        name = fields.get("model")
-        if not isinstance(name, str) or name not in self._models:
-            return self._unknown(name)
-        model = self._models[name]
+        fields = await _fields_of(request, self._max_body_bytes)
+        name, model = self._named(fields.get("model"))
         body = model.embeddings_body(fields)
         predictor = _calling(model.predictor, body)
         predictor.deserializer = JSONDeserializer()
@@ -162,21 +166,26 @@ class _Door:
     def _described(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._created, "owned_by": _OWNER}
 
-    def _unknown(self, name: object) -> Response:
+    def _named(self, name: object) -> tuple[str, OpenAIModel]:
         known = ", ".join(self._models)
         if not isinstance(name, str) or not name:
-            return _refusal(400, f"model must be the name of a model: {known}", "model", "invalid_value")
-        return _refusal(404, f"The model {name[:100]!r} does not exist; there are {known}.", "model", "model_not_found")
+            raise Refused(f"model must be the name of a model: {known}", "model", "invalid_value")
+        if name not in self._models:
+            message = f"The model {name[:100]!r} does not exist; there are {known}."
+            raise Refused(message, "model", "model_not_found", status=404)
+        return name, self._models[name]
 
 
 async def _answered(answering: Awaitable[Response]) -> Response:
     """Return an answer, or its failure in OpenAI's envelope."""
     try:
         return await answering
-    except _ClientLeftError:
+    except ClientDisconnect:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     except Refused as refused:
-        return _refusal(400, refused.message, refused.param, refused.code)
+        return _refusal(refused)
+    except HTTPException as refused:  # raised on purpose, by a callable of an `OpenAIModel`
+        return _refusal(Refused(str(refused.detail), None, "refused", status=refused.status_code))
     except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the envelope, and the log the facts
         problem, instance = reported(error)
     status = 400 if problem.status == 422 else problem.status
@@ -186,11 +195,10 @@ async def _answered(answering: Awaitable[Response]) -> Response:
     return _json(envelope(problem, instance), status, headers)
 
 
-def _refusal(status: int, message: str, param: str | None, code: str) -> Response:
-    problem = Problem(status=status, code=code, detail=message)
-    content = envelope(problem, "")
-    content["error"] |= {"message": message, "param": param}
-    return _json(content, status, {"x-request-id": uuid.uuid4().urn, "x-should-retry": "false"})
+def _refusal(refused: Refused) -> Response:
+    content = envelope(Problem(status=refused.status, code=refused.code, detail=refused.message), "")
+    content["error"] |= {"message": refused.message, "param": refused.param}
+    return _json(content, refused.status, {"x-request-id": uuid.uuid4().urn, "x-should-retry": "false"})
 
 
 def _json(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -198,13 +206,15 @@ def _json(content: object, status: int = 200, headers: Mapping[str, str] | None 
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
-class _ClientLeftError(Exception):
-    """The client left before its answer."""
-
-
-async def _fields_of(request: Request) -> dict[str, Any]:
+async def _fields_of(request: Request, limit: int) -> dict[str, Any]:
+    """Return the members of a body, of which no more is read than any model is sent."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise Refused(f"the body must have at most {limit} bytes", None, "input_too_large", status=413)
     try:
-        fields = json.loads(await request.body())
+        fields = json.loads(body)
     except (ValueError, RecursionError):
         raise Refused("the body must be JSON", None, "invalid_json") from None
     if not isinstance(fields, dict):
@@ -225,7 +235,7 @@ async def _unless_left(request: Request, call: Awaitable[T]) -> T:
     """Return what a call returns.
 
     Raises:
-        _ClientLeftError: the client left before; the call has been cancelled.
+        ClientDisconnect: the client left before; the call has been cancelled.
     """
     calling = asyncio.ensure_future(call)
     gone = asyncio.create_task(disconnected(request.receive))
@@ -235,7 +245,7 @@ async def _unless_left(request: Request, call: Awaitable[T]) -> T:
         await ended(gone)
         await ended(calling)
     if calling.cancelled():
-        raise _ClientLeftError
+        raise ClientDisconnect
     return calling.result()
 
 
@@ -270,4 +280,8 @@ def _is_number(value: object) -> bool:
 
 def _base64(vector: list[float]) -> str:
     """Return a vector as openai-python asks for it by default: little-endian float32."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    try:
+        packed = struct.pack(f"<{len(vector)}f", *vector)
+    except (OverflowError, struct.error):
+        raise DeserializationError("the answer holds a number that is too large for an embedding") from None
+    return base64.b64encode(packed).decode()
