@@ -11,7 +11,7 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from sagemaker_async import _lazy
 from sagemaker_async.errors import MissingExtraError, RecordTooLongError, StreamDecodeError, StreamIncomplete
@@ -19,11 +19,14 @@ from sagemaker_async.errors import MissingExtraError, RecordTooLongError, Stream
 from ._bounds import MAX_BUFFER, UNDELIVERED_LIMIT, check_limit, faulty
 from .lines import LineSplitter
 
-__all__ = ["JSONLinesSplitter", "JSONSplitter", "Loads", "fastest_loads", "load_json", "plain_loads"]
+__all__ = ["UNREADABLE", "JSONLinesSplitter", "JSONSplitter", "Loads", "fastest_loads", "load_json", "plain_loads"]
 
 
 Loads = Callable[[bytes | bytearray], Any]
 """Reads JSON in UTF-8; raises ValueError or RecursionError for what it cannot read, which `load_json` then looks at."""
+
+UNREADABLE: Final = object()
+"""Stands for what a `Loads` could not read."""
 
 _raw_decode = json.JSONDecoder().raw_decode
 
@@ -215,8 +218,9 @@ class JSONSplitter:
             try:
                 value = self._loads(source)
             except (ValueError, RecursionError):
-                value = load_json(source, f"JSON value {self._number}", ended=ended)
-            yield value
+                value = UNREADABLE
+            # Not in the handler: an error with another as its context would keep the frames of both, and the stream.
+            yield load_json(source, f"JSON value {self._number}", ended=ended) if value is UNREADABLE else value
 
     def _value_end(self, start: int) -> int | None:
         """Look on in the value that begins at `start`; return where it ends, None when that is not received yet."""

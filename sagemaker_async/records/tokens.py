@@ -29,7 +29,7 @@ from .dialects import (
     recognise,
     reports_error,
 )
-from .json_values import JSONSplitter, fastest_loads, load_json
+from .json_values import UNREADABLE, JSONSplitter, fastest_loads, load_json
 from .results import Gathered, TokenResult
 from .sse import EventDataSplitter
 from .text import KEEP_PARTIAL, TextSplitter
@@ -240,6 +240,8 @@ class TokenSplitter:
             try:
                 value = self._loads(data)
             except (ValueError, RecursionError):
+                value = UNREADABLE
+            if value is UNREADABLE:  # not in the handler, see `JSONSplitter`
                 text = data.decode("utf-8", "replace").strip()
                 if text == "[DONE]":
                     self._finished = True
