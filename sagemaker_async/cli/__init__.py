@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: argparse's, after ``--help`` and ``--version`` (0) and for a wrong command line (2).
     """
     parser = make_parser()
-    arguments = parser.parse_args(argv)
+    arguments = _parsed(parser, argv)
     arguments.argv = sys.argv[1:] if argv is None else list(argv)
     if arguments.command not in COMMANDS:
         parser.print_help(sys.stderr)
@@ -75,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sagemaker-async: {error}", file=sys.stderr)
         return 1
     return status
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments; BODY may stand after options, where argparse finds it from Python 3.12.7 on only."""
+    arguments, left = parser.parse_known_args(argv)
+    if len(left) == 1 and getattr(arguments, "body", "") is None and (left[0] == "-" or not left[0].startswith("-")):
+        arguments.body = left.pop()
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return arguments
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from importlib import import_module, metadata
 
 import pytest
 
+from sagemaker_async import cli
 from sagemaker_async.cli import COMMANDS, main
 
 HEAVY = ("pydantic", "botocore", "rich", "fastapi", "uvicorn", "numpy")
@@ -68,3 +70,29 @@ def test_help_imports_nothing_heavy() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert "usage: sagemaker-async invoke" in ran.stdout
     assert not set(HEAVY) & set(json.loads(ran.stderr))
+
+
+@pytest.mark.parametrize("body", ["hello", "@prompt.json", "-"])
+@pytest.mark.parametrize("command", ["invoke", "stream", "submit"])
+def test_the_body_may_stand_before_and_after_options(command: str, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+
+    def run(arguments: argparse.Namespace) -> int:
+        told.append((arguments.body, arguments.content_type))
+        return 0
+
+    monkeypatch.setattr(cli, "COMMANDS", {command: run})
+    options = ["--content-type", "text/csv"]
+    assert cli.main([command, "e", body, *options]) == 0
+    assert cli.main([command, "e", *options, body]) == 0
+    assert cli.main([command, *options, "e", body]) == 0
+
+    assert told == [(body, "text/csv")] * 3
+
+
+@pytest.mark.parametrize("extra", [["one", "two"], ["--wrong"], ["hello", "--wrong"]])
+def test_what_is_left_over_is_refused(extra: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["invoke", "e", "--content-type", "text/csv", *extra])
+
+    assert "unrecognized arguments" in capsys.readouterr().err
