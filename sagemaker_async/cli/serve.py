@@ -72,13 +72,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 def _instructions(local: LocalSageMaker, form: str) -> str:
     """Return commands for another terminal that call the first endpoint; `form` is an option of ``stream``."""
-    credentials, options = local.credentials, local.boto3_options
-    variables = {
-        "AWS_ENDPOINT_URL": local.url,
-        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
-        "AWS_DEFAULT_REGION": options["region_name"],
-    }
+    credentials, options, variables = local.credentials, local.boto3_options, local.environment
     export = "set" if os.name == "nt" else "export"
     names = list(local.endpoints)
     name = names[0]

@@ -26,7 +26,8 @@ class StreamError(CallError):
         self.partial: str | None = None
 
     def _facts(self) -> list[str]:
-        received = [f"after {self.events} events, {self.bytes_received} bytes"] if self.operation else []
+        events = f"{self.events} event{'s'[: self.events != 1]}"
+        received = [f"after {events}, {self.bytes_received} bytes"] if self.operation else []
         return received + super()._facts()
 
 

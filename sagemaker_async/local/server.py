@@ -175,6 +175,26 @@ class EmbeddedSageMaker(Seeding):
         return options
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a program that configures nothing finds it, such as one started by `subprocess`.
+
+        Example:
+            ::
+
+                for name, value in local_sagemaker.environment.items():
+                    monkeypatch.setenv(name, value)
+        """
+        variables = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self._credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_access_key,
+            "AWS_DEFAULT_REGION": self._state.region,
+        }
+        if self._credentials.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = self._credentials.session_token
+        return variables
+
+    @property
     def credentials(self) -> Credentials:
         """The credentials it was made with."""
         return self._credentials

@@ -255,6 +255,8 @@ def test_an_error_without_words_of_the_service_says_its_name() -> None:
     error = StreamBroken().locate("Invoke", "e", "https://h")
     assert error.message == ""
     assert str(error) == "Invoke on 'e': StreamBroken [after 0 events, 0 bytes, https://h] (error code StreamBroken)"
+    error.events = 1
+    assert "[after 1 event, 0 bytes, " in str(error)
     assert str(InternalStreamFailure()) == "InternalStreamFailure"
 
 

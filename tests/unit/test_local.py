@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import sagemaker_async.local
-from sagemaker_async.local import ThreadedLocalSageMaker
+from sagemaker_async import Credentials, Predictor, Session
+from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 
 
 def test_the_public_names_are_these_and_all_exist() -> None:
@@ -91,3 +92,13 @@ def test_the_fixture_works_without_pytest_asyncio(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "-W", "error"]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_a_program_finds_it_by_the_variables_of_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = Credentials("AKIDEXAMPLE", "secret", "token")
+    async with LocalSageMaker(credentials=credentials) as local:
+        local.add_endpoint("echo", lambda body: body)
+        for name, value in local.environment.items():
+            monkeypatch.setenv(name, value)
+        async with Session() as session:
+            assert await Predictor("echo", session).predict(b"found") == b"found"
