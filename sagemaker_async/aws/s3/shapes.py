@@ -92,7 +92,8 @@ Key = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_key)]
 HeaderText = Annotated[str, _text(r"[!-~][ -~]*", 1024)]
 Account = Annotated[str, _text(r"[0-9]{12}", 12)]
 Range = Annotated[str, _text(r"bytes=([0-9]{1,19}-[0-9]{0,19}|-[0-9]{1,19})", 50)]
-UserMetadata = Annotated[dict[str, str], Field(strict=True), AfterValidator(_user_metadata)]
+_Text = Annotated[str, Field(strict=True)]
+UserMetadata = Annotated[dict[_Text, _Text], AfterValidator(_user_metadata)]
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 
