@@ -99,8 +99,8 @@ def loops(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"])
 def newer(session: nox.Session) -> None:
-    """Run the test suite on a newer Python, but for the benchmarks' own tests, which start a hundred processes."""
-    _run_all(session, "--ignore=tests/unit/test_benchmarks.py")
+    """Run the test suite on a newer Python, but for what does not depend on it and takes long."""
+    _run_all(session, "--ignore=tests/unit/test_benchmarks.py", "--ignore=tests/differential", "--ignore=tests/fuzz")
 
 
 @nox.session
