@@ -15,8 +15,8 @@ what is in the wheel; and the notebook among the examples.
 ``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies,
 ``coverage`` measures the branches of the pure core that its tests take.
 
-``newer`` runs all of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and whoever
-wants to on the other (``newer-3.12``).
+``newer`` runs most of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and
+whoever wants to on the other (``newer-3.12``).
 
 Three more run the tests of the request path and those against hostile servers: ``oldest``, with each dependency at its
 lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
