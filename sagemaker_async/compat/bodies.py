@@ -10,6 +10,7 @@ from botocore.exceptions import ResponseStreamingError
 
 from sagemaker_async.errors import SageMakerAsyncError, StreamError
 from sagemaker_async.runtime import stream
+from sagemaker_async.runtime.events import PayloadPart
 
 from .failures import raise_from
 
@@ -131,10 +132,11 @@ class EventStream(_Closing):
             event = await anext(self._events)
         except SageMakerAsyncError as error:
             raise_from(self._translated(error), error)
+        if isinstance(event, PayloadPart):
+            return {"PayloadPart": {"Bytes": event.bytes}}
         if isinstance(event, StreamError):
             raise_from(self._translated(event), event)
-        name = "PayloadPart" if "PayloadPart" in event else "SDK_UNKNOWN_MEMBER"
-        return {name: event[name]}
+        return {"SDK_UNKNOWN_MEMBER": event["SDK_UNKNOWN_MEMBER"]}
 
     def close(self) -> None:
         """Drop what was not read and let go of the connection; idempotent."""
