@@ -7,6 +7,7 @@ running loop, and belongs to that loop from then on. One pipeline per service ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
 from collections.abc import Callable
@@ -276,10 +277,7 @@ class Channel:
             return
         self._closed = True
         self._pipelines.clear()
-        while self._attached:
-            _, attached = self._attached.popitem()
-            await attached.close()
-        if self._loop is None:  # nothing was opened
+        if self._loop is None and not self._attached:  # nothing was opened
             return
         closing = self._closing
         if closing is None or (closing.done() and (closing.cancelled() or closing.exception() is not None)):
@@ -287,6 +285,12 @@ class Channel:
         await asyncio.shield(closing)
 
     async def _close_shared(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:  # what fails to close keeps nothing else open
+            stack.push_async_callback(self._close_opened)
+            for attached in self._attached.values():
+                stack.push_async_callback(attached.close)
+
+    async def _close_opened(self) -> None:
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
             await asyncio.wait((self._opening,))

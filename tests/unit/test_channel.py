@@ -58,6 +58,65 @@ async def test_concurrent_first_calls_share_one_pipeline(monkeypatch: pytest.Mon
     await channel.close()
 
 
+class Hanging:
+    """Hangs on a channel; its close waits for `go_on`, and raises `failure`."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def close(self) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+async def test_a_caller_of_close_that_is_cancelled_leaves_nothing_open_that_hangs_on_the_channel() -> None:
+    closed = asyncio.Event()
+
+    class Transport:
+        stubbed = False
+        in_use = 0
+
+        async def send(self, *args: Any, **options: Any) -> Any:
+            raise NotImplementedError
+
+        async def close(self) -> None:
+            closed.set()
+
+    channel = Channel(config(transport=Transport()))
+    await channel.pipeline(SAGEMAKER_RUNTIME)
+    hanging = channel.attached(Hanging, Hanging)
+    closing = asyncio.create_task(channel.close())
+    await hanging.begun.wait()
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    hanging.go_on.set()
+    await asyncio.wait_for(closed.wait(), timeout=10)
+    await channel.close()
+
+
+async def test_what_hangs_on_a_channel_and_fails_to_close_keeps_nothing_else_open() -> None:
+    channel = Channel(config())
+    await channel.pipeline(SAGEMAKER_RUNTIME)
+
+    class Other(Hanging):
+        pass
+
+    ill, well = Hanging(ZeroDivisionError()), Other()
+    for each in (ill, well):
+        channel.attached(type(each), lambda each=each: each)
+        each.go_on.set()
+    with pytest.raises(ZeroDivisionError):
+        await channel.close()
+    assert well.begun.is_set()
+    assert channel.closed
+    with pytest.raises(SessionClosedError):
+        channel.attached(Hanging, Hanging)
+
+
 async def test_a_first_caller_that_is_cancelled_does_not_make_the_others_begin_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
