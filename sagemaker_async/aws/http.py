@@ -43,7 +43,7 @@ class Progress(NamedTuple):
     on_chunk_received: ChunkListener | None = None
     """After each piece of the response's body has come."""
     on_attempt_failed: Callable[[CallError], bool] | None = None
-    """After each attempt that failed. True: no other is made, because the caller will call again when there is room."""
+    """After each attempt that failed. True: no other is made, because the caller itself will call again."""
 
     def on_sent_of(self, body: bytes) -> ChunkCallback | None:
         """Return what a transport calls while one attempt sends `body`: it knows how far it has got."""

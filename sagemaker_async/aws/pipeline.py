@@ -234,7 +234,6 @@ class Pipeline:
                     call.state,
                     self._outcome(error, response),
                     repeatable=call.operation.repeatable,
-                    final=call.operation.final,
                     random=self._timing.uniform(),
                     now=self._timing.monotonic(),
                 )

@@ -23,8 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import dataclasses
-import functools
 import inspect
 import math
 from collections.abc import Awaitable, Callable
@@ -36,7 +34,6 @@ from weakref import WeakValueDictionary
 from sagemaker_async.aws.channel import Channel
 from sagemaker_async.aws.client import PreparedCall
 from sagemaker_async.aws.shapes.body import Readable
-from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.config import check_seconds
 from sagemaker_async.errors import (
@@ -323,12 +320,15 @@ _NOT_READY = "It may still be loading: raise the limit, or look into the contain
 
 def _as_probe(call: PreparedCall) -> PreparedCall:
     """Return a call that is sent once for each probe: AWS's retries take ModelNotReadyException for throttling."""
-    return call._replace(operation=_probed(call.operation))
+    progress = call.options.progress
+    given = progress.on_attempt_failed
 
+    def on_attempt_failed(error: CallError) -> bool:
+        is_left = given is not None and given(error)
+        return is_left or isinstance(error, ModelNotReadyException)
 
-@functools.cache
-def _probed(operation: Operation) -> Operation:
-    return dataclasses.replace(operation, final=frozenset({"ModelNotReadyException"}))
+    progress = progress._replace(on_attempt_failed=on_attempt_failed)
+    return call._replace(options=call.options._replace(progress=progress))
 
 
 def lacks_capacity(error: BaseException) -> bool:

@@ -188,16 +188,7 @@ class RetryPolicy:
             self._limiter.update(throttled=False, now=now)
         self._quota.give_back(call.quota_taken or _UNRETRIED_SUCCESS)
 
-    def next(
-        self,
-        call: CallState,
-        outcome: Outcome,
-        *,
-        repeatable: bool,
-        random: float,
-        now: float,
-        final: frozenset[str] = frozenset(),
-    ) -> Retry | Stop:
+    def next(self, call: CallState, outcome: Outcome, *, repeatable: bool, random: float, now: float) -> Retry | Stop:
         """Decide what follows a failed attempt of `call`.
 
         Args:
@@ -206,7 +197,6 @@ class RetryPolicy:
             repeatable: whether the operation may be processed twice without harm.
             random: a random number in [0, 1).
             now: the monotonic clock, in seconds.
-            final: error codes after which this call is not repeated, besides those of the service.
 
         Raises:
             ConfigurationError: `RetryConfig.backoff` or `jitter` did not return a finite number of seconds >= 0.
@@ -220,7 +210,7 @@ class RetryPolicy:
                 return Retry(0.0, note=kind.value)
             kind = Kind.AMBIGUOUS
         call.attempts += 1
-        if kind is Kind.FINAL or outcome.code in final:
+        if kind is Kind.FINAL:
             return Stop(StopReason.FINAL)
         if kind is Kind.AMBIGUOUS and not (repeatable or self._config.retry_ambiguous):
             return Stop(StopReason.AMBIGUOUS)

@@ -78,8 +78,6 @@ class Operation:
     """The answer is handed over when its head has come, and read later."""
     repeatable: bool = False
     """Repeating it is cheap and harmless, so that it may be repeated when nobody knows whether it was done."""
-    final: frozenset[str] = frozenset()
-    """Error codes after which it is not repeated, besides those of the service: the caller knows what to do then."""
     max_body_bytes: int | None = None
     """A limit of the service below `Config.max_body_bytes`."""
     errors: Mapping[str, type[ServiceError]] = field(default_factory=dict)
