@@ -81,6 +81,8 @@ class ConnectionProtocol(ResponseHandler):
         "asked",
         "refusal",
     )
+    _poll: Callable[[int], object]
+    _acknowledged: Callable[[], bytes | None]
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -91,8 +93,6 @@ class ConnectionProtocol(ResponseHandler):
         self._head_came = self._interim_came = False
         self._first_byte: float | None = None
         self._between: float | None = None
-        self._poll: Callable[[int], object] = lambda _: None
-        self._acknowledged: Callable[[], bytes | None] = lambda: None
         self._acked: bytes | None = None
         self._unread = self._orderly_end = False
         self._room: asyncio.Future[None] | None = None
