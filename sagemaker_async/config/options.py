@@ -47,10 +47,10 @@ MAX_RESPONSE_BYTES = 1 << 30
 """1 GiB, far above what a real-time endpoint answers with (25 MB) and below what a peer without end would take."""
 
 DefaultsMode = Literal["legacy", "standard", "in-region", "cross-region", "mobile", "auto"]
+DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
+
 ChecksumChoice = Literal["when_supported", "when_required"]
 CHECKSUM_CHOICES: tuple[ChecksumChoice, ...] = get_args(ChecksumChoice)
-
-DEFAULTS_MODES: tuple[DefaultsMode, ...] = get_args(DefaultsMode)
 
 INTERCEPTOR_HOOKS = tuple(name for name in vars(Interceptor) if not name.startswith("_"))
 """The methods that an interceptor must have."""
@@ -103,7 +103,8 @@ class Config:
     """Scheme, host and port for every service, for tests and gateways. The credential chain does not use it.
     None: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile's ``services`` section and ``endpoint_url``."""
     endpoint_urls: Mapping[str, str] | None = None
-    """The same per service (``sagemaker-runtime``, ``sagemaker``, ``s3``, ``sqs``, ``sts``); wins over that."""
+    """The same for single services (``sagemaker-runtime``, ``sagemaker-inference-router-runtime``, ``sagemaker``,
+    ``s3``, ``sqs``, ``sts``); it wins over `endpoint_url`."""
     ignore_configured_endpoint_urls: bool | None = None
     """True ignores the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
     None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 from yarl import URL
@@ -91,7 +91,7 @@ class Answer:
     def __init__(self, status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, hold: _Hold) -> None:
         self.status: int = status
         self.headers: Mapping[str, str] = headers
-        self.content: Any = content
+        self.content: aiohttp.StreamReader = content
         self._hold = hold
         # What is called must not refer to this answer: dropped, it would wait for the garbage collector with its body.
         content.on_eof(hold.end)
@@ -115,7 +115,7 @@ class _Hold:
     __slots__ = ("connection", "place", "upload")
 
     def __init__(self, connection: Connection, place: Place) -> None:
-        self.connection: Any = connection
+        self.connection: Connection = connection
         self.place: Place = place
         self.upload: asyncio.Task[None] | None = None
 
