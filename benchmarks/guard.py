@@ -7,6 +7,7 @@ others there as they are; ``--check`` fails when one of this run lies above its 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ STORED = HERE / "stored.json"
 
 def _name(standing: Standing) -> str:
     target = standing.target
-    return f"{target.suite}: {standing.name}, {target.measurement}, of {target.baseline}"
+    return f"{target.suite}: {standing.name}, {target.measurement}, {target.contestant} of {target.baseline}"
 
 
 def store(standings: Iterable[Standing], file: Path = STORED) -> None:
@@ -34,8 +35,10 @@ def regressions(standings: Iterable[Standing], file: Path = STORED) -> list[str]
     """Return a line for each ratio whose spread lies wholly above the stored one.
 
     Raises:
-        FileNotFoundError: nothing was stored.
+        SystemExit: nothing was stored.
     """
+    if not file.exists():
+        sys.exit(f"there is nothing to compare with: --store writes {file.name}")
     kept = {name: Ratio(**values) for name, values in json.loads(file.read_text()).items()}
     found: list[str] = []
     for standing in standings:

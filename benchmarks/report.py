@@ -66,12 +66,12 @@ def tables(results: Iterable[Result]) -> str:
             lines.append(_row([contestant, *cells]))
         parts.append("\n".join(lines))
     if rows := standings(measured):
-        lines = ["### Targets", "", _row(["", "ours, as a multiple of", "must", "aim", "is", ""])]
+        lines = ["### Targets", "", _row(["", "as a multiple of", "must", "aim", "is", ""])]
         lines.append(_row(["---", "---", "---:", "---:", "---:", "---"]))
         for row in rows:
             target = row.target
             what = f"{target.suite}: {row.name}, {_TITLES.get(target.measurement, target.measurement)}"
-            what += f", {target.contestant}" if target.contestant != "ours" else ""
+            what += f", {target.contestant}"
             aim = f"{target.aim:.2f}" if target.aim is not None else ""
             lines.append(_row([what, target.baseline, f"{target.limit:.2f}", aim, _spread(row.ratio, 3), row.verdict]))
         parts.append("\n".join(lines))

@@ -22,7 +22,7 @@ class Target(NamedTuple):
     aim: float | None = None
     """What would be better still."""
     contestant: str = "ours"
-    """Who is compared with the baseline."""
+    """Who is compared with the baseline; of a throughput, the one that is to have less of it."""
 
 
 class Standing(NamedTuple):
@@ -58,6 +58,8 @@ TARGETS = (
     Target("stream", "64 KB parts, 1 a chunk, asyncio", "cpu", "aiohttp + crc32", 2.0),
     Target("tokens", "openai-chat, 1 a chunk", "cpu", "openai-python", 0.10, 0.06),
     Target("tokens", "openai-chat, 10 a chunk", "cpu", "openai-python", 0.10, 0.06),
+    Target("bulk", "", "throughput", "ours, map", 1 / 0.9, contestant="ours"),
+    Target("bulk", "", "throughput", "ours, map", 1 / 3, contestant="aiobotocore"),
     Target("openai_router", "", "cpu", "ours", 2.5, contestant="openai_router"),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "our client", 1.3),
     Target("compat", "300 B, 32 at once, asyncio", "cpu", "aiobotocore", 0.25),
@@ -66,6 +68,8 @@ TARGETS = (
     Target("compat", "DescribeEndpoint, asyncio", "cpu", "our client", 1.3),
     Target("compat", "DescribeEndpoint, asyncio", "cpu", "aiobotocore", 0.25),
     Target("cold_start", "", "cpu", "aiohttp + a pydantic model", 1.10),
+    Target("cold_start", "", "wall", "aiohttp + pydantic", 1.20),
+    Target("cold_start", "", "rss", "aiohttp + pydantic", 1.25),
     Target("cold_start", "", "wall", "boto3", 1.10, 1.00),
     Target("cold_start", "", "wall", "aiobotocore", 0.75),
     Target("hosting", "DescribeEndpoint, asyncio", "first", "aiobotocore", 1.00),

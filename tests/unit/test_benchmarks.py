@@ -285,12 +285,23 @@ def test_a_target_is_decided_when_the_spread_lies_on_one_side_of_it(ratios: tupl
     assert f"| {verdict} |" in report.tables([result])
 
 
+@pytest.mark.parametrize(("mapped", "verdict"), [(950.0, "reached"), (850.0, "not reached")])
+def test_a_mapping_is_to_have_nine_tenths_of_a_loops_throughput(mapped: float, verdict: str) -> None:
+    result = Result("bulk", "10,000 records of 300 B, 64 at once", "record")
+    result.add("ours, map", {"throughput": mapped})
+    result.add("ours", {"throughput": 1000.0})
+
+    (standing,) = standings([result])
+
+    assert standing.verdict == verdict
+
+
 def test_the_guard_tells_what_lies_above_its_stored_spread(tmp_path: Path) -> None:
     def measured(*ratios: float) -> list[Standing]:
         return standings([measured_target(*ratios)])
 
     stored = tmp_path / "stored.json"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SystemExit, match="--store"):
         guard.regressions(measured(0.9), stored)
     guard.store(measured(0.8, 0.9, 1.0), stored)
 
