@@ -10,7 +10,8 @@ locally or as OpenAI's API, run a demo.
 - 130: interrupted (Ctrl-C); connections are closed first (143 when a bulk run ends by SIGTERM);
 - 141: the reader of the output left early, as ``head`` does.
 
-Answers go to standard output and everything else to standard error. Each command is a module with ``run(arguments)``.
+Answers go to standard output and everything else to standard error. Each command is a module with
+``add_parser(commands)`` and ``run(arguments)``.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 
 from sagemaker_async.errors import SageMakerAsyncError
 
 from . import bulk, demo, endpoints, invoke, openai, result, serve, stream, submit
-from .arguments import make_parser
 from .failures import description, exit_status
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "make_parser"]
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "invoke": invoke.run,
@@ -75,6 +76,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sagemaker-async: {error}", file=sys.stderr)
         return 1
     return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="sagemaker-async",
+        description="Amazon SageMaker inference from the command line.",
+        epilog="Exit status: 0 success, 1 the call failed, 2 wrong usage or configuration (nothing was sent), "
+        "3 records of a\nbulk run failed, 130 interrupted.\nNew here? sagemaker-async demo needs no AWS account.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"sagemaker-async {metadata.version('sagemaker-async')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command in (invoke, stream, bulk, submit, result, endpoints, serve, openai, demo):
+        command.add_parser(commands)
+    return parser
 
 
 def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

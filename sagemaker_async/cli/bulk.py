@@ -29,13 +29,98 @@ from sagemaker_async.predictor.outcome import Progress
 from sagemaker_async.serializers import CSVSerializer, JSONSerializer
 from sagemaker_async.session import Session
 
+from .arguments import INVOKE_FIELDS, Commands, add_command, add_fields, add_where
 from .call import session_options
 from .failures import description, printable
 
-__all__ = ["run"]
+__all__ = ["add_parser", "run"]
 
 _RECORDS_FAILED = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+_BULK_FIELDS = tuple(
+    field
+    for field in INVOKE_FIELDS
+    if field.name
+    not in {"content_type", "inference_id", "session_id", "prefix_aware_id", "enable_explanations"}  # of one request
+)
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "bulk",
+        "score every record of a file; a killed run can be resumed",
+        "Send every record of INPUT to an endpoint and append a line of JSON for each to OUTPUT: its index, its id,\n"
+        "and the result or the error. A run that was ended in any way goes on with --resume: nothing is lost and\n"
+        "nothing is written twice. Lines come as results do; the index says where each belongs.",
+        "Exit status: 0 every record has its answer, 1 the run stopped before its end, 2 nothing was sent, 3 the run\n"
+        "is complete and some records failed, 130 and 143 it was ended by Ctrl-C or SIGTERM, which is clean.\n\n"
+        "examples:\n"
+        "  sagemaker-async bulk my-endpoint prompts.jsonl answers.jsonl --id id\n"
+        "  sagemaker-async bulk my-endpoint rows.csv scores.jsonl --id customer --columns age,income --batch 100\n"
+        "  sagemaker-async bulk my-endpoint s3://bucket/in.parquet s3://bucket/out.jsonl --concurrency 64 --resume",
+    )
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    parser.add_argument("input", metavar="INPUT", help="a file, s3://bucket/key, or - for standard input")
+    parser.add_argument("output", metavar="OUTPUT", help="a file, or s3://bucket/key")
+    when = parser.add_argument_group("when there is an output already")
+    whens = when.add_mutually_exclusive_group()
+    whens.add_argument("--resume", action="store_true", help="go on with its run, or begin one if there is none")
+    whens.add_argument("--overwrite", action="store_true", help="begin anew")
+    when.add_argument("--retry-failed", action="store_true", help="with --resume: try all failed records again")
+    when.add_argument("--work-dir", metavar="DIR", help="where the files of a run into s3:// are kept (.)")
+    records = parser.add_argument_group("the records")
+    records.add_argument("--format", choices=("jsonl", "csv", "parquet"), help="what INPUT holds; default: by its name")
+    records.add_argument("--no-header", dest="header", action="store_false", help="CSV whose columns are 0, 1, ...")
+    records.add_argument("--id", metavar="COLUMN", help="the column that goes into OUTPUT as id; it is not sent")
+    sent = records.add_mutually_exclusive_group()
+    sent.add_argument(
+        "--columns", metavar="A,B,...", type=_names, help="the columns that are sent; default: all others"
+    )
+    sent.add_argument("--payload", metavar="COLUMN", help="the one column whose value is sent as it is")
+    records.add_argument("--send", choices=("json", "csv"), help="how they are sent; default: csv for CSV, else json")
+    records.add_argument(
+        "--on-malformed",
+        choices=("report", "stop"),
+        default="report",
+        help="write a record that cannot be read as failed, or stop there (%(default)s)",
+    )
+    pace = parser.add_argument_group("the pace")
+    pace.add_argument("--concurrency", metavar="N", type=int, help="requests under way at once; default: adapts")
+    pace.add_argument("--max-concurrency", metavar="N", type=int, help="the most that it adapts to (128)")
+    pace.add_argument("--rate", metavar="N", type=float, help="the most requests per second")
+    pace.add_argument("--batch", metavar="N", type=int, help="records in one request")
+    pace.add_argument("--ordered", action="store_true", help="write the lines in the order of the input")
+    pace.add_argument("--limit", metavar="SECONDS", type=float, help="end the run after this time")
+    pace.add_argument(
+        "--retry-for",
+        metavar="SECONDS",
+        type=float,
+        default=300.0,
+        help="how long a record that the endpoint refuses is sent again (%(default)g)",
+    )
+    pace.add_argument(
+        "--stop-after",
+        metavar="N",
+        type=int,
+        default=100,
+        help="end the run when N records in a row failed because of the endpoint; 0: never (%(default)s)",
+    )
+    add_where(parser, "time limit of each request in seconds, all attempts included")
+    how = add_fields(parser, _BULK_FIELDS).add_mutually_exclusive_group()
+    how.add_argument(
+        "--stream", action="store_true", help="call the stream of a language model; the result is its whole text"
+    )
+    how.add_argument(
+        "--asynchronous", action="store_true", help="ENDPOINT is asynchronous: submit jobs, and wait for their results"
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -27,17 +27,47 @@ from sagemaker_async.predictor import Predictor
 from sagemaker_async.serializers import JSONSerializer
 from sagemaker_async.session import Session
 
+from .arguments import Commands, add_command, add_token_delay
 from .checks import CHECKS, Stage, tried
 from .console import Console, PlainConsole
 from .pace import Pace, duration
 
-__all__ = ["console_for", "run"]
+__all__ = ["add_parser", "console_for", "run"]
 
 _ENDPOINT = "text"
 _SLOW_ENDPOINT = "text-slow"
 _ECHO = "echo"
 _WARM_CALLS = 20
 _MOST_TOKENS = 4096
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "demo",
+        "show a prediction, a stream and what is verified; no AWS account needed",
+        "Start a SageMaker on this machine with a small text model, make a prediction, stream a completion token by\n"
+        "token, and verify what this client promises. It needs neither an AWS account nor a network.",
+    )
+    parser.add_argument(
+        "--prompt", default="The keeper", metavar="TEXT", help="text that the model continues (%(default)s)"
+    )
+    parser.add_argument(
+        "--tokens", type=int, default=40, metavar="N", help="largest number of tokens to generate (%(default)s)"
+    )
+    parser.add_argument("--plain", action="store_true", help="no colours, even on a terminal")
+    add_token_delay(parser)
+    web = parser.add_argument_group("a page in the browser instead (needs the extra demo)")
+    web.add_argument("--web", action="store_true", help="serve a page on this machine until Ctrl-C or SIGTERM")
+    web.add_argument("--port", type=int, default=8000, help="port of the page, 0 for any free one (%(default)s)")
+    web.add_argument("--endpoint-name", metavar="NAME", help="call an endpoint of AWS instead of one on this machine")
+    web.add_argument(
+        "--chat", action="store_true", help="that endpoint takes messages, as OpenAI's API, instead of inputs"
+    )
+    web.add_argument("--region", metavar="REGION", help="its AWS region, e.g. us-east-1")
+    web.add_argument("--profile", metavar="NAME", help="profile of the shared AWS files")
+    web.add_argument("--endpoint-url", metavar="URL", help="server to call instead of AWS's")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,11 +10,49 @@ from typing import Any
 
 from sagemaker_async.session import Session
 
+from .arguments import Commands, add_command, add_where
 from .call import session_options
 from .failures import printable
 from .status_line import StatusLine, ticking
 
-__all__ = ["run"]
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = commands.add_parser(
+        "endpoints",
+        help="list endpoints, describe one, or wait for one",
+        description="List or describe endpoints, or wait for one to be in service.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    listing = add_command(
+        actions, "list", "list endpoints", "Print one line per endpoint: its name, status and last change."
+    )
+    listing.add_argument("--name-contains", metavar="TEXT", help="only endpoints with this text in their name")
+    listing.add_argument("--json", action="store_true", help="print SageMaker's summaries as a JSON array instead")
+    listing.add_argument("--status", metavar="STATUS", help="only endpoints with this status, e.g. InService")
+    describing = add_command(
+        actions, "describe", "describe an endpoint", "Print SageMaker's description of an endpoint as JSON."
+    )
+    waiting = add_command(
+        actions,
+        "wait",
+        "wait until an endpoint is in service",
+        "Wait until an endpoint is in service, and show its status on standard error meanwhile.\n"
+        "The exit status is 1 if the endpoint failed or --limit passed.",
+    )
+    for each in (describing, waiting):
+        each.add_argument("endpoint", metavar="ENDPOINT", help="name of the endpoint")
+    waiting.add_argument("--deleted", action="store_true", help="wait until the endpoint is deleted instead")
+    waiting.add_argument(
+        "--limit", type=float, default=3600.0, metavar="SECONDS", help="longest time to wait (%(default)g)"
+    )
+    waiting.add_argument("--interval", type=float, metavar="SECONDS", help="longest time between polls (30)")
+    for each in (listing, describing):
+        add_where(each, "time limit of each call in seconds, all attempts included")
+    add_where(waiting, None)
 
 
 def run(arguments: argparse.Namespace) -> int:

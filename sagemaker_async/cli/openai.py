@@ -15,7 +15,55 @@ from sagemaker_async import _lazy
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local.admission import is_loopback
 
-__all__ = ["run"]
+from .arguments import Commands, add_command, add_listening, add_where
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "openai",
+        "serve endpoints of AWS to clients of OpenAI's API",
+        "Serve endpoints of AWS to clients of OpenAI's API (openai-python, LiteLLM, LangChain, ...), with this\n"
+        "machine's AWS credentials, until Ctrl-C or SIGTERM. It needs the extra demo.",
+        "examples:\n"
+        "  sagemaker-async openai --model my-llm=my-endpoint --region us-east-1\n"
+        "  sagemaker-async openai --model llama=my-endpoint/llama-component --wait-for-capacity 600\n"
+        "  sagemaker-async openai --model tgi=my-tgi --takes inputs --prompt templates:llama\n"
+        "  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=unused python my_program.py",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        metavar="NAME=ENDPOINT",
+        action="append",
+        required=True,
+        help="a model's name for clients and its endpoint, or ENDPOINT/COMPONENT; can be repeated",
+    )
+    parser.add_argument(
+        "--takes",
+        choices=("messages", "prompt", "inputs"),
+        default="messages",
+        help="what the containers take: messages or prompt as OpenAI's API, or inputs as TGI and LMI (%(default)s)",
+    )
+    parser.add_argument(
+        "--prompt",
+        metavar="MODULE:CALLABLE",
+        help="makes a prompt of a chat's messages, where containers take no messages",
+    )
+    parser.add_argument(
+        "--wait-for-capacity",
+        metavar="SECONDS",
+        type=float,
+        help="wait so long for a component that was scaled to zero, instead of failing at once",
+    )
+    add_listening(parser, port=8000)
+    parser.add_argument(
+        "--api-key-env", metavar="VARIABLE", help="environment variable with the key that clients must send as theirs"
+    )
+    add_where(parser, None)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,14 +10,48 @@ from typing import Any
 from sagemaker_async.async_inference import AsyncInferenceJob
 from sagemaker_async.session import Session
 
+from .arguments import Commands, add_command, add_where
 from .call import read_body, session_options
 from .output import Output
 from .status_line import StatusLine, ticking
 
-__all__ = ["print_result", "run"]
+__all__ = ["add_parser", "add_waiting", "print_result", "run"]
 
 _MAX_JOB = 1 << 16
 """More bytes than any job has."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "result",
+        "wait for the result of a submitted job, and print it",
+        "Wait for the result of a job that 'submit' printed, and print it, byte for byte. The exit status is 1 if the\n"
+        "invocation failed, or if there was no result within --limit.",
+    )
+    parser.add_argument("job", metavar="JOB", nargs="?", help="the job: its JSON, @FILE or - for standard input")
+    parser.add_argument("--status", action="store_true", help="do not wait: print InProgress, Completed or Failed")
+    add_where(parser, None)
+    add_waiting(parser)
+
+
+def add_waiting(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `print_result`."""
+    waiting = parser.add_argument_group("the result")
+    waiting.add_argument(
+        "--limit", type=float, metavar="SECONDS", help="longest time to wait; default: until nothing can come any more"
+    )
+    waiting.add_argument("--max-bytes", type=int, metavar="N", help="largest result to read")
+    waiting.add_argument(
+        "--denied-is-not-yet",
+        dest="denied",
+        action="store_const",
+        const="wait",
+        default="raise",
+        help="keep waiting when S3 answers 403, as it does for a missing object without s3:ListBucket",
+    )
+    waiting.add_argument("-o", "--output", metavar="FILE", help="write the result to a file")
 
 
 def run(arguments: argparse.Namespace) -> int:

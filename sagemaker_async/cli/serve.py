@@ -17,13 +17,52 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.local.admission import is_loopback
 
+from .arguments import Commands, add_command, add_listening, add_token_delay
 from .models import named_model
 
-__all__ = ["run"]
+__all__ = ["add_parser", "run"]
 
 _DEFAULT_ENDPOINTS = ("text=text", "echo=echo")
 _REQUEST = '{"inputs": "The keeper"}'
 _STREAM_REQUEST = '{"inputs": "The keeper", "stream": true}'
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "serve",
+        "run a SageMaker on this machine",
+        "Run a SageMaker on this machine, with your models as endpoints, until Ctrl-C or SIGTERM.\n"
+        "It implements SageMaker's own protocol and checks signatures: this client, boto3 and curl can call it.",
+        "SPEC is a model directory or an inference script, module:callable, the URL of a container\n"
+        "(http://127.0.0.1:8000/invocations), or one of the built-in models text and echo.\n\n"
+        "examples:\n"
+        "  sagemaker-async serve\n"
+        "  sagemaker-async serve --port 0 --endpoint my-model=./model --endpoint other=app:predict\n"
+        "  sagemaker-async serve --model my-model=./model --state sagemaker.json   # endpoints that clients create",
+    )
+    add_listening(parser, port=8080)
+    parser.add_argument("--region", default="us-east-1", help="region that requests must be signed for (%(default)s)")
+    parser.add_argument(
+        "--endpoint",
+        dest="endpoints",
+        metavar="NAME=SPEC",
+        action="append",
+        help="an endpoint and its model; can be repeated (default: text=text and echo=echo)",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        metavar="NAME=SPEC",
+        action="append",
+        default=[],
+        help="what runs a model that clients create, by the model's name or its container's image; can be repeated",
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", help="keep what clients create in this file, so that it is there after a restart"
+    )
+    add_token_delay(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

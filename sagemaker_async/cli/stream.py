@@ -23,13 +23,55 @@ from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.iterators import ByteIterator, LineIterator, TokenIterator, TokenResult
 from sagemaker_async.session import Session
 
+from .arguments import BODY, FIELDS, Commands, add_call, add_command
 from .call import chat_body, read_body, request_fields, session_options
 from .output import Output, print_metadata
 from .pace import Pace, duration
 
-__all__ = ["run"]
+__all__ = ["add_parser", "run"]
 
 _NOUNS = {"raw": "part", "lines": "line", "tokens": "token", "chat": "token"}
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands,
+        "stream",
+        "call an endpoint and print its answer as it arrives",
+        f"Call an endpoint with a response stream and print the parts as they arrive.\n\n{BODY}",
+        "examples:\n"
+        '  sagemaker-async stream my-llm \'{"inputs": "hello", "stream": true}\' --tokens --stats\n'
+        "  sagemaker-async stream my-llm --chat 'Why is the sky blue?'\n"
+        "  sagemaker-async stream my-llm @request.json --lines | grep data:",
+    )
+    add_call(parser, FIELDS, "time limit in seconds until the answer begins, all attempts included")
+    form = parser.add_argument_group("what is printed")
+    forms = form.add_mutually_exclusive_group()
+    forms.add_argument(
+        "--raw", dest="form", action="store_const", const="raw", help="the bytes as they arrive (default)"
+    )
+    forms.add_argument("--lines", dest="form", action="store_const", const="lines", help="whole lines only")
+    forms.add_argument(
+        "--tokens", dest="form", action="store_const", const="tokens", help="the text a language model generates"
+    )
+    forms.add_argument(
+        "--chat",
+        dest="form",
+        action="store_const",
+        const="chat",
+        help="the same, of a model that takes messages as OpenAI's API does; BODY is what you say, or JSON: a list of "
+        "messages, or a whole request. What the model thinks first goes to standard error",
+    )
+    form.add_argument(
+        "--dialect",
+        metavar="NAME",
+        help="the format of the tokens: openai-chat, tgi, lmi, ...; detected if not given",
+    )
+    form.add_argument(
+        "--stats", action="store_true", help="at the end, print time to first part and rate on standard error"
+    )
+    parser.set_defaults(form="raw")
 
 
 def run(arguments: argparse.Namespace) -> int:

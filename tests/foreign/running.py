@@ -34,7 +34,7 @@ from sagemaker_async.local import (
     Status,
     TextModel,
 )
-from sagemaker_async.local.server import EmbeddedSageMaker
+from sagemaker_async.local.embedded import EmbeddedSageMaker
 
 HERE = Path(__file__).parent
 PROGRAMS = ("invoking", "streaming", "managing")

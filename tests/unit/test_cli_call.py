@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_async.cli import call
-from sagemaker_async.cli.arguments import make_parser
+from sagemaker_async.cli import call, make_parser
 from sagemaker_async.cli.call import content_type_of, read_body, request_fields, session_options
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.runtime.shapes import InvokeEndpointRequest, InvokeEndpointWithResponseStreamRequest

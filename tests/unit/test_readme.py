@@ -42,7 +42,7 @@ from sagemaker_async import (
 from sagemaker_async.aws.interceptors import Interceptor
 from sagemaker_async.hosting.generated.methods import HostingMethods
 from sagemaker_async.local import InvocationRequest, LocalSageMaker, ModelFailure, ModelResponse, TextModel
-from sagemaker_async.local.server import EmbeddedSageMaker
+from sagemaker_async.local.embedded import EmbeddedSageMaker
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sagemaker_async"
