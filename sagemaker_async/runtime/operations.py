@@ -63,8 +63,6 @@ INVOKE_ENDPOINT = Operation(
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpoint"),
     compiled=requests.INVOKE_ENDPOINT,
-    request_headers=requests.INVOKE_ENDPOINT.headers,
-    sensitive=requests.INVOKE_ENDPOINT.sensitive,
     response_headers={
         "ContentType": "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -87,8 +85,6 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpointWithResponseStream"),
     compiled=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
-    request_headers=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.headers,
-    sensitive=requests.INVOKE_ENDPOINT_WITH_RESPONSE_STREAM.sensitive,
     response_headers={
         "ContentType": _SAGEMAKER + "Content-Type",
         "InvokedProductionVariant": _VARIANT,
@@ -106,8 +102,6 @@ INVOKE_ENDPOINT_ASYNC = Operation(
     resource="endpoint_name",
     shapes=DeferredShapes(_SHAPES, "InvokeEndpointAsync"),
     compiled=requests.INVOKE_ENDPOINT_ASYNC,
-    request_headers=requests.INVOKE_ENDPOINT_ASYNC.headers,
-    sensitive=requests.INVOKE_ENDPOINT_ASYNC.sensitive,
     response_headers={
         "OutputLocation": _SAGEMAKER + "OutputLocation",
         "FailureLocation": _SAGEMAKER + "FailureLocation",

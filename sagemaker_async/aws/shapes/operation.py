@@ -57,7 +57,8 @@ class Operation:
     shapes: DeferredShapes
     """The models of its request and response."""
     compiled: CompiledRequest | None = None
-    """What its requests are validated by; None: by the model of its request."""
+    """What its requests are validated by; None: by the model of its request. Where there is one, it also gives
+    `sensitive` and `request_headers`."""
     sensitive: Container[str] = frozenset()
     """AWS's names of the fields that no log may show."""
     path: str = "/"
@@ -95,7 +96,11 @@ class Operation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path_fields", tuple(re.findall(r"\{(\w+)\}", self.path)))
-        object.__setattr__(self, "request_body", self.compiled.body if self.compiled is not None else None)
+        compiled = self.compiled
+        object.__setattr__(self, "request_body", compiled.body if compiled is not None else None)
+        if compiled is not None:
+            object.__setattr__(self, "sensitive", compiled.sensitive)
+            object.__setattr__(self, "request_headers", compiled.headers)
 
     @property
     def request(self) -> type[RequestShape]:

@@ -66,8 +66,6 @@ INVOKE_INFERENCE_ROUTER = Operation(
     resource="inference_router_name",
     shapes=DeferredShapes(_SHAPES, "InvokeInferenceRouter"),
     compiled=requests.INVOKE_INFERENCE_ROUTER,
-    request_headers=requests.INVOKE_INFERENCE_ROUTER.headers,
-    sensitive=requests.INVOKE_INFERENCE_ROUTER.sensitive,
     response_headers={
         "ContentType": "Content-Type",
         "InvokedRoutedResourceArn": _SAGEMAKER + "Invoked-Routed-Resource-Arn",
@@ -91,8 +89,6 @@ INVOKE_INFERENCE_ROUTER_ASYNC = Operation(
     resource="inference_router_name",
     shapes=DeferredShapes(_SHAPES, "InvokeInferenceRouterAsync"),
     compiled=requests.INVOKE_INFERENCE_ROUTER_ASYNC,
-    request_headers=requests.INVOKE_INFERENCE_ROUTER_ASYNC.headers,
-    sensitive=requests.INVOKE_INFERENCE_ROUTER_ASYNC.sensitive,
     response_headers={
         "OutputLocation": _SAGEMAKER + "OutputLocation",
         "FailureLocation": _SAGEMAKER + "FailureLocation",
