@@ -1,7 +1,7 @@
 """`Engine`: a mapping under way; what it promises is stated in `mapping`.
 
-Workers, tasks as many as may call at once, each take a record, call, and take the next. Reading goes by turns: a worker
-that finds no room, or waits for the next record, holds the turn. A record's `index` is its place in what was read.
+Workers, tasks as many as may call at once, each take a record (or those of a batch) from the `Source`, call, and take
+the next. A record's `index` is its place in what was read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from sagemaker_async.aws.timing import Timing
@@ -26,12 +26,11 @@ from .concurrency import AdaptiveLimit, Signal, Spacing, is_refusal, signal_of
 from .map_options import MapOptions
 from .outcome import Outcome, Progress
 from .progress_bar import ProgressBar
+from .source import Records, Source, count_of, wake
 
-__all__ = ["Engine", "Records", "Watch", "WatchedCall"]
+__all__ = ["Engine", "Watch", "WatchedCall"]
 
 R = TypeVar("R")
-
-Records = Iterable[Any] | AsyncIterable[Any]
 
 _IN_HAND = 4
 """Records (or batches) in hand for each request that may be under way: room behind a slow one, when order matters."""
@@ -90,18 +89,13 @@ class Engine(Generic[R]):
         self._options = options
         self._prepare = prepare
         self._batch = batch
-        self._size = 1 if batch is None else batch.size
         self._timing = timing
-        self._total = options.total
-        if self._total is None and isinstance(records, Sized):
-            with contextlib.suppress(Exception):  # that of a data loader may say that it has none
-                self._total = len(records)
-        self._source: Records | None = records
-        self._next: Iterator[Any] | None = None
-        self._anext: AsyncIterator[Any] | None = None
+        self._total = count_of(records) if options.total is None else options.total
+        self._source = Source(records, 1 if batch is None else batch.size)
         self._limiter: AdaptiveLimit | None = None
         self._limit = options.concurrency or 1
         self._spacing = Spacing()
+        self._sending = asyncio.Lock()
         self._bar = ProgressBar() if options.progress_bar else None
         self._ready: deque[Outcome[R]] = deque()
         """Outcomes that may be taken."""
@@ -109,19 +103,14 @@ class Engine(Generic[R]):
         """With `ordered`: those that must wait for others, by the index of their first record."""
         self._due = 0
         """The index of the first record whose outcome is not ready."""
-        self._read = self._taken = 0
-        """Records that were read, and outcomes that were taken."""
+        self._taken = 0
+        """Outcomes that were taken."""
         self._done = self._failed = self._retried = self._in_flight = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = self._idle = 0
         """Tasks that take records, and those of them that have none."""
         self._consumer: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._source_reader: asyncio.Task[Any] | None = None
         self._expiry: asyncio.Task[None] | None = None
-        self._exhausted = False
-        """Nothing more is read: the records are at their end, or the mapping is."""
-        self._stopped = False
         self._closed = False
         """What was under way was dropped."""
         self._ended = False
@@ -157,8 +146,8 @@ class Engine(Generic[R]):
                 self._consumer = None
         outcome = self._ready.popleft()
         self._taken += 1
-        if self._room is not None and self._has_room():
-            _wake(self._room)
+        if self._source.waits_for_room and self._has_room():
+            self._source.wake_reader()
         if outcome.error is not None and self._options.on_error == "raise":
             self.drop()
             raise _raisable(outcome)
@@ -179,14 +168,8 @@ class Engine(Generic[R]):
 
     def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._turn, self._sending = asyncio.Lock(), asyncio.Lock()
         self._started = self.now()
-        source, self._source = self._source, None
-        if isinstance(source, AsyncIterable):
-            self._anext = aiter(source)
-        else:
-            assert source is not None
-            self._next = iter(source)
+        self._source.open()
         if self._options.concurrency is None:
             maximum = self._options.max_concurrency or _DEFAULT_MAXIMUM
             self._limiter = AdaptiveLimit(maximum, self._started)
@@ -210,11 +193,7 @@ class Engine(Generic[R]):
     # --- ways out -----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        self._exhausted = self._stopped = True
-        reader, self._source_reader = self._source_reader, None  # it takes back one cancellation, not two
-        if reader is not None:
-            reader.cancel()
-        _wake(self._room)
+        self._source.stop()
 
     def drop(self) -> None:
         """Cancel what is under way, and forget what was not taken."""
@@ -235,11 +214,12 @@ class Engine(Generic[R]):
                 self._loop.call_soon_threadsafe(self.drop)
 
     def _cancel(self) -> None:
-        self._closed = self._exhausted = True
+        self._closed = True
+        self._source.end()
         for task in self._tasks:
             task.cancel()
         self._let_go()
-        _wake(self._consumer)
+        wake(self._consumer)
 
     def _fail(self, failure: BaseException) -> None:
         """Drop all, and have `failure` raised."""
@@ -260,7 +240,7 @@ class Engine(Generic[R]):
         self._expiry = None
         self._failure = MapTimeoutError(
             f"not all records were done within total_timeout={seconds:g} s: {self._done} are, "
-            f"{self._read - self._done} under way were dropped, and what is left was not read",
+            f"{self._source.read - self._done} under way were dropped, and what is left was not read",
             seconds,
         )
         for index in sorted(self._early):  # they are done, and what they waited for does not come any more
@@ -272,7 +252,7 @@ class Engine(Generic[R]):
 
     def _add_workers(self) -> None:
         """Start a worker when all have a record and one more may call; it starts the next one in turn."""
-        if not self._idle and self._workers < self._limit and not self._exhausted:
+        if not self._idle and self._workers < self._limit and not self._source.exhausted:
             assert self._loop is not None
             self._workers += 1
             self._idle += 1
@@ -288,11 +268,15 @@ class Engine(Generic[R]):
         elif (error := task.exception()) is not None:
             self._fail(error)
         if not self._tasks:
-            _wake(self._consumer)
+            wake(self._consumer)
 
     async def _work(self) -> None:
-        while self._workers <= self._limit and (records := await self._take()):
-            index = self._read - len(records)
+        while self._workers <= self._limit:
+            records = await self._source.take(self._has_room)
+            self._failure = self._failure or self._source.failure
+            if not records:
+                break
+            index = self._source.read - len(records)
             self._idle -= 1
             self._add_workers()
             await self._process(records, index)
@@ -304,53 +288,7 @@ class Engine(Generic[R]):
         self._add_workers()  # one that was counted on may have been this one
 
     def _has_room(self) -> bool:
-        return self._read - self._taken < _IN_HAND * self._limit * self._size
-
-    async def _take(self) -> list[Any]:
-        """Return the records of the next call; none at the end."""
-        if self._next is not None and self._has_room() and not self._turn.locked():
-            return self._read_now(self._next)
-        async with self._turn:
-            while not self._has_room() and not self._exhausted:
-                assert self._loop is not None
-                self._room = self._loop.create_future()
-                try:
-                    await self._room
-                finally:
-                    self._room = None
-            return self._read_now(self._next) if self._next is not None else await self._read_later()
-
-    def _read_now(self, source: Iterator[Any]) -> list[Any]:
-        records: list[Any] = []
-        try:
-            while not self._exhausted and len(records) < self._size:
-                records.append(next(source))
-        except StopIteration:
-            self._exhausted = True
-        except Exception as error:  # noqa: BLE001 - it is the caller's, and raised after the outcomes of what came before
-            self._exhausted, self._failure = True, self._failure or error
-        self._read += len(records)
-        return records
-
-    async def _read_later(self) -> list[Any]:
-        records: list[Any] = []
-        assert self._anext is not None
-        self._source_reader = task = asyncio.current_task()
-        try:
-            while not self._exhausted and len(records) < self._size:
-                records.append(await anext(self._anext))
-        except StopAsyncIteration:
-            self._exhausted = True
-        except asyncio.CancelledError:
-            if self._closed or not self._stopped or task is None:
-                raise
-            task.uncancel()  # `stop` had it let go of the source
-        except Exception as error:  # noqa: BLE001 - as in `_read_now`
-            self._exhausted, self._failure = True, self._failure or error
-        finally:
-            self._source_reader = None
-        self._read += len(records)
-        return records
+        return self._source.read - self._taken < _IN_HAND * self._limit * self._source.size
 
     async def _process(self, records: list[Any], index: int) -> None:
         """Call for these records until there is an answer or an error to keep, and give their outcomes."""
@@ -429,7 +367,7 @@ class Engine(Generic[R]):
     @property
     def sends_again(self) -> bool:
         """Whether what the endpoint refuses is sent again."""
-        return self._options.retry_for > 0 and not self._stopped
+        return self._options.retry_for > 0 and not self._source.stopped
 
     def attempt_failed(self, error: Exception, began: float) -> Signal:
         signal = signal_of(error)
@@ -488,7 +426,7 @@ class Engine(Generic[R]):
         else:
             self._early[index] = outcomes
         if self._ready:
-            _wake(self._consumer)
+            wake(self._consumer)
         if self._bar is not None or self._options.on_progress is not None:
             self._tell()
 
@@ -505,11 +443,6 @@ class Engine(Generic[R]):
                 self._options.on_progress(self.progress())
             except Exception as error:  # noqa: BLE001 - raised where the outcomes are read
                 self._fail(error)
-
-
-def _wake(waiting: asyncio.Future[None] | None) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(None)
 
 
 def _attempts(watch: Watch, error: Exception | None) -> int:

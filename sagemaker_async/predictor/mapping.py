@@ -28,9 +28,10 @@ from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.errors import ConfigurationError
 
 from .batches import Batch
-from .engine import Engine, Records, Watch, WatchedCall
+from .engine import Engine, Watch, WatchedCall
 from .map_options import MapFields, MapOptions
 from .outcome import Outcome, Progress
+from .source import Records
 
 __all__ = ["Outcomes", "Records", "Watch", "WatchedCall", "map_records", "map_watched"]
 

@@ -356,7 +356,7 @@ CONTROL_PLANE = (
 )  # fmt: skip
 MANY_RECORDS = (
     "predictor.batches", "predictor.concurrency", "predictor.engine", "predictor.map_options", "predictor.mapping",
-    "predictor.outcome", "predictor.progress_bar", "predictor.scoring",
+    "predictor.outcome", "predictor.progress_bar", "predictor.scoring", "predictor.source",
 )  # fmt: skip
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)
