@@ -17,6 +17,7 @@ import gc
 import importlib.util
 import inspect
 import json
+import logging
 import re
 import sys
 import tomllib
@@ -202,12 +203,24 @@ def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path
         monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def log_levels() -> Iterator[None]:
+    """Loggers have their levels again after an example that sets them."""
+    loggers = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
+
+
 def name_of(example: Example) -> str:
     return f"{example.page.relative_to(ROOT)}, {example.chapter}, line {example.line}"
 
 
 @pytest.mark.parametrize("example", [*filter(runs_here, examples("python"))], ids=name_of)
-def test_the_example_runs(sagemaker: EmbeddedSageMaker, s3: None, modules: None, example: Example) -> None:
+def test_the_example_runs(
+    sagemaker: EmbeddedSageMaker, s3: None, modules: None, log_levels: None, example: Example
+) -> None:
     source = "\n" * example.line + example.code  # so that a traceback shows the page's own line numbers
     code = compile(source, str(example.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
