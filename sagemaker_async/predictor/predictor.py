@@ -446,15 +446,15 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
         target = {"EndpointName": self.endpoint_name}
         if self._routing_target is not None:
             target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
-        own = {"InferenceComponentName": self.component_name, "SessionId": self._sticky and self._sticky.id}
         return invocation_fields(
             initial_args,
             self._operation.names,
-            target=target,
-            content_type=self.content_type,
-            accept=self.accept,
-            own=own,
-            given=given,
+            target,
+            self.content_type,
+            self.accept,
+            given,
+            self.component_name,
+            self.session_id,
         )
 
 
