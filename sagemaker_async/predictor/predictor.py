@@ -27,11 +27,12 @@ from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
 from .fields import invocation_fields
+from .iterating import IteratorFactory, check_iterator
 from .management import HostedEndpoint
 from .many import MapsRecords
 from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
-from .stream import IteratorFactory, PredictionStream, check_iterator
+from .stream import PredictionStream
 
 __all__ = ["Predictor"]
 
