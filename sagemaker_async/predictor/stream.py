@@ -42,7 +42,7 @@ from sagemaker_async.iterators import (
     TokenOptions,
     TokenResult,
 )
-from sagemaker_async.runtime.client import StreamHead
+from sagemaker_async.runtime.stream_call import StreamHead
 
 from .iterating import IteratorFactory, LateEventStream, iterator_over, next_records_of
 
