@@ -13,11 +13,10 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from sagemaker_async.errors import ConfigurationError, StreamError, UsageError
-from sagemaker_async.iterators import StreamIterator
 from sagemaker_async.runtime.events import StreamEvent
 from sagemaker_async.runtime.stream import EventStream
 
-__all__ = ["IteratorFactory", "LateEventStream", "check_iterator", "iterator_over", "next_records_of"]
+__all__ = ["IteratorFactory", "LateEventStream", "check_iterator", "iterator_over"]
 
 T = TypeVar("T")
 
@@ -69,13 +68,6 @@ def iterator_over(make_iterator: IteratorFactory[T], event_stream: object) -> As
         f"iterator {_name_of(make_iterator)} made a {type(records).__name__}, which is not asynchronously iterable; "
         "subclass sagemaker_async.iterators.StreamIterator"
     )
-
-
-def next_records_of(records: AsyncIterator[T]) -> Callable[[], Awaitable[list[T]]] | None:
-    """Return the iterator's `StreamIterator.next_records`; None for one that has records one by one alone."""
-    if isinstance(records, StreamIterator) and type(records).__anext__ is StreamIterator.__anext__:
-        return records.next_records
-    return None
 
 
 def _wrong_arguments(make_iterator: Callable[..., object], event_stream: object) -> str | None:

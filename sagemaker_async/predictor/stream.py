@@ -13,7 +13,7 @@ used with ``async with``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -35,6 +35,7 @@ from sagemaker_async.iterators import (
     ServerSentEvent,
     SSEIterator,
     SSEOptions,
+    StreamIterator,
     TextIterator,
     TextOptions,
     Token,
@@ -44,7 +45,7 @@ from sagemaker_async.iterators import (
 )
 from sagemaker_async.runtime.stream_call import StreamHead
 
-from .iterating import IteratorFactory, LateEventStream, iterator_over, next_records_of
+from .iterating import IteratorFactory, LateEventStream, iterator_over
 
 if TYPE_CHECKING:
     from sagemaker_async.runtime.shapes import InvokeEndpointWithResponseStreamResponse
@@ -112,7 +113,7 @@ class PredictionStream(Generic[T]):
     def _read_with(self, make_iterator: IteratorFactory[T]) -> None:
         """Take the records from a new iterator over the event stream."""
         self._records = iterator_over(make_iterator, self._event_stream)
-        self._next_records = next_records_of(self._records)
+        self._next_records = _next_records_of(self._records)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed or self._ended else "new" if self._head is None else "open"
@@ -354,6 +355,13 @@ class StreamResult(TokenResult):
         while not self._stream._ended:  # whatever fails closes the stream, unless another task has it
             await anext(self._stream, None)
         return TokenResult(self._gathered)
+
+
+def _next_records_of(records: AsyncIterator[T]) -> Callable[[], Awaitable[list[T]]] | None:
+    """Return the iterator's `StreamIterator.next_records`; None for one that has records one by one alone."""
+    if isinstance(records, StreamIterator) and type(records).__anext__ is StreamIterator.__anext__:
+        return records.next_records
+    return None
 
 
 def _closed_while_opening() -> StreamClosedError:
