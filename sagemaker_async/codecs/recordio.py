@@ -23,7 +23,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sagemaker_async import _lazy
 from sagemaker_async.errors import DeserializationError, SerializationError
@@ -364,8 +364,7 @@ def _varints(content: bytes | int | _Fixed) -> list[int]:
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
+class _Fixed(NamedTuple):
     """A field of fixed width, as opposed to a length-delimited one."""
 
     content: bytes

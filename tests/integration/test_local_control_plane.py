@@ -22,6 +22,8 @@ from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
 from sagemaker_async.local import LocalSageMaker, ModelFailure, ThreadedLocalSageMaker
 
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
 ROLE = "arn:aws:iam::123456789012:role/hosting"
 PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
 NO_DELAY = {"Delay": 0, "MaxAttempts": 2}
@@ -50,14 +52,6 @@ def check_answer(operation_model: OperationModel, response_dict: dict[str, Any],
     assert "x-amzn-errortype" not in {name.lower() for name in response_dict["headers"]}
     if response_dict["status_code"] == 200 and operation_model.output_shape is not None:
         conforms(json.loads(response_dict["body"]), operation_model.output_shape, operation_model.name)
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
 
 
 @pytest.fixture(scope="module")
