@@ -223,6 +223,17 @@ def test_presigned_body_is_signed_but_for_s3() -> None:
     assert presign(S3, b"one") == presign(S3, b"two")
 
 
+@pytest.mark.parametrize("rules", [STANDARD, S3])
+def test_a_given_payload_hash_is_presigned_whatever_the_body(rules: sigv4.SigningRules) -> None:
+    def presign(body: bytes, payload_hash: str | None) -> str:
+        signer = Signer("us-east-1", "s3", rules)
+        return signer.presign(request(body=body), KEYS, NOW, expires=60, payload_hash=payload_hash)
+
+    digest = hashlib.sha256(b"body").hexdigest()
+    assert presign(b"", digest) == presign(b"other", digest) != presign(b"", UNSIGNED_PAYLOAD)
+    assert presign(b"body", None) == presign(b"", UNSIGNED_PAYLOAD if rules is S3 else digest)
+
+
 # --- canonicalisation ------------------------------------------------------------------------------------------------
 
 
