@@ -11,7 +11,7 @@ the form of what goes in and comes out, by botocore's model of the service, and 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self, cast
 
@@ -24,6 +24,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import ResponseParserError
 from botocore.validate import validate_parameters
+from botocore.waiter import AcceptorConfig, WaiterModel
 
 from sagemaker_async.aws.endpoints.partitions import partition_of
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
@@ -63,14 +64,21 @@ class Description(NamedTuple):
     exceptions: Exceptions
     operations: Mapping[str, str]
     """AWS's names of the operations by those of the methods."""
+    acceptors: Mapping[str, Sequence[AcceptorConfig]]
+    """What ends each of botocore's waiters, by the waiter's name."""
 
 
 @functools.cache
 def description_of(service: str) -> Description:
     """Return what botocore knows of a service; reads large files the first time, so call it in a thread."""
-    model = ServiceModel(Loader().load_service_model(service, "service-2"), service_name=service)
+    loader = Loader()
+    model = ServiceModel(loader.load_service_model(service, "service-2"), service_name=service)
     exceptions = ClientExceptionsFactory().create_client_exceptions(model)
-    return Description(model, exceptions, {xform_name(name): name for name in model.operation_names})
+    acceptors: dict[str, Sequence[AcceptorConfig]] = {}
+    if service == SAGEMAKER.name:
+        waiters = WaiterModel(loader.load_service_model(service, "waiters-2"))
+        acceptors = {name: waiters.get_waiter(name).acceptors for name in waiters.waiter_names}
+    return Description(model, exceptions, {xform_name(name): name for name in model.operation_names}, acceptors)
 
 
 class Client:
@@ -228,7 +236,8 @@ class Client:
         rules = rules_named(waiter_name)
         ask = functools.partial(self._answered, rules.operation)
         translated = functools.partial(self._translated, rules.operation)
-        return Waiter(rules, ask, translated, self.meta.service_model, self._session.hosting.timing)
+        acceptors = self._description.acceptors.get(rules.name, ())
+        return Waiter(rules, acceptors, ask, translated, self.meta.service_model, self._session.hosting.timing)
 
     @property
     def _waiting_client(self) -> Any:

@@ -1,11 +1,12 @@
-"""`Waiter`: ours of the hosting client, with botocore's error."""
+"""`Waiter`: ours of the hosting client, with botocore's error, whose message is botocore's too."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from botocore.exceptions import WaiterError
+from botocore.waiter import AcceptorConfig
 
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
@@ -31,6 +32,7 @@ class Waiter:
 
     Args:
         rules: what is waited for.
+        acceptors: what ends botocore's waiter of that name; empty where botocore has none.
         ask: returns what there is, as ours and as a dict.
         translated: makes botocore's exception of one of ours, given the fields of the call.
         model: botocore's model of the service.
@@ -40,6 +42,7 @@ class Waiter:
     def __init__(
         self,
         rules: WaitRules,
+        acceptors: Sequence[AcceptorConfig],
         ask: Ask,
         translated: Callable[[Mapping[str, Any], SageMakerAsyncError], Exception],
         model: Model,
@@ -47,6 +50,7 @@ class Waiter:
     ) -> None:
         self.name: str = rules.name
         self._rules = rules
+        self._acceptors = acceptors
         self._ask = ask
         self._translated = translated
         self._model = model
@@ -78,15 +82,24 @@ class Waiter:
 
         try:
             await waiters.Waiter(poll, self._rules).wait(**fields)
-        except UnexpectedStatusException as error:
-            raise self._failed(f"Waiter encountered a terminal failure state: {error}", last) from error
-        except WaiterTimeoutError as error:
-            raise self._failed(f"Max attempts exceeded: {error}", last) from error
-        except ServiceError as error:
-            raise self._failed(f"An error occurred ({error.code}): {error.error_message}", last) from error
+        except (UnexpectedStatusException, WaiterTimeoutError, ServiceError) as error:
+            raise self._failed(error, last) from error
         except SageMakerAsyncError as error:
             raise_from(self._translated(fields, error), error)
         return last
 
-    def _failed(self, reason: str, last: dict[str, Any]) -> WaiterError:
+    def _failed(self, error: SageMakerAsyncError, last: dict[str, Any]) -> WaiterError:
+        """Return botocore's error, with the reason that botocore derives from the last answer."""
+        failures = [acceptor for acceptor in self._acceptors if acceptor.state == "failure"]
+        if isinstance(error, UnexpectedStatusException):
+            # Last, for a status at which botocore would go on asking, and for a waiter that botocore does not have.
+            by_status = {"matcher": "path", "argument": self._rules.status, "expected": error.actual_status}
+            failures.append(AcceptorConfig({"state": "failure", **by_status}))
+        ended_by = next((acceptor for acceptor in failures if acceptor.matcher_func(last)), None)
+        if ended_by is not None:
+            reason = f"Waiter encountered a terminal failure state: {ended_by.explanation}"
+        elif "Error" in last:
+            reason = f"An error occurred ({last['Error']['Code']}): {last['Error']['Message']}"
+        else:
+            reason = "Max attempts exceeded"
         return WaiterError(name=self.name, reason=reason, last_response=cast("Any", last))

@@ -440,9 +440,10 @@ class TestPagesAndWaiters:
     async def test_a_waiter_for_what_has_failed(self, local: LocalSageMaker, control: Client) -> None:
         local.fail_next("CreateEndpoint", "no room")
         await create(control, "e")
-        with pytest.raises(botocore.WaiterError, match=r"terminal failure state: .*no room") as caught:
+        with pytest.raises(botocore.WaiterError, match=r"terminal failure state: .*Failed") as caught:
             await control.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 0})
         assert caught.value.last_response["EndpointStatus"] == "Failed"
+        assert "no room" in str(caught.value.__cause__)
 
     async def test_a_waiter_that_ran_out_of_attempts(self, local: LocalSageMaker, control: Client) -> None:
         local.add_endpoint("e", lambda body: body)

@@ -183,7 +183,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
-ELSEWHERE = {"openai": r"openai_client\(|from openai |import openai$"}
+ELSEWHERE = {"openai": r"openai_client\(|from openai |import openai$", "httpx2": r"from fastapi\.testclient "}
 """Libraries that only some environments have, with what shows that an example needs one: it runs where it is there."""
 
 

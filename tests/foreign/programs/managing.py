@@ -68,7 +68,7 @@ async def show_refusals(client):
     try:
         await client.get_waiter("endpoint_in_service").wait(EndpointName="nobody", WaiterConfig=SOON)
     except WaiterError as error:
-        print(error.kwargs["name"], error.last_response["Error"]["Code"])
+        print(error, error.last_response["Error"]["Code"])
     for wrong in (lambda: client.get_waiter("endpoint_on_fire"), lambda: client.get_paginator("list_everything")):
         try:
             wrong()
