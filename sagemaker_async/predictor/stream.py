@@ -9,8 +9,8 @@ well, which also ends an opening under way), when a read is cancelled, and when 
 for`` over a stream without a name releases it at once when the loop is left early; a stream that has a name is best
 used with ``async with``.
 
-Iterators are made before there is an event stream, so that wrong options are refused at the line that gave them. What
-they are made over is a `_LateEventStream`, which becomes the event stream when the `PredictionStream` is opened.
+Iterators are made before there is an event stream, so that wrong options are refused at the line that gave them. They
+are made over a `_LateEventStream`, which becomes the event stream when the `PredictionStream` is opened.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ class PredictionStream(Generic[T]):
     def result(self) -> StreamResult:
         """What the model has said so far, whole: ``.text``, ``.reasoning``, ``.tool_calls``, ``.usage``, ...
 
-        It is of streams of tokens. It grows while the stream is read, and stays when that has ended or failed.
-        ``await stream.result()`` reads what is left and returns the whole.
+        Only streams of tokens have one. It grows while the stream is read, and stays available after the stream has
+        ended or failed. ``await stream.result()`` reads what is left and returns the whole.
 
         Raises:
             UsageError: the stream is not read as tokens.
@@ -168,12 +168,12 @@ class PredictionStream(Generic[T]):
                 result = await predictor.predict_stream(request).tokens().result()
         """
         if not isinstance(self._records, TokenIterator):
-            raise UsageError("result is of streams of tokens: choose predict_stream(...).tokens() before reading")
+            raise UsageError("only a stream of tokens has a result: choose predict_stream(...).tokens() before reading")
         return StreamResult(self._records.result, self)
 
     @property
     def records(self) -> Any:
-        """The older name of `result`; of a stream that is not of tokens, the iterator that makes the records.
+        """The older name of `result`; for a stream of anything but tokens, the iterator that makes the records.
 
         None before the stream is open.
         """
@@ -413,7 +413,8 @@ def _not_open() -> NoReturn:
 
 
 def check_iterator(make_iterator: object) -> None:
-    """Raise `ConfigurationError` when it can be told beforehand that `make_iterator` makes no asynchronous iterator."""
+    """Raise `ConfigurationError` when it is clear beforehand that `make_iterator` does not make an asynchronous
+    iterator."""
     if isinstance(make_iterator, type):
         wrong = not issubclass(make_iterator, AsyncIterable)
     else:
@@ -425,7 +426,7 @@ def check_iterator(make_iterator: object) -> None:
     if isinstance(make_iterator, AsyncIterable) and not callable(make_iterator):
         name = type(make_iterator).__name__
         raise ConfigurationError(
-            f"iterator is an instance, made over another stream: pass what makes one, iterator={name}, with options "
+            f"iterator is an instance, made over another stream: pass its class, iterator={name}, with options "
             f"functools.partial({name}, ...); predict_stream makes its own over its event stream"
         )
     if wrong:
