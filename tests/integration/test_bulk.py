@@ -164,7 +164,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_command_that_is_printed_resumes_it(
     model.at, model.then = 50, lambda: process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == status, told
-    assert b"finishing what is under way" in told
+    assert b"finishing the requests under way" in told
     assert b"Traceback" not in told
     done = outcomes(here / "out.jsonl")
     assert len(done) == model.asked.total() < 400  # what was sent is written: nothing is paid for twice
@@ -200,7 +200,7 @@ def test_a_second_signal_drops_what_is_under_way(local: ThreadedLocalSageMaker, 
         finally:
             release.set()
     assert process.wait() == 130
-    assert b"once more to drop it" in told
+    assert b"once more to drop them" in told
     assert b"interrupted. To continue: sagemaker-async bulk holding in.jsonl out.jsonl --concurrency 1 --resume" in told
     assert sorted(outcomes(here / "out.jsonl")) == list(range(10))
 
