@@ -50,7 +50,7 @@ def _read_buffers() -> None:
 
 
 def _heads_on_the_wire() -> None:
-    _replace(straight, "_head_template", straight._head_template.__wrapped__)
+    _replace(straight, "_head_form", straight._head_form.__wrapped__)
 
 
 def _signature_templates() -> None:

@@ -282,11 +282,10 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         fields = invocation_fields(
             initial_args,
             _AWS_NAMES,
-            target={"EndpointName": predictor.endpoint_name},
-            content_type=predictor.content_type,
-            accept=predictor.accept,
-            own={},
-            given=given,
+            {"EndpointName": predictor.endpoint_name},
+            predictor.content_type,
+            predictor.accept,
+            given,
         )
         if twice := sorted(_ABOUT_INPUT & set(fields)):
             raise ConfigurationError(f"initial_args has {twice[0]}: give data or input_path instead")

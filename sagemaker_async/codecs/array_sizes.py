@@ -11,11 +11,13 @@ Sources: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html,
 from __future__ import annotations
 
 import math
-import zipfile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from sagemaker_async import _lazy
 from sagemaker_async.errors import DeserializationError
+
+if TYPE_CHECKING:
+    import zipfile
 
 __all__ = ["NPY_MAGIC", "ZIP_MAGIC", "check_archive", "check_array", "check_size"]
 
@@ -25,8 +27,8 @@ ZIP_MAGIC = b"PK"
 _HEADER_CHARACTERS = 10_000
 """numpy's own limit of a header, which is parsed as Python."""
 
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What numpy writes. Of these `zipfile` inflates no more at a time than is asked for."""
+_STORED, _DEFLATED = 0, 8
+"""The ways of compression that numpy writes. Of these `zipfile` inflates no more at a time than is asked for."""
 
 
 def check_size(size: int, limit: int, what: str) -> None:
@@ -78,7 +80,7 @@ def check_archive(archive: zipfile.ZipFile, limit: int, what: str, *, trusted: b
     members = archive.infolist()
     check_size(sum(member.file_size for member in members), limit, what)
     for member in members:
-        if member.compress_type not in _COMPRESSIONS:
+        if member.compress_type not in (_STORED, _DEFLATED):
             raise DeserializationError(f"{what} is compressed in a way that numpy does not write; use numpy.savez")
         with archive.open(member) as file:
             is_array = file.read(len(NPY_MAGIC)) == NPY_MAGIC

@@ -334,25 +334,23 @@ def _decode_tensor(kind: TensorKind, message: bytes) -> Tensor:
     return Tensor(kind=kind, values=values, keys=keys, shape=shape)
 
 
-def _floats(kind: TensorKind, content: bytes | int | _Fixed) -> tuple[float, ...]:
+def _floats(kind: TensorKind, content: bytes | int | memoryview) -> tuple[float, ...]:
     letter, width = ("f", 4) if kind == "float32" else ("d", 8)
-    if isinstance(content, _Fixed):
-        content = content.content
-    elif isinstance(content, int):
+    if isinstance(content, int):
         return ()
     if len(content) % width:
         raise _MalformedError(f"{len(content)} bytes of packed {kind} are not a multiple of {width}")
     return struct.unpack(f"<{len(content) // width}{letter}", content)
 
 
-def _int32s(content: bytes | int | _Fixed) -> list[int]:
+def _int32s(content: bytes | int | memoryview) -> list[int]:
     return [(number & 0xFFFFFFFF ^ 0x80000000) - 0x80000000 for number in _varints(content)]
 
 
-def _varints(content: bytes | int | _Fixed) -> list[int]:
+def _varints(content: bytes | int | memoryview) -> list[int]:
     if isinstance(content, int):
         return [content]
-    if isinstance(content, _Fixed):
+    if isinstance(content, memoryview):
         return []
     if content.isascii():
         return list(content)  # all below 0x80: one byte each
@@ -364,15 +362,8 @@ def _varints(content: bytes | int | _Fixed) -> list[int]:
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """A field of fixed width, as opposed to a length-delimited one."""
-
-    content: bytes
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | _Fixed]]:
-    """Yield each field's number and contents: bytes (length-delimited), int (varint) or fixed."""
+def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | memoryview]]:
+    """Yield each field's number and contents: bytes (length-delimited), int (varint) or memoryview (of fixed width)."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)
@@ -395,7 +386,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | _Fixed]]:
                 f"field {number} is cut off: {length} bytes announced, {len(message) - position} there"
             )
         chunk = message[position:end]
-        yield number, chunk if wire_type == _DELIMITED else _Fixed(chunk)
+        yield number, chunk if wire_type == _DELIMITED else memoryview(chunk)
         position = end
 
 

@@ -53,19 +53,17 @@ class AsyncInferenceModelError(AsyncInferenceError):
     @property
     def original_message(self) -> str | None:
         """What the container itself said, where the text has the form of SageMaker's data log; None otherwise."""
-        found = _data_log_line(self.message)
+        found = re.match(_DATA_LOG_LINE, self.message)
         return found[2] if found else None
 
     @property
     def original_status_code(self) -> int | None:
         """The status that the container answered with, likewise; 0 when it did not answer."""
-        found = _data_log_line(self.message)
+        found = re.match(_DATA_LOG_LINE, self.message)
         return int(found[1]) if found else None
 
 
-_data_log_line = re.compile(
-    r'Received \w{1,20} error \((\d{1,3})\) from \S{1,63} with message "(.*)".*', re.DOTALL
-).match
+_DATA_LOG_LINE = r'(?s)Received \w{1,20} error \((\d{1,3})\) from \S{1,63} with message "(.*)".*'
 
 
 class UnexpectedClientError(AsyncInferenceError):

@@ -14,7 +14,6 @@ A datagram that cannot be sent is dropped: monitoring neither delays nor fails t
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
 import logging
@@ -77,16 +76,15 @@ class ClientSideMonitoring(Interceptor):
     ) -> None:
         if not isinstance(client_id, str) or len(client_id) > 255:
             raise ConfigurationError("ClientSideMonitoring.client_id must be a str of at most 255 characters")
-        version = 0
-        if isinstance(host, str):
-            with contextlib.suppress(ValueError):
-                version = ipaddress.ip_address(host).version
-        if not version:
-            raise ConfigurationError(f"ClientSideMonitoring.host must be an IP address such as 127.0.0.1, got {host!r}")
+        try:
+            ipaddress.ip_address(host if isinstance(host, str) else "")
+        except ValueError:
+            raise ConfigurationError(
+                f"ClientSideMonitoring.host must be an IP address such as 127.0.0.1, got {host!r}"
+            ) from None
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
             raise ConfigurationError(f"ClientSideMonitoring.port must be a whole number from 1 to 65535, got {port!r}")
         self._client_id = client_id
-        self._family = socket.AF_INET if version == 4 else socket.AF_INET6
         self._address = (host, port)
         self._publish = publisher or self._send
         self._timing = timing
@@ -106,14 +104,14 @@ class ClientSideMonitoring(Interceptor):
         call, attempt, headers = outcome.call, outcome.attempt, outcome.headers or {}
         begun: _Call = call.state[self]
         begun.reported = attempt.number
-        event = self._event("ApiCallAttempt", call, begun.timestamp + attempt.started)
-        event |= {"AttemptLatency": int(attempt.duration * 1000), "Fqdn": call.origin.partition("://")[2]}
-        event |= {"UserAgent": _user_agent(begun), "Region": call.region}
+        facts = {"AttemptLatency": int(attempt.duration * 1000), "Fqdn": call.origin.partition("://")[2]}
+        facts |= _sender(call, begun)
         if call.access_key_id is not None:
-            event["AccessKey"] = call.access_key_id
-        event |= {name: headers[header] for header, name in _HEADERS.items() if header in headers}
-        event |= _result(outcome.status, outcome.error)
-        self._emit(event)
+            facts["AccessKey"] = call.access_key_id
+        facts |= {name: headers[header] for header, name in _HEADERS.items() if header in headers}
+        self._report(
+            "ApiCallAttempt", call, begun.timestamp + attempt.started, facts | _result(outcome.status, outcome.error)
+        )
 
     def after_call(self, outcome: AttemptOutcome) -> None:
         """Report the call, and before it an attempt that the time limit of the whole call cut off."""
@@ -130,21 +128,19 @@ class ClientSideMonitoring(Interceptor):
         begun: _Call | None = call.state.pop(self, None)
         if begun is None:  # the call ended before it reached this interceptor
             return
+        latency = int((self._timing.monotonic() - begun.started) * 1000)
         allowed = begun.headers.get("amz-sdk-request", "").rpartition("max=")[2]
         exhausted = allowed.isdecimal() and begun.attempts >= int(allowed)
-        event = self._event("ApiCall", call, begun.timestamp)
-        event |= {"AttemptCount": begun.attempts, "Latency": int((self._timing.monotonic() - begun.started) * 1000)}
-        event["MaxRetriesExceeded"] = int(exhausted and isinstance(error, CallError) and error.retryable)
+        given_up = exhausted and isinstance(error, CallError) and error.retryable
+        facts = {"AttemptCount": begun.attempts, "Latency": latency, "MaxRetriesExceeded": int(given_up)}
         if begun.attempts:
-            event |= {"UserAgent": _user_agent(begun), "Region": call.region}
-            event |= {f"Final{name}": value for name, value in _result(status, error).items()}
-        self._emit(event)
+            facts |= _sender(call, begun)
+            facts |= {f"Final{name}": value for name, value in _result(status, error).items()}
+        self._report("ApiCall", call, begun.timestamp, facts)
 
-    def _event(self, kind: str, call: CallContext, timestamp: float) -> dict[str, Any]:
-        facts = {"Service": call.service_id, "Api": call.operation, "Timestamp": int(timestamp * 1000)}
-        return {"Version": 1, "ClientId": self._client_id, "Type": kind, **facts}
-
-    def _emit(self, event: dict[str, Any]) -> None:
+    def _report(self, kind: str, call: CallContext, timestamp: float, facts: Mapping[str, Any]) -> None:
+        event = {"Version": 1, "ClientId": self._client_id, "Type": kind, "Timestamp": int(timestamp * 1000)}
+        event |= {"Service": call.service_id, "Api": call.operation, **facts}
         datagram = json.dumps(event, separators=(",", ":")).encode()
         if len(datagram) > MAX_DATAGRAM_BYTES:
             logger.debug("dropped an event of %d bytes; the agent takes %d", len(datagram), MAX_DATAGRAM_BYTES)
@@ -155,13 +151,14 @@ class ClientSideMonitoring(Interceptor):
             logger.debug("an event was not published: %s", type(error).__name__)
 
     def _send(self, datagram: bytes) -> None:
-        with socket.socket(self._family, socket.SOCK_DGRAM) as agent:
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as agent:
             agent.setblocking(False)
             agent.sendto(datagram, self._address)
 
 
-def _user_agent(begun: _Call) -> str:
-    return begun.headers.get("User-Agent", "")[:256]
+def _sender(call: CallContext, begun: _Call) -> dict[str, Any]:
+    return {"UserAgent": begun.headers.get("User-Agent", "")[:256], "Region": call.region}
 
 
 def _result(status: int | None, error: BaseException | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`Engine`: a mapping under way; what it promises is stated in `mapping`.
 
-Workers, tasks as many as may call at once, each take a record (or those of a batch) from the `Source`, call, and take
-the next. A record's `index` is its place in what was read.
+Workers, tasks as many as may call at once, each take a record (or those of a batch) from the `Source`, have the
+`Caller` call for it, and take the next. A record's `index` is its place in what was read.
 """
 
 from __future__ import annotations
@@ -9,67 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from sagemaker_async.aws.timing import Timing
-from sagemaker_async.errors import (
-    CallError,
-    ConcurrentReadError,
-    MapTimeoutError,
-    SageMakerAsyncError,
-    StreamClosedError,
-)
+from sagemaker_async.errors import ConcurrentReadError, MapTimeoutError, StreamClosedError
 
 from .batches import Batch
-from .concurrency import AdaptiveLimit, Signal, Spacing, is_refusal, signal_of
+from .caller import Answers, Caller, WatchedCall
 from .map_options import MapOptions
 from .outcome import Outcome, Progress
 from .progress_bar import ProgressBar
 from .source import Records, Source, count_of, wake
 
-__all__ = ["Engine", "Watch", "WatchedCall"]
+__all__ = ["Engine"]
 
 R = TypeVar("R")
 
 _IN_HAND = 4
 """Records (or batches) in hand for each request that may be under way: room behind a slow one, when order matters."""
-_FIRST_DELAY, _LONGEST_DELAY = 0.5, 20.0
 _TELL_EVERY = 0.1
 """Seconds between two calls of `on_progress`: often enough for an eye, and no burden on a million records."""
-_DEFAULT_MAXIMUM = 128
-
-
-class Watch:
-    """What a call tells of itself while it is under way; one for each call."""
-
-    __slots__ = ("_engine", "began", "failures", "first_byte")
-
-    def __init__(self, engine: Engine[Any], began: float) -> None:
-        self._engine = engine
-        self.began: float = began
-        """When the call began, on the mapping's clock."""
-        self.failures: int = 0
-        """Attempts that failed."""
-        self.first_byte: float | None = None
-        """When the answer began, on the mapping's clock."""
-
-    def attempt_failed(self, error: Exception) -> bool:
-        """Take notice of an attempt that failed; return whether to leave it to the mapping to send the request again.
-
-        That is so of throttling: what repeats it should keep to the pace.
-        """
-        self.failures += 1
-        signal = self._engine.attempt_failed(error, self.began)
-        return signal is Signal.THROTTLED and self._engine.sends_again
-
-    def answer_began(self) -> None:
-        """Take notice that the answer begins; only the first time counts."""
-        if self.first_byte is None:
-            self.first_byte = self._engine.now()
-
-
-WatchedCall = Callable[[Any, Watch], Awaitable[R]]
 
 
 class Engine(Generic[R]):
@@ -84,18 +44,12 @@ class Engine(Generic[R]):
         batch: Batch | None,
         timing: Timing,
     ) -> None:
-        self.now: Callable[[], float] = timing.monotonic
-        self._call = call
+        self._now = timing.monotonic
+        self._caller = Caller(call, options, prepare, batch, timing)
         self._options = options
-        self._prepare = prepare
-        self._batch = batch
         self._timing = timing
         self._total = count_of(records) if options.total is None else options.total
         self._source = Source(records, 1 if batch is None else batch.size)
-        self._limiter: AdaptiveLimit | None = None
-        self._limit = options.concurrency or 1
-        self._spacing = Spacing()
-        self._sending = asyncio.Lock()
         self._bar = ProgressBar() if options.progress_bar else None
         self._ready: deque[Outcome[R]] = deque()
         """Outcomes that may be taken."""
@@ -105,7 +59,7 @@ class Engine(Generic[R]):
         """The index of the first record whose outcome is not ready."""
         self._taken = 0
         """Outcomes that were taken."""
-        self._done = self._failed = self._retried = self._in_flight = 0
+        self._done = self._failed = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = self._idle = 0
         """Tasks that take records, and those of them that have none."""
@@ -156,26 +110,23 @@ class Engine(Generic[R]):
         return outcome
 
     def progress(self) -> Progress:
-        now = self.now()
+        now = self._now()
         return Progress(
             done=self._done,
             failed=self._failed,
-            retried=self._retried,
-            in_flight=self._in_flight,
-            concurrency=self._limit,
-            pace=None if self._limiter is None else self._limiter.pace(now),
+            retried=self._caller.retried,
+            in_flight=self._caller.in_flight,
+            concurrency=self._caller.limit,
+            pace=self._caller.pace(now),
             seconds=now - self._started if self._loop is not None else 0.0,
             total=self._total,
         )
 
     def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._started = self.now()
+        self._started = self._now()
         self._source.open()
-        if self._options.concurrency is None:
-            maximum = self._options.max_concurrency or _DEFAULT_MAXIMUM
-            self._limiter = AdaptiveLimit(maximum, self._started)
-            self._limit = self._limiter.limit
+        self._caller.start(self._started)
         if self._options.total_timeout is not None:
             self._expiry = self._loop.create_task(self._expire(self._options.total_timeout))
         self._add_workers()
@@ -195,6 +146,7 @@ class Engine(Generic[R]):
     # --- ways out -----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
+        self._caller.stopped = True
         self._source.stop()
 
     def drop(self) -> None:
@@ -216,7 +168,7 @@ class Engine(Generic[R]):
                 self._loop.call_soon_threadsafe(self.drop)
 
     def _cancel(self) -> None:
-        self._closed = True
+        self._closed = self._caller.dropped = True
         self._source.end()
         for task in self._tasks:
             task.cancel()
@@ -254,7 +206,7 @@ class Engine(Generic[R]):
 
     def _add_workers(self) -> None:
         """Start a worker when all have a record and one more may call; it starts the next one in turn."""
-        if not self._idle and self._workers < self._limit and not self._source.exhausted:
+        if not self._idle and self._workers < self._caller.limit and not self._source.exhausted:
             assert self._loop is not None
             self._workers += 1
             self._idle += 1
@@ -273,7 +225,7 @@ class Engine(Generic[R]):
             wake(self._consumer)
 
     async def _work(self) -> None:
-        while self._workers <= self._limit:
+        while self._workers <= self._caller.limit:
             records = await self._source.take(self._has_room)
             self._failure = self._failure or self._source.failure
             if not records:
@@ -281,7 +233,9 @@ class Engine(Generic[R]):
             index = self._source.read - len(records)
             self._idle -= 1
             self._add_workers()
-            await self._process(records, index)
+            answers = await self._caller.call_for(records)
+            self._add_workers()  # more may call now
+            self._finish(records, index, answers)
             self._idle += 1
             # What came in together goes out together: fewer turns of the loop, and of the peer's (benchmarks, `bulk`).
             await asyncio.sleep(0)
@@ -290,130 +244,24 @@ class Engine(Generic[R]):
         self._add_workers()  # one that was counted on may have been this one
 
     def _has_room(self) -> bool:
-        return self._source.read - self._taken < _IN_HAND * self._limit * self._source.size
+        return self._source.read - self._taken < _IN_HAND * self._caller.limit * self._source.size
 
-    async def _process(self, records: list[Any], index: int) -> None:
-        """Call for these records until there is an answer or an error to keep, and give their outcomes."""
-        attempts = 0
-        began: float | None = None
-        results: Any = ()
-        error: Exception | None = None
-        prepared, unprepared = self._prepared(records)
-        try:
-            data = prepared if self._batch is None or not prepared else self._batch.join(prepared)
-            refusals = 0
-            while prepared:
-                await self._pace()
-                watch = Watch(self, self.now())
-                began = watch.began if began is None else began
-                answer, error = await self._called(data[0] if self._batch is None else data, watch)
-                attempts += _attempts(watch, error)
-                if error is None:
-                    results = (answer,) if self._batch is None else self._batch.split(answer, len(prepared))
-                if error is None or watch.first_byte is not None or not is_refusal(error):
-                    break
-                left = self._options.retry_for - (self.now() - began)
-                asked = getattr(error, "retry_after", None) or 0.0
-                if not self.sends_again or left <= 0 or asked > left:
-                    break
-                self._retried += 1
-                backoff = min(_FIRST_DELAY * 2.0 ** min(refusals, 10), _LONGEST_DELAY)
-                await self._timing.sleep(max(self._timing.uniform() * backoff, asked))
-                refusals += 1
-        except Exception as failure:  # noqa: BLE001 - of `Batch` or what the answer is
-            error = failure
-        latency = 0.0 if began is None else self.now() - began
-        self._finish(records, index, unprepared, results, error, attempts, latency)
-
-    def _prepared(self, records: list[Any]) -> tuple[list[Any], dict[int, Exception]]:
-        """Return what is sent, and the errors of those that cannot be, by their places."""
-        errors: dict[int, Exception] = {}
-        if self._prepare is None:
-            return records, errors
-        prepared: list[Any] = []
-        for place, record in enumerate(records):
-            try:
-                prepared.append(self._prepare(record))
-            except Exception as failure:  # noqa: BLE001 - it is this record's error, and not that of its batch
-                errors[place] = failure
-        return prepared, errors
-
-    async def _called(self, data: Any, watch: Watch) -> tuple[R | None, Exception | None]:
-        """Return what a call returned or raised, having told the limiter."""
-        answer: R | None = None
-        error: Exception | None = None
-        self._in_flight += 1
-        try:
-            answer = await self._call(data, watch)
-        except asyncio.CancelledError as cancelled:
-            task = asyncio.current_task()
-            if self._closed or (task is not None and task.cancelling()):
-                raise
-            error = RuntimeError("the call was cancelled from within")
-            error.__cause__ = cancelled
-        except Exception as failure:  # noqa: BLE001 - it is the record's outcome
-            error = failure
-            if not watch.failures:
-                self.attempt_failed(failure, watch.began)
-        finally:
-            self._in_flight -= 1
-        if error is None and self._limiter is not None:
-            now = self.now()
-            # What had to be repeated says nothing about how fast the endpoint answers.
-            seconds = None if watch.failures else (watch.first_byte or now) - watch.began
-            self._limiter.answered(seconds, began=watch.began, now=now, in_flight=self._in_flight + 1)
-            self._limit = self._limiter.limit
-            self._add_workers()
-        return answer, error
-
-    @property
-    def sends_again(self) -> bool:
-        """Whether what the endpoint refuses is sent again."""
-        return self._options.retry_for > 0 and not self._source.stopped
-
-    def attempt_failed(self, error: Exception, began: float) -> Signal:
-        signal = signal_of(error)
-        if self._limiter is not None:
-            self._limiter.failed(signal, began=began, now=self.now(), in_flight=self._in_flight)
-            self._limit = self._limiter.limit
-        return signal
-
-    async def _pace(self) -> None:
-        """Wait until one more request may be made."""
-        if self._rate() is None:
-            return
-        async with self._sending:
-            while (rate := self._rate()) is not None and (wait := self._spacing.wait(rate, self.now())) > 0:
-                await self._timing.sleep(wait)
-
-    def _rate(self) -> float | None:
-        pace = None if self._limiter is None else self._limiter.pace(self.now())
-        rate = self._options.rate
-        return pace if rate is None else rate if pace is None else min(rate, pace)
-
-    def _finish(
-        self,
-        records: list[Any],
-        index: int,
-        unprepared: dict[int, Exception],
-        results: Any,
-        error: Exception | None,
-        attempts: int,
-        latency: float,
-    ) -> None:
+    def _finish(self, records: list[Any], index: int, answers: Answers) -> None:
+        """Give the outcomes of these records."""
         outcomes: list[Outcome[R]] = []
-        answers = iter(results)
+        results, error, unprepared, *sent = answers
+        results = iter(results)
         for offset, record in enumerate(records):
             own_id: Any = index + offset
             was_sent = offset not in unprepared
             own_error = error if was_sent else unprepared[offset]
-            result = next(answers) if own_error is None else None
+            result = next(results) if own_error is None else None
             if self._options.id is not None:
                 try:
                     own_id = self._options.id(record)
                 except Exception as failure:  # noqa: BLE001 - it is this record's error
                     own_error = error or failure
-            sending = (attempts, latency) if was_sent else (0, 0.0)
+            sending = sent if was_sent else (0, 0.0)
             outcomes.append(Outcome(index + offset, record, own_id, None if own_error else result, own_error, *sending))
             self._failed += own_error is not None
         self._done += len(records)
@@ -434,7 +282,7 @@ class Engine(Generic[R]):
 
     def _tell(self) -> None:
         """Tell those who watch, unless they were told a moment ago."""
-        now = self.now()
+        now = self._now()
         if now - self._told < _TELL_EVERY:
             return
         self._told = now
@@ -445,15 +293,6 @@ class Engine(Generic[R]):
                 self._options.on_progress(self.progress())
             except Exception as error:  # noqa: BLE001 - raised where the outcomes are read
                 self._fail(error)
-
-
-def _attempts(watch: Watch, error: Exception | None) -> int:
-    """Return how many requests a call made, by what it told or its error says."""
-    if error is None:
-        return watch.failures + 1
-    if isinstance(error, CallError):
-        return len(error.attempts) or watch.failures or 1
-    return watch.failures + (watch.first_byte is not None or not isinstance(error, SageMakerAsyncError))
 
 
 def _raisable(outcome: Outcome[Any]) -> Exception:

@@ -16,7 +16,8 @@ from sagemaker_async.iterators import ByteIterator, TokenIterator
 from sagemaker_async.serializers import IdentitySerializer
 from sagemaker_async.session import Session
 
-from .stream import IteratorFactory, PredictionStream
+from .iterating import IteratorFactory
+from .stream import PredictionStream
 
 if TYPE_CHECKING:
     from .batches import Batch

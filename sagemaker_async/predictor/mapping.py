@@ -29,7 +29,8 @@ from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.errors import ConfigurationError
 
 from .batches import Batch
-from .engine import Engine, Watch, WatchedCall
+from .caller import Watch, WatchedCall
+from .engine import Engine
 from .map_options import MapFields, MapOptions
 from .outcome import Outcome, Progress
 from .source import Records

@@ -27,11 +27,12 @@ from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
 from .fields import invocation_fields
+from .iterating import IteratorFactory, check_iterator
 from .management import HostedEndpoint
 from .many import MapsRecords
 from .patient import Capacity, WaitForCapacity, check_capacity
 from .prediction import Prediction
-from .stream import IteratorFactory, PredictionStream, check_iterator
+from .stream import PredictionStream
 
 __all__ = ["Predictor"]
 
@@ -446,15 +447,15 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
         target = {"EndpointName": self.endpoint_name}
         if self._routing_target is not None:
             target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
-        own = {"InferenceComponentName": self.component_name, "SessionId": self._sticky and self._sticky.id}
         return invocation_fields(
             initial_args,
             self._operation.names,
-            target=target,
-            content_type=self.content_type,
-            accept=self.accept,
-            own=own,
-            given=given,
+            target,
+            self.content_type,
+            self.accept,
+            given,
+            self.component_name,
+            self.session_id,
         )
 
 

@@ -8,29 +8,22 @@ It releases its connection at its end, on any failure, on leaving ``async with``
 well, which also ends an opening under way), when a read is cancelled, and when the last reference goes. So ``async
 for`` over a stream without a name releases it at once when the loop is left early; a stream that has a name is best
 used with ``async with``.
-
-Iterators are made before there is an event stream, so that wrong options are refused at the line that gave them. They
-are made over a `_LateEventStream`, which becomes the event stream when the `PredictionStream` is opened.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.errors import (
     ConcurrentReadError,
-    ConfigurationError,
     StreamClosedError,
     StreamConsumedError,
-    StreamError,
     UsageError,
     WrongEventLoopError,
 )
@@ -50,21 +43,18 @@ from sagemaker_async.iterators import (
     TokenOptions,
     TokenResult,
 )
-from sagemaker_async.runtime.client import StreamHead
-from sagemaker_async.runtime.events import StreamEvent
-from sagemaker_async.runtime.stream import EventStream
+from sagemaker_async.runtime.stream_call import StreamHead
+
+from .iterating import IteratorFactory, LateEventStream, iterator_over
 
 if TYPE_CHECKING:
     from sagemaker_async.runtime.shapes import InvokeEndpointWithResponseStreamResponse
 
-__all__ = ["IteratorFactory", "PredictionStream", "StreamMetadata", "StreamResult", "check_iterator"]
+__all__ = ["PredictionStream", "StreamMetadata", "StreamResult"]
 
 T = TypeVar("T")
 
 R = TypeVar("R")
-
-IteratorFactory = Callable[[Any], AsyncIterable[T]]
-"""An iterator class or factory: takes the event stream, returns an asynchronous iterable of records."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ class PredictionStream(Generic[T]):
     def __init__(self, send: Callable[[], Awaitable[StreamHead]], iterator: IteratorFactory[T]) -> None:
         self._send: Callable[[], Awaitable[StreamHead]] | None = send
         self._head: StreamHead | None = None
-        self._event_stream = _LateEventStream()
+        self._event_stream = LateEventStream()
         self._opener: asyncio.Task[Any] | None = None
         self._ready: list[T] = []
         """Records that the iterator has made and nobody has taken, the next one last."""
@@ -122,7 +112,7 @@ class PredictionStream(Generic[T]):
 
     def _read_with(self, make_iterator: IteratorFactory[T]) -> None:
         """Take the records from a new iterator over the event stream."""
-        self._records = _made(make_iterator, self._event_stream)
+        self._records = iterator_over(make_iterator, self._event_stream)
         self._next_records = _next_records_of(self._records)
 
     def __repr__(self) -> str:
@@ -367,135 +357,11 @@ class StreamResult(TokenResult):
         return TokenResult(self._gathered)
 
 
-class _LateEventStream:
-    """The event stream of a prediction before and after it is opened: what its iterator is made over."""
-
-    __slots__ = ("next_parts", "opened")
-
-    def __init__(self) -> None:
-        self.opened: EventStream | None = None
-        self.next_parts: Callable[[], Awaitable[list[bytes]]] = _not_open
-
-    def open(self, event_stream: EventStream) -> None:
-        self.opened = event_stream
-        self.next_parts = event_stream.next_parts
-
-    @property
-    def closed(self) -> bool:
-        return self.opened is not None and self.opened.closed
-
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        return self if self.opened is None else aiter(self.opened)
-
-    def __anext__(self) -> Awaitable[StreamEvent]:
-        return _not_open() if self.opened is None else anext(self.opened)
-
-    def locate(self, error: StreamError) -> None:
-        if self.opened is not None:
-            self.opened.locate(error)
-
-    def count_tokens(self, tokens: int) -> None:
-        if self.opened is not None:
-            self.opened.count_tokens(tokens)
-
-    def close(self) -> None:
-        if self.opened is not None:
-            self.opened.close()
-
-    async def aclose(self) -> None:
-        self.close()
-
-
-def _not_open() -> NoReturn:
-    raise UsageError(
-        "this iterator's event stream is not open yet: read the stream that predict_stream returned, which opens it"
-    )
-
-
-def check_iterator(make_iterator: object) -> None:
-    """Raise `ConfigurationError` when it is clear beforehand that `make_iterator` does not make an asynchronous
-    iterator."""
-    if isinstance(make_iterator, type):
-        wrong = not issubclass(make_iterator, AsyncIterable)
-    else:
-        wrong = (
-            not callable(make_iterator)
-            or inspect.isgeneratorfunction(make_iterator)
-            or inspect.iscoroutinefunction(make_iterator)
-        )
-    if isinstance(make_iterator, AsyncIterable) and not callable(make_iterator):
-        name = type(make_iterator).__name__
-        raise ConfigurationError(
-            f"iterator is an instance, made over another stream: pass its class, iterator={name}, with options "
-            f"functools.partial({name}, ...); predict_stream makes its own over its event stream"
-        )
-    if wrong:
-        raise ConfigurationError(
-            "iterator must be a class of sagemaker_async.iterators such as LineIterator, a subclass of StreamIterator, "
-            "or an asynchronous generator function that takes the event stream; "
-            f"{_name_of(make_iterator)} is not asynchronously iterable"
-        )
-
-
-def _made(make_iterator: IteratorFactory[T], event_stream: object) -> AsyncIterator[T]:
-    """Return a new iterator over an event stream.
-
-    Raises:
-        ConfigurationError: it is not asynchronous, or cannot be made with the arguments bound to it.
-    """
-    try:
-        records = make_iterator(event_stream)
-    except TypeError as error:
-        if (problem := _wrong_arguments(make_iterator, event_stream)) is None:
-            raise
-        raise ConfigurationError(problem) from error
-    if isinstance(records, AsyncIterable):
-        return aiter(records)
-    if inspect.iscoroutine(records):
-        records.close()
-    raise ConfigurationError(
-        f"iterator {_name_of(make_iterator)} made a {type(records).__name__}, which is not asynchronously iterable; "
-        "subclass sagemaker_async.iterators.StreamIterator"
-    )
-
-
 def _next_records_of(records: AsyncIterator[T]) -> Callable[[], Awaitable[list[T]]] | None:
     """Return the iterator's `StreamIterator.next_records`; None for one that has records one by one alone."""
     if isinstance(records, StreamIterator) and type(records).__anext__ is StreamIterator.__anext__:
         return records.next_records
     return None
-
-
-def _wrong_arguments(make_iterator: Callable[..., object], event_stream: object) -> str | None:
-    """Say what is wrong with the arguments of a call that failed; None when they fit the signature."""
-    function: Callable[..., object] = make_iterator
-    options: dict[str, object] = {}
-    while isinstance(function, partial):
-        options = {**function.keywords, **options}
-        function = function.func
-    name = _name_of(function)
-    try:
-        parameters = list(inspect.signature(function).parameters.values())[1:]
-    except (TypeError, ValueError):
-        return None
-    known = [each.name for each in parameters if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
-    for option in options:
-        if option not in known and not takes_any:
-            nearest = difflib.get_close_matches(option, known, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
-            return f"{name} has no option {option!r}{hint} Its options are {', '.join(known) or 'none'}"
-    try:
-        inspect.signature(make_iterator).bind(event_stream)
-    except (TypeError, ValueError) as error:
-        return f"iterator {name} cannot be called with the event stream alone: {error}"
-    return None
-
-
-def _name_of(make_iterator: object) -> str:
-    while isinstance(make_iterator, partial):
-        make_iterator = make_iterator.func
-    return getattr(make_iterator, "__name__", None) or f"a {type(make_iterator).__name__}"
 
 
 def _closed_while_opening() -> StreamClosedError:

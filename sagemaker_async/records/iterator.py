@@ -291,4 +291,4 @@ class SplitterIterator(StreamIterator[T]):
         # Splitters do not care where slices are cut, so that parts received together are split together.
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._bytes_received += len(data)
-        self._ready.extend(self._splitter.feed(data))
+        self._ready.extend(self.split(data))

@@ -188,9 +188,10 @@ class Gathered:
     def _add_call(self, choice: Choice, piece: ToolCallDelta) -> None:
         if choice._calls and not piece.numbered:
             last = next(reversed(choice._calls))
-            if piece.id and choice._calls[last].id not in (None, piece.id):
+            last_id = choice._calls[last].id
+            if piece.id and last_id and piece.id != last_id:
                 piece.index = last + 1
-            elif not (piece.id or piece.name):
+            elif piece.id == last_id if piece.id else not piece.name:
                 piece.index = last
         call = choice._calls.get(piece.index)
         if call is None:

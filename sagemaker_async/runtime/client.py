@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import warnings
-from collections.abc import Coroutine, Generator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, Unpack, overload
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.body_stream import BodyStream
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
-from sagemaker_async.aws.http import HTTPResponse, ProgressCallback, progress_to
-from sagemaker_async.aws.protocols import body_excerpt, parse_response
+from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.protocols import parse_response
 from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
-from sagemaker_async.aws.shapes.metadata import ResponseMetadata
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.config import Timeouts
-from sagemaker_async.errors import CallError, NotAnEventStreamError, StreamConsumedError
+from sagemaker_async.errors import CallError
 
 from .generated.requests import (
     InvokeEndpointAsyncAWSFields,
@@ -28,6 +24,7 @@ from .generated.requests import (
 )
 from .operations import INVOKE_ENDPOINT, INVOKE_ENDPOINT_ASYNC, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from .stream import EventStream
+from .stream_call import ResponseStreamCall, StreamHead, is_event_stream, not_an_event_stream
 
 if TYPE_CHECKING:
     from . import shapes
@@ -40,12 +37,6 @@ INVOKE_ENDPOINT_STREAMED_BODY = dataclasses.replace(
     INVOKE_ENDPOINT, shapes=DeferredShapes(f"{__package__}.shapes", "InvokeEndpointStreamedBody"), streaming=True
 )
 """`InvokeEndpoint` whose body is left to be read by whoever gets the response."""
-
-EVENT_STREAM = "application/vnd.amazon.eventstream"
-EXCERPT_BYTES = 200
-"""How much of an answer that is not an event stream its error shows,"""
-EXCERPT_SECONDS = 1.0
-"""and how long is waited for that much."""
 
 
 class SageMakerRuntimeClient(ServiceClient):
@@ -204,7 +195,7 @@ class SageMakerRuntimeClient(ServiceClient):
             response = self.response_or_raise(operation, failure, body=nothing)
             return response
         metadata = reply.metadata
-        where = _Where(operation.name, call.resource, self._channel.origin(operation.service), metadata.request_id)
+        where = (operation.name, call.resource, self._channel.origin(operation.service), metadata.request_id)
         told = call.options.progress.on_chunk_received
         body = BodyStream(reply.response, where, watcher=reply.watcher, on_chunk_received=told)
         response = parse_response(operation, metadata.headers, body, metadata)
@@ -272,7 +263,8 @@ class SageMakerRuntimeClient(ServiceClient):
             **aws_fields,
         }
         options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return ResponseStreamCall(self, self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options))
+        call = self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
+        return ResponseStreamCall(partial(self._response_stream, call))
 
     async def invoke_endpoint_async(
         self,
@@ -343,11 +335,9 @@ class SageMakerRuntimeClient(ServiceClient):
         operation = call.operation
         reply = await self.send(call)
         response = reply.response
-        where = _Where(
-            operation.name, call.resource, self._channel.origin(operation.service), reply.metadata.request_id
-        )
-        if not _is_event_stream(response):
-            error = await _not_an_event_stream(response)
+        where = (operation.name, call.resource, self._channel.origin(operation.service), reply.metadata.request_id)
+        if not is_event_stream(response):
+            error = await not_an_event_stream(response)
             error.attempts = reply.metadata.attempts
             if reply.watcher is not None:
                 reply.watcher.ended(0, 0, error)
@@ -357,133 +347,11 @@ class SageMakerRuntimeClient(ServiceClient):
         )
         return StreamHead(operation, body, reply.metadata)
 
-
-class StreamHead:
-    """The head of a streamed answer, without the model of it; `body` owns the connection."""
-
-    __slots__ = ("_operation", "_response", "body", "metadata")
-
-    def __init__(self, operation: Operation, body: EventStream, metadata: ResponseMetadata) -> None:
-        self.body: EventStream = body
-        self.metadata: ResponseMetadata = metadata
-        self._operation = operation
-        self._response: shapes.InvokeEndpointWithResponseStreamResponse | None = None
-
-    def field(self, aws_name: str) -> str | None:
-        """Return a field of the response by AWS's name."""
-        return self.metadata.headers.get(self._operation.response_headers[aws_name])
-
-    def response(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
-        """Return the model of it; imports that, if nobody has loaded it."""
-        if self._response is None:
-            self._response = parse_response(self._operation, self.metadata.headers, self.body, self.metadata)
-        return self._response
-
-
-class ResponseStreamCall(Coroutine[Any, Any, "shapes.InvokeEndpointWithResponseStreamResponse"]):
-    """A checked call that sends when it is awaited, entered with ``async with``, or made a task; once.
-
-    Left un-started it warns, as a coroutine does.
-    """
-
-    __slots__ = ("__weakref__", "_call", "_client", "_coroutine", "_response")
-
-    def __init__(self, client: SageMakerRuntimeClient, call: PreparedCall) -> None:
-        self._client = client
-        self._call = call
-        self._coroutine: Coroutine[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse] | None = None
-        self._response: shapes.InvokeEndpointWithResponseStreamResponse | None = None
-
-    def _begun(self) -> Coroutine[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse]:
-        if self._coroutine is not None:
-            raise StreamConsumedError("this call was sent already; invoke the endpoint again for another")
-        self._coroutine = self._open()
-        return self._coroutine
-
-    async def _open(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
-        client, call = self._client, self._call
-        await client.load(call.operation)
+    async def _response_stream(self, call: PreparedCall) -> shapes.InvokeEndpointWithResponseStreamResponse:
+        await self.load(call.operation)
         response: shapes.InvokeEndpointWithResponseStreamResponse
         try:
-            return (await client.open_stream(call)).response()
+            return (await self.open_stream(call)).response()
         except CallError as failure:
-            response = client.response_or_raise(call.operation, failure, body=EventStream.failed(failure))
+            response = self.response_or_raise(call.operation, failure, body=EventStream.failed(failure))
         return response
-
-    def __await__(self) -> Generator[Any, Any, shapes.InvokeEndpointWithResponseStreamResponse]:
-        return self._begun().__await__()
-
-    def send(self, value: Any, /) -> Any:
-        """Run on to the next suspension, as `coroutine.send`."""
-        return (self._coroutine or self._begun()).send(value)
-
-    def throw(self, *exc_info: Any) -> Any:
-        """Raise inside, as `coroutine.throw`."""
-        return (self._coroutine or self._begun()).throw(*exc_info)
-
-    def close(self) -> None:
-        """Give up, as `coroutine.close`; a call that was never sent stays unsent."""
-        (self._coroutine or self._begun()).close()
-
-    async def __aenter__(self) -> shapes.InvokeEndpointWithResponseStreamResponse:
-        self._response = await self._begun()
-        return self._response
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        response, self._response = self._response, None
-        if response is not None:
-            await response.aclose()
-
-    if not TYPE_CHECKING:  # type checkers know better what there is
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise AttributeError(
-                f"this call has no {name!r} before it was sent: await it or enter it with 'async with', and use its "
-                "response"
-            )
-
-    def __del__(self) -> None:
-        if self._coroutine is None:
-            warnings.warn(
-                "invoke_endpoint_with_response_stream(...) was never awaited: nothing was sent",
-                RuntimeWarning,
-                stacklevel=2,
-                source=self,
-            )
-
-
-class _Where(NamedTuple):
-    operation: str
-    resource: str | None
-    url: str
-    request_id: str | None
-
-
-def _is_event_stream(response: HTTPResponse) -> bool:
-    content_type = response.headers.get("Content-Type", "")
-    return content_type == EVENT_STREAM or content_type.partition(";")[0].strip().lower() == EVENT_STREAM
-
-
-async def _beginning(response: HTTPResponse) -> bytes:
-    """Return the first bytes of a body, or what there is of them within a moment, and let go of the connection."""
-    body = b""
-    try:
-        async with asyncio.timeout(EXCERPT_SECONDS):
-            while len(body) <= EXCERPT_BYTES and (chunk := await response.read_chunk()):
-                body += chunk
-    except (CallError, TimeoutError):  # the error to report is that it is not an event stream, whatever comes after
-        pass
-    finally:
-        response.close()
-    return body
-
-
-async def _not_an_event_stream(response: HTTPResponse) -> NotAnEventStreamError:
-    content_type = response.headers.get("Content-Type", "no Content-Type")
-    return NotAnEventStreamError(
-        f"the answer is not an event stream but {content_type}: {body_excerpt(await _beginning(response))}; check that "
-        "the endpoint URL leads to SageMaker Runtime",
-        response.status,
-    )

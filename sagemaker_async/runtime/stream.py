@@ -18,8 +18,7 @@ opened it: a read on another one raises `WrongEventLoopError`, and the stream ca
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from sagemaker_async.aws.body_stream import check_event_loop
@@ -31,7 +30,6 @@ from sagemaker_async.errors import (
     ConcurrentReadError,
     ConnectionLostError,
     SageMakerAsyncError,
-    StreamClosedError,
     StreamConnectionError,
     StreamConsumedError,
     StreamError,
@@ -39,6 +37,7 @@ from sagemaker_async.errors import (
 )
 
 from .events import PayloadPart, StreamEvent, event_of, is_payload_part
+from .replay import Kept, closed_early
 
 if TYPE_CHECKING:
     from sagemaker_async.aws.call import StreamWatcher
@@ -52,48 +51,6 @@ _PAYLOAD_PART = encode_headers(
 )
 _EXPECTED = ExpectedHeaders(_PAYLOAD_PART)
 _PART_HEADERS = _EXPECTED[_PAYLOAD_PART]
-
-
-KEPT_BYTES = 16 << 20
-"""How much of a stream is kept to be iterated after ``dispatch``: as much as a record may hold."""
-
-
-class _Kept:
-    """The events that ``dispatch`` has read, for those who iterate afterwards."""
-
-    __slots__ = ("_room", "complete", "events", "failure")
-
-    def __init__(self) -> None:
-        self.events: list[StreamEvent] | None = []
-        self.failure: StreamError | None = None
-        self.complete = False
-        self._room = KEPT_BYTES
-
-    def add(self, event: StreamEvent) -> None:
-        """Keep an event, or nothing any more once there are too many bytes."""
-        if isinstance(event, PayloadPart):
-            self._room -= len(event.bytes)
-        if self.events is not None and self._room >= 0:
-            self.events.append(event)
-        else:
-            self.events = None
-
-
-class _Replay:
-    """An asynchronous iterator over what is there already."""
-
-    __slots__ = ("_events",)
-
-    def __init__(self, events: Iterator[StreamEvent]) -> None:
-        self._events = events
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> StreamEvent:
-        for event in self._events:
-            return event
-        raise StopAsyncIteration
 
 
 class EventStream:
@@ -159,7 +116,7 @@ class EventStream:
         self._closed = False
         self._reading = False
         self._iterated = False
-        self._kept: _Kept | None = None
+        self._kept: Kept | None = None
         self._events = 0
         self._bytes_received = 0
 
@@ -183,28 +140,16 @@ class EventStream:
     def keep_events(self) -> None:
         """Keep what iterating yields from now on, for `replay_from_here`; for ``dispatch``."""
         if self._kept is None and not self._iterated:
-            self._kept = _Kept()
+            self._kept = Kept()
 
     def replay_from_here(self, failure: StreamError | None) -> None:
         """Let iterating yield what was kept; it ends with `failure`, if that was not an event, or as the stream did."""
-        if self._kept is not None and not self._kept.complete:
-            self._kept.complete = True
-            self._kept.failure = failure
-
-    def _replayed(self, kept: _Kept) -> Iterator[StreamEvent]:
-        if kept.events is None:
-            raise StreamConsumedError(
-                f"dispatch has read this response stream, and kept none of it: it has more than {KEPT_BYTES} bytes"
-            )
-        yield from kept.events
-        if kept.failure is not None and kept.failure not in kept.events:
-            raise copy.copy(kept.failure)
-        if self._closed:
-            raise _closed_early()
+        if self._kept is not None:
+            self._kept.end(failure)
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         if self._kept is not None and self._kept.complete:
-            return _Replay(self._replayed(self._kept))
+            return self._kept.replay(lambda: self._closed)
         if self._iterated:
             raise StreamConsumedError("a response stream can be iterated once; invoke the endpoint again for another")
         self._iterated = True
@@ -302,7 +247,7 @@ class EventStream:
     def _end(self) -> SageMakerAsyncError | None:
         """Return what ended the stream, once: a failure, or None at its clean end (and ever after)."""
         if self._closed:
-            return _closed_early()
+            return closed_early()
         failure, self._failure = self._failure, None
         return failure
 
@@ -412,10 +357,6 @@ class EventStream:
         """
         if self._watcher is not None:
             self._watcher.counted(tokens)
-
-
-def _closed_early() -> StreamClosedError:
-    return StreamClosedError("this response stream was closed before it was read to its end")
 
 
 def _while_streaming(error: CallError) -> CallError:

@@ -18,35 +18,12 @@ from hypothesis import strategies as st
 from sagemaker_async.aws.eventstream import (
     MAX_HEADERS_LENGTH,
     MAX_PAYLOAD_LENGTH,
-    Byte,
     Decoder,
     HeaderValue,
-    Int,
-    Long,
-    Short,
-    Timestamp,
     encode_message,
 )
 from sagemaker_async.errors import EventStreamError
-
-
-def integers(kind: type[int], bits: int) -> st.SearchStrategy[int]:
-    return st.integers(-(1 << (bits - 1)), (1 << (bits - 1)) - 1).map(kind)
-
-
-values = st.one_of(
-    st.booleans(),
-    integers(Byte, 8),
-    integers(Short, 16),
-    integers(Int, 32),
-    integers(Long, 64),
-    st.binary(max_size=64),
-    st.text(st.characters(codec="utf-8"), max_size=32),
-    integers(Timestamp, 64),
-    st.uuids(),
-)
-headers = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=20), values, max_size=6)
-messages = st.lists(st.tuples(headers, st.binary(max_size=200)), max_size=5)
+from tests.properties.eventstream_messages import messages
 
 
 def as_botocore_has_it(decoded: Mapping[str, HeaderValue]) -> dict[str, Any]:

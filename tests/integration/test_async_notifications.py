@@ -23,6 +23,7 @@ from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
     AsyncInferenceModelError,
     CallError,
+    ConnectError,
     RequestValidationError,
     UnexpectedClientError,
     UsageError,
@@ -175,6 +176,52 @@ async def test_a_queue_that_cannot_be_read_is_an_error_at_once(session: Session,
         async with CompletionQueue(session, "none"):
             pass
     assert Poller.of(session).listeners == 0
+
+
+async def test_a_queue_that_fails_for_a_while_is_asked_again(
+    session: Session, sqs: Any, queue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    Poller.of(session).timing = Timing(sleep=sleep)
+    receive, failures = session.sqs.receive_message, [ConnectError("the network is unplugged") for _ in range(3)]
+    assert all(failure.retryable for failure in failures)
+
+    async def failing(**fields: Any) -> Any:
+        if len(pauses) < len(failures):
+            raise failures[len(pauses)]
+        return await receive(**fields | {"wait_time_seconds": 0})
+
+    caplog.set_level(logging.INFO, logger="sagemaker_async")
+    async with CompletionQueue(session, queue) as completions, asyncio.timeout(10):
+        monkeypatch.setattr(session.sqs, "receive_message", failing)
+        await asyncio.to_thread(sqs.send_message, QueueUrl=queue, MessageBody=raw({"inferenceId": "another's"}))
+        while completions.received == 0:
+            await asyncio.sleep(0)
+        assert completions.error is None
+    assert pauses[:3] == sorted(pauses[:3])
+    assert pauses[0] < pauses[2]
+    assert caplog.text.count("is tried again") == len(failures)
+
+
+async def test_a_queue_that_is_gone_ends_the_listening_and_says_why(
+    session: Session, queue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gone(**fields: Any) -> Any:
+        raise CallError("there is no such queue")
+
+    async with CompletionQueue(session, queue) as completions, asyncio.timeout(10):
+        monkeypatch.setattr(session.sqs, "receive_message", gone)
+        while completions.error is None:
+            await asyncio.sleep(0)
+        assert isinstance(completions.error, CallError)
+        assert Poller.of(session).listeners == 0
+    assert Poller.of(session).listeners == 0
+    assert "is not read any more; results are found by looking: there is no such queue" in caplog.text
 
 
 async def test_closing_leaves_no_task(session: Session, queue: str) -> None:

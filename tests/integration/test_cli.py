@@ -515,10 +515,11 @@ def test_serve_refuses_addresses_that_others_reach_unless_told(host: str, capsys
     assert "--allow-remote" in capsys.readouterr().err
 
 
-def test_serve_says_that_the_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [["serve"], ["demo", "--web"]])
+def test_a_server_says_that_the_port_is_taken(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert main(["serve", "--port", str(port)]) == 2
+        assert main([*command, "--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1 port {port}: " in capsys.readouterr().err
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,16 +19,13 @@ COMMAND = [sys.executable, "-W", "error", "-m", "sagemaker_async.cli"]
 
 
 @pytest.fixture
-def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedLocalSageMaker]:
+def local(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedLocalSageMaker]:
     with LocalSageMaker.in_thread() as local:
         variables = {
             "AWS_ENDPOINT_URL": local.url,
             "AWS_ACCESS_KEY_ID": local.credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": local.credentials.secret_access_key,
             "AWS_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

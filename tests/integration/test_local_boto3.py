@@ -21,6 +21,8 @@ from sagemaker_async.local import (
     Throttle,
 )
 
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
 ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
 
 
@@ -28,14 +30,6 @@ ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
 def shared() -> Iterator[ThreadedLocalSageMaker]:
     with LocalSageMaker.in_thread() as local:
         yield local
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
 
 
 @pytest.fixture

@@ -6,16 +6,23 @@ import base64
 import datetime
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 from botocore.model import OperationModel, Shape
 
+from sagemaker_async.aws.http import HTTPRequest
+from sagemaker_async.aws.signing import Signer
+from sagemaker_async.config import Credentials
 from sagemaker_async.local import LocalSageMaker, ModelFailure, ThreadedLocalSageMaker
+
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
 PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
@@ -45,14 +52,6 @@ def check_answer(operation_model: OperationModel, response_dict: dict[str, Any],
     assert "x-amzn-errortype" not in {name.lower() for name in response_dict["headers"]}
     if response_dict["status_code"] == 200 and operation_model.output_shape is not None:
         conforms(json.loads(response_dict["body"]), operation_model.output_shape, operation_model.name)
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
 
 
 @pytest.fixture(scope="module")
@@ -834,10 +833,44 @@ def test_tags_are_added_listed_and_deleted(local: ThreadedLocalSageMaker, sm: An
     assert "at most 50" in refusal(lambda: sm.add_tags(ResourceArn=arn, Tags=many))
 
 
+@pytest.mark.parametrize(("body", "said"), [(b"{", "is not JSON"), (b"[" * 100_000, "is not JSON"), (b"[]", "object")])
+async def test_a_body_that_is_not_a_json_object_is_refused(body: bytes, said: str) -> None:
+    async with LocalSageMaker() as local, aiohttp.ClientSession() as session:
+        request = HTTPRequest("POST", local.url, "/", {"X-Amz-Target": "SageMaker.ListModels"}, body)
+        signed = Signer("us-east-1", "sagemaker").sign(request, local.credentials, time.time())
+        async with session.post(local.url, data=body, headers=signed) as answer:
+            assert answer.status == 400
+            refused = await answer.json(content_type=None)
+    assert refused["__type"] == "SerializationException"
+    assert said in str(refused)
+
+
+@pytest.mark.usefixtures("hosting")
+def test_an_endpoint_that_the_program_removes_takes_its_components_with_it(
+    local: ThreadedLocalSageMaker, sm: Any
+) -> None:
+    local.add_model("img", lambda body: b"other")
+    create_endpoint(sm, variant(model=None), name="kept", config="c2", ExecutionRoleArn=ROLE)
+    sm.describe_endpoint(EndpointName="kept")
+    sm.create_inference_component(**component())
+    sm.create_inference_component(**component("other") | {"EndpointName": "kept"})
+    local.remove_endpoint("e")
+    listed = sm.list_inference_components()["InferenceComponents"]
+    assert [item["InferenceComponentName"] for item in listed] == ["other"]
+
+
 def test_the_caller_is_told_who_it_is(local: ThreadedLocalSageMaker, clients: Clients) -> None:
     identity = clients(local, "sts").get_caller_identity()
     assert identity["Account"] == "123456789012"
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/local-sagemaker"
+
+
+def test_the_caller_has_a_role_when_its_credentials_are_temporary(clients: Clients) -> None:
+    with LocalSageMaker.in_thread(credentials=Credentials("AKID", "secret", "token")) as local:
+        identity = clients(local, "sts").get_caller_identity()
+    assert identity["Account"] == "123456789012"
+    assert identity["Arn"] == "arn:aws:sts::123456789012:assumed-role/local-sagemaker/session"
+    assert identity["UserId"].endswith(":session")
 
 
 def test_an_unknown_action_of_sts_is_refused_in_xml_whatever_its_name(

@@ -18,6 +18,8 @@ from botocore.model import OperationModel
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker, ThreadedLocalSageMaker
 
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
 PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
 TYPES = ["DataQuality", "ModelQuality", "ModelBias", "ModelExplainability"]
 
@@ -33,14 +35,6 @@ def check_members(operation_model: OperationModel, response_dict: dict[str, Any]
                 for item in value:
                     assert set(shape.members[name].member.required_members) <= set(item)
                     assert set(item) <= set(shape.members[name].member.members)
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
 
 
 @pytest.fixture(scope="module")

@@ -511,16 +511,19 @@ async def test_exactly_one_of_body_and_location_must_be_given(
     assert not local.async_invocations
 
 
+class Broken:
+    """A model class with a bug."""
+
+    async def invoke(self, request: InvocationRequest, executor: object) -> Any:
+        raise LookupError("bug")
+
+    async def close(self) -> None:
+        pass
+
+
 async def test_a_bug_in_a_custom_model_class_ends_an_async_invocation(
     local: LocalSageMaker, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken:
-        async def invoke(self, request: InvocationRequest, executor: object) -> Any:
-            raise LookupError("bug")
-
-        async def close(self) -> None:
-            pass
-
     local.add_endpoint("broken", Broken())
     answer = await call("broken", "async-invocations", b"x")
     assert not await local.async_invocations[0].finished()
@@ -553,13 +556,6 @@ async def test_an_async_invocation_that_takes_too_long_fails(raw_client: Any) ->
 async def test_a_bug_in_a_custom_model_class_is_an_internal_failure(
     local: LocalSageMaker, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken:
-        async def invoke(self, request: InvocationRequest, executor: object) -> Any:
-            raise LookupError("bug")
-
-        async def close(self) -> None:
-            pass
-
     local.add_endpoint("broken", Broken())
     answer = await call("broken")
     assert (answer.status, answer.code) == (500, "InternalFailure")

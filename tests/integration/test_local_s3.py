@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import boto3
@@ -127,6 +128,10 @@ def test_boto3_uploads_in_parts(s3: Any, local: ThreadedLocalSageMaker) -> None:
         with pytest.raises(ClientError) as error:
             s3.complete_multipart_upload(Bucket="b", Key="k", UploadId=upload, MultipartUpload={"Parts": wrong})
         assert code(error) == (400, name)
+    for number in (0, 10_001):
+        with pytest.raises(ClientError) as error:
+            s3.upload_part(Bucket="b", Key="k", UploadId=upload, PartNumber=number, Body=b"")
+        assert code(error) == (400, "InvalidArgument")
     done = s3.complete_multipart_upload(Bucket="b", Key="k", UploadId=upload, MultipartUpload={"Parts": etags})
     assert done["ETag"].endswith('-3"')
     assert local.objects["s3://b/k"] == b"".join(parts)
@@ -314,6 +319,7 @@ async def test_uploads_in_chunks_with_a_checksum_in_the_trailer_are_taken() -> N
         (chunked([CONTENT], CRC), {"x-amz-decoded-content-length": "5"}, "IncompleteBody"),
         (chunked([CONTENT], CRC)[:-30], {}, "InvalidRequest"),
         (chunked([CONTENT], CRC) + b"more", {}, "InvalidRequest"),
+        (b"3\r\nabcde\r\n0\r\n\r\n", {}, "InvalidRequest"),
         (b"zz\r\n", {}, "InvalidRequest"),
         (b"ffffffff\r\nx", {}, "InvalidRequest"),
         (CONTENT, {}, "InvalidRequest"),
@@ -368,6 +374,9 @@ async def test_the_bucket_may_be_in_the_hosts_name() -> None:
         ("PUT", "/", {}),
         ("GET", "/b?acl", {}),
         ("POST", "/b?delete", {}),
+        ("POST", "/b/k", {}),
+        ("PUT", "/b/k?uploads", {}),
+        ("PATCH", "/b", {}),
         ("PUT", "/b/k?tagging", {}),
         ("PUT", "/b/k", {"x-amz-copy-source": "/b/other"}),
         ("PATCH", "/b/k", {}),
@@ -377,3 +386,40 @@ async def test_what_is_not_implemented_says_so(method: str, target: str, headers
     async with LocalSageMaker() as local:
         status, text = await send(local, method, target, b"", headers)
         assert (status, b"NotImplemented" in text) == (501, True)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [b"", b"<CompleteMultipartUpload/>", b"<Part><PartNumber>1</PartNumber></Part>", b"<Part><ETag>00</ETag></Part>"],
+)
+async def test_a_malformed_list_of_parts_is_refused_and_the_upload_goes_on(listed: bytes) -> None:
+    async with LocalSageMaker() as local:
+        _, begun = await send(local, "POST", "/b/k?uploads")
+        upload = begun.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0].decode()
+        status, text = await send(local, "POST", f"/b/k?uploadId={upload}", listed)
+        assert (status, b"MalformedXML" in text) == (400, True)
+        assert (await send(local, "PUT", f"/b/k?partNumber=1&uploadId={upload}", b"1"))[0] == 200
+
+
+async def test_a_body_that_is_not_of_its_md5_is_refused() -> None:
+    async with LocalSageMaker() as local:
+        for content, status in ((b"other", 400), (CONTENT, 200)):
+            digest = base64.b64encode(hashlib.md5(content).digest()).decode()
+            found, text = await send(local, "PUT", "/b/k", CONTENT, {"Content-MD5": digest})
+            assert (found, b"BadDigest" in text) == (status, status == 400)
+
+
+async def test_the_coding_of_the_content_is_kept_and_that_of_the_transfer_is_not() -> None:
+    async with LocalSageMaker() as local:
+        fields = STREAMED | {"content-encoding": "aws-chunked, gzip"}
+        assert (await send(local, "PUT", "/b/k", chunked([CONTENT], CRC), fields, payload_hash=UNSIGNED))[0] == 200
+        stored = local.objects.find("s3://b/k")
+        assert stored is not None
+        assert stored.headers == {"content-encoding": "gzip"}
+
+
+@pytest.mark.parametrize("keys", ["-1", "many", "9999999999", "\u0663"])
+async def test_a_page_of_no_size_is_refused(keys: str) -> None:
+    async with LocalSageMaker() as local:
+        status, text = await send(local, "GET", f"/b?list-type=2&max-keys={quote(keys)}")
+        assert (status, b"InvalidArgument" in text) == (400, True)

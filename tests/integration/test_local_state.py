@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from sagemaker_async import Session
-from sagemaker_async.errors import ConfigurationError, ModelError
+from sagemaker_async.errors import ConfigurationError, ModelError, ResourceNotFound, ValidationError
 from sagemaker_async.local import LocalSageMaker
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
@@ -100,6 +101,64 @@ async def test_a_change_under_way_goes_on_after_the_restart(file: Path) -> None:
         local.step(60)
         assert (await session.hosting.describe_endpoint(endpoint_name="e")).endpoint_status == "InService"
         assert list(local.endpoints) == ["e"]
+
+
+@pytest.mark.parametrize("change", ["create", "update", "delete"])
+async def test_changes_of_components_routers_and_schedules_go_on_too(file: Path, change: str) -> None:
+    options: Any = {"state": file, "transition_times": 60, "stepped_clock": True}
+    target = {"Name": "t", "Destinations": [{"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"}]}
+    busy = {"create": "Creating", "update": "Updating", "delete": "Deleting"}[change]
+
+    async def states(session: Session) -> list[str]:
+        """The states of what there is."""
+        found = []
+        for described in (
+            session.hosting.describe_inference_component(inference_component_name="c"),
+            session.hosting.describe_inference_router(inference_router_name="r"),
+            session.hosting.describe_monitoring_schedule(monitoring_schedule_name="s"),
+        ):
+            with contextlib.suppress(ResourceNotFound, ValidationError):
+                answer = (await described).model_dump()
+                found.append(next(answer[name] for name in answer if name.endswith("status") and answer[name]))
+        return found
+
+    async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:
+        hosting = session.hosting
+        local.add_endpoint("e", lambda body: body)
+        local.add_monitoring_job_definition("DataQuality", "d", endpoint_name="e")
+        await hosting.create_model(model_name="m", primary_container={"Image": "img"}, execution_role_arn=ROLE)
+        await hosting.create_endpoint_config(
+            endpoint_config_name="ic", production_variants=[VARIANT], execution_role_arn=ROLE
+        )
+        await hosting.create_endpoint(endpoint_name="ic", endpoint_config_name="ic")
+        local.step(60)
+        await hosting.create_inference_component(
+            inference_component_name="c",
+            endpoint_name="ic",
+            variant_name="v",
+            specification={"ModelName": "m", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 1024}},
+            runtime_config={"CopyCount": 1},
+        )
+        await hosting.create_inference_router(inference_router_name="r", routing_targets=[target])
+        await hosting.create_monitoring_schedule(
+            monitoring_schedule_name="s",
+            monitoring_schedule_config={"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"},
+        )
+        if change != "create":
+            local.step(60)
+        if change == "update":
+            await hosting.update_inference_component(inference_component_name="c", runtime_config={"CopyCount": 2})
+            await hosting.update_inference_router(inference_router_name="r", routing_targets=[target])
+        elif change == "delete":
+            await hosting.delete_inference_component(inference_component_name="c")
+            await hosting.delete_inference_router(inference_router_name="r")
+        before = await states(session)
+        assert before[:2] == [busy, busy]
+    async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:
+        assert await states(session) == before
+        local.step(60)
+        in_service = [] if change == "delete" else ["InService", "InService"]
+        assert await states(session) == [*in_service, "Scheduled"]
 
 
 async def test_an_added_endpoint_comes_back_and_may_be_added_again(file: Path) -> None:

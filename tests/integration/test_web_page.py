@@ -457,6 +457,7 @@ def test_the_command_serves_the_page_until_it_is_told_to_stop(number: signal.Sig
         (["--endpoint-name", "mine"], "add --web"),
         (["--web", "--region", "eu-west-1"], "needs --endpoint-name"),
         (["--web", "--port", "70000"], "--port must be from 0"),
+        (["--web", "--token-delay", "-1"], "--token-delay must be 0 or more seconds"),
     ],
 )
 def test_wrong_options_are_explained_with_status_2(options: list[str], said: str) -> None:

@@ -12,14 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sagemaker_async.aws.eventstream import (
-    Byte,
     Decoder,
     ExpectedHeaders,
     HeaderValue,
-    Int,
-    Long,
     Message,
-    Short,
     Timestamp,
     decode_headers,
     encode_headers,
@@ -27,24 +23,8 @@ from sagemaker_async.aws.eventstream import (
 )
 from sagemaker_async.errors import DeserializationError, EventStreamError, HeaderError, TruncatedStreamError
 
+from .eventstream_messages import headers, integers, messages
 
-def integers(kind: type[int], bits: int) -> st.SearchStrategy[int]:
-    return st.integers(-(1 << (bits - 1)), (1 << (bits - 1)) - 1).map(kind)
-
-
-values = st.one_of(
-    st.booleans(),
-    integers(Byte, 8),
-    integers(Short, 16),
-    integers(Int, 32),
-    integers(Long, 64),
-    st.binary(max_size=64),
-    st.text(st.characters(codec="utf-8"), max_size=32),
-    integers(Timestamp, 64),
-    st.uuids(),
-)
-headers = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=20), values, max_size=6)
-messages = st.lists(st.tuples(headers, st.binary(max_size=200)), max_size=5)
 cuts = st.lists(st.integers(0, 2000), max_size=20)
 
 

@@ -211,6 +211,16 @@ class TestAnswers:
         with pytest.raises(StopAsyncIteration):
             await anext(body)
 
+    async def test_a_body_is_read_in_chunks_and_in_lines(self, local: LocalSageMaker, runtime: Client) -> None:
+        local.add_endpoint("e", lambda body: b"one\ntwo")
+
+        async def body() -> Any:
+            return (await runtime.invoke_endpoint(EndpointName="e", Body=b"1"))["Body"]
+
+        assert [chunk async for chunk in (await body()).iter_chunks(3)] == [b"one", b"\ntw", b"o"]
+        assert [chunk async for chunk in await body()] == [b"one\ntwo"]
+        assert await (await body()).readlines() == [b"one", b"two"]
+
     async def test_a_body_that_was_closed_unread_is_not_empty(self, local: LocalSageMaker, runtime: Client) -> None:
         local.add_endpoint("e", lambda body: b"one")
         response = await runtime.invoke_endpoint(EndpointName="e", Body=b"1")
@@ -413,6 +423,7 @@ class TestPagesAndWaiters:
         full = await pages.build_full_result()
         assert [isinstance(each["CreationTime"], dt.datetime) for each in full["Endpoints"]] == [True] * 3
         assert "NextToken" not in full
+        assert pages.resume_token is None
         assert [found async for found in pages.search("length(Endpoints)")] == [2, 1]
 
     async def test_a_page_that_is_refused_is_a_client_error(self, local: LocalSageMaker, control: Client) -> None:

@@ -269,11 +269,14 @@ class TestTokens:
             ({"content": []}, None),
             ({"content": None}, None),
             ({"tokens": ["a"], "token_logprobs": [-0.5]}, -0.5),
+            ([{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1}], None),
+            ("none", None),
             (None, None),
         ],
     )
     def test_openai_log_probabilities_are_those_of_a_single_token(self, logprobs: Any, expected: float | None) -> None:
-        tokens, _, _ = run([sse(chat("a", "stop", logprobs=logprobs))])
+        tokens, error, _ = run([sse(chat("a", "stop", logprobs=logprobs))])
+        assert (error, [token.text for token in tokens]) == (None, ["a"])
         assert tokens[0].logprob == expected
 
     def test_several_choices_are_told_apart_and_the_text_is_the_first_ones(self) -> None:

@@ -252,6 +252,22 @@ class TestResult:
         assert result.tool_calls == (ToolCall("x", "f", ""), ToolCall("y", "g", '{"a":1}'))
         assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 1]
 
+    def test_pieces_without_a_number_that_repeat_the_id_belong_to_the_call_that_has_it(self) -> None:
+        pieces = [
+            {"id": "x", "function": {"name": "f", "arguments": '{"a":'}},
+            {"id": "x", "function": {"arguments": "1}"}},
+            {"id": "y", "function": {"name": "g", "arguments": '{"b":'}},
+            {"id": "y", "function": {"arguments": "2}"}},
+        ]
+        result, tokens, _ = read(b"".join(chunk(tool_calls=[piece]) for piece in pieces) + chunk("stop"))
+        assert result.tool_calls == (ToolCall("x", "f", '{"a":1}'), ToolCall("y", "g", '{"b":2}'))
+        assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 0, 1, 1]
+
+    def test_pieces_without_number_and_id_that_repeat_the_name_are_one_call(self) -> None:
+        pieces = [{"name": "f", "arguments": '{"a":'}, {"name": "f", "arguments": "1}"}]
+        result, _, _ = read(b"".join(chunk(function_call=piece) for piece in pieces) + chunk("stop"))
+        assert result.tool_calls == (ToolCall("call_0", "f", '{"a":1}'),)
+
     @pytest.mark.parametrize("names", [("tool_calls", "function_call"), ("function_call", "tool_calls")], ids=repr)
     def test_a_call_in_both_forms_keeps_its_id(self, names: tuple[str, str]) -> None:
         function = {"name": "f", "arguments": "{}"}
@@ -289,6 +305,11 @@ class TestResult:
         result, (token,), error = read(chunk("stop", content="a", reasoning=value))
         assert (error, result.reasoning, token.reasoning) == (None, "", "")
         assert token.raw["choices"][0]["delta"]["reasoning"] == value
+
+    def test_what_a_message_holds_under_other_names_stays_in_the_record(self) -> None:
+        result, (token,), error = read(chunk("stop", audio={"data": "UklGRg=="}, reasoning="hm"))
+        assert (error, result.text, result.reasoning) == (None, "", "hm")
+        assert token.raw["choices"][0]["delta"]["audio"] == {"data": "UklGRg=="}
 
 
 class TestBounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -271,6 +272,20 @@ def test_unambiguous_outcomes_of_unrepeatable_operations_are_repeated() -> None:
 
 def test_final_outcomes_of_repeatable_operations_are_not_repeated() -> None:
     assert decisions(policy(), REFUSED, repeatable=True) == [Stop(StopReason.FINAL)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "note"),
+    [
+        (StopReason.AMBIGUOUS, r"^not repeated: the service may have processed .*retry_ambiguous"),
+        (StopReason.QUOTA, r"^not repeated: the retry quota of this session is used up$"),
+        (StopReason.FINAL, None),
+        (StopReason.MAX_ATTEMPTS, None),
+    ],
+)
+def test_a_stop_that_the_outcome_does_not_explain_has_a_note(reason: StopReason, note: str | None) -> None:
+    said = Stop(reason).note
+    assert said is None if note is None else re.search(note, said or "")
 
 
 # --- stale connections -----------------------------------------------------------------------------------------------

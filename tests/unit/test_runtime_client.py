@@ -56,7 +56,7 @@ from sagemaker_async.errors import (
     ValidationError,
 )
 from sagemaker_async.local import LocalSageMaker, NotAnEventStream, Stall, Status, TcpWrites
-from sagemaker_async.runtime import stream
+from sagemaker_async.runtime import replay
 from sagemaker_async.runtime.client import ResponseStreamCall
 from sagemaker_async.runtime.shapes import (
     InvokeEndpointAsyncResponse,
@@ -607,7 +607,7 @@ class TestDispatch:
     async def test_what_is_kept_for_a_replay_is_bounded(
         self, stub: StubTransport, client: SageMakerRuntimeClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stream, "KEPT_BYTES", 5)
+        monkeypatch.setattr(replay, "KEPT_BYTES", 5)
         response = await self.opened(stub, client, [b"one", b"two"])
         await response.dispatch()
         with pytest.raises(StreamConsumedError, match="more than 5 bytes"):

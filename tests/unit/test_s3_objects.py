@@ -27,7 +27,6 @@ from sagemaker_async.errors import (
 
 OBJECT = {"bucket": "my-bucket", "key": "k"}
 CONTENT = bytes(range(256))
-OWNED = {"expected_bucket_owner": "1" * 12}
 CUT = ConnectionLostError("cut")
 
 

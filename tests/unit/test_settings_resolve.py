@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.utils import InstanceMetadataRegionFetcher
 
 from sagemaker_async.aws.endpoints import STS, Endpoint, EndpointRules, resolve
 from sagemaker_async.aws.settings import Settings, resolve_settings
@@ -566,6 +567,34 @@ async def test_auto_is_known_from_the_environment(resolved: Resolve, environ: di
     settings = await resolved(environ, region="us-west-2", defaults_mode="auto")
 
     assert settings.defaults_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("region", "mode"),
+    [("us-west-2", "in-region"), ("eu-west-1", "cross-region"), ("", "standard"), (OSError("unplugged"), "standard")],
+    ids=str,
+)
+async def test_auto_is_asked_of_the_metadata_service(
+    resolved: Resolve, monkeypatch: pytest.MonkeyPatch, region: str | OSError, mode: str
+) -> None:
+    asked: list[tuple[int, int, str | None]] = []
+
+    class Fetcher(InstanceMetadataRegionFetcher):
+        def __init__(self, timeout: int, num_attempts: int, **options: Any) -> None:
+            super().__init__(timeout=timeout, num_attempts=num_attempts, **options)
+            asked.append((timeout, num_attempts, options["config"]["ec2_metadata_service_endpoint"]))
+
+        def retrieve_region(self) -> str | None:
+            if isinstance(region, OSError):
+                raise region
+            return region or None
+
+    monkeypatch.setattr("botocore.utils.InstanceMetadataRegionFetcher", Fetcher)
+    environ = {"AWS_METADATA_SERVICE_TIMEOUT": "2", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
+    settings = await resolved(environ, region="us-west-2", defaults_mode="auto")
+
+    assert settings.defaults_mode == mode
+    assert asked == [(2, 1, "http://127.0.0.1:9")]
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------

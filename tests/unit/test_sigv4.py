@@ -16,12 +16,14 @@ from sagemaker_async.aws.signing import (
     STANDARD,
     UNSIGNED_PAYLOAD,
     Signer,
+    SigningRules,
     amz_date,
     canonical_request,
     encode_path,
     encode_query,
     encode_segment,
     host_header,
+    signature,
     signing_key,
     sigv4,
     string_to_sign,
@@ -219,6 +221,17 @@ def test_presigned_body_is_signed_but_for_s3() -> None:
 
     assert presign(STANDARD, b"one") != presign(STANDARD, b"two")
     assert presign(S3, b"one") == presign(S3, b"two")
+
+
+@pytest.mark.parametrize("rules", [STANDARD, S3])
+def test_a_given_payload_hash_is_presigned_whatever_the_body(rules: sigv4.SigningRules) -> None:
+    def presign(body: bytes, payload_hash: str | None) -> str:
+        signer = Signer("us-east-1", "s3", rules)
+        return signer.presign(request(body=body), KEYS, NOW, expires=60, payload_hash=payload_hash)
+
+    digest = hashlib.sha256(b"body").hexdigest()
+    assert presign(b"", digest) == presign(b"other", digest) != presign(b"", UNSIGNED_PAYLOAD)
+    assert presign(b"body", None) == presign(b"", UNSIGNED_PAYLOAD if rules is S3 else digest)
 
 
 # --- canonicalisation ------------------------------------------------------------------------------------------------
@@ -434,14 +447,33 @@ def test_a_header_that_is_refused_is_refused_again(signer: Signer) -> None:
             signer.sign(headed(head, request(A="a\nb")), KEYS, NOW)
 
 
-@pytest.mark.parametrize("mark", [sigv4._DATE, sigv4._TOKEN, sigv4._HASH])
-def test_a_value_cannot_pass_for_what_is_filled_in(signer: Signer, mark: str) -> None:
+def test_a_value_cannot_pass_for_what_is_filled_in(signer: Signer) -> None:
+    mark = sigv4._FILLED_IN
     with pytest.raises(RequestValidationError):
         signer.sign(request(A=mark), KEYS, NOW)
     with pytest.raises(RequestValidationError):
         signer.sign(request(f"/{mark}"), KEYS, NOW)
     with pytest.raises(ConfigurationError):
         Credentials("AKIDEXAMPLE", "secret", mark)
+
+
+@pytest.mark.parametrize("credentials", [KEYS, SESSION_KEYS])
+@pytest.mark.parametrize("rules", [STANDARD, S3])
+def test_percent_signs_are_signed_as_they_are(credentials: Credentials, rules: SigningRules) -> None:
+    given = request("/%25s/%2525?a=%25", A="100 %s %(x)d %%")
+    signed = Signer("us-east-1", "sagemaker", rules).sign(given, credentials, NOW)
+    sent = [*signed.items(), ("Host", host_header(given.origin))]
+    names = signed["Authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    canonical = canonical_request("POST", given.target, sent, names, EMPTY_SHA256, rules)
+    text = string_to_sign("20150830T123600Z", "20150830/us-east-1/sagemaker/aws4_request", canonical)
+    key = signing_key(credentials.secret_access_key, "20150830", "us-east-1", "sagemaker")
+    assert signed["Authorization"].endswith(f"Signature={signature(key, text)}")
+
+
+def test_a_signer_takes_each_credentials_and_each_day_for_what_it_is(signer: Signer) -> None:
+    for credentials, now in ((KEYS, NOW), (SESSION_KEYS, NOW), (KEYS, NOW + 86_400), (KEYS, NOW)):
+        fresh = Signer("us-east-1", "sagemaker")
+        assert signer.sign(request(), credentials, now) == fresh.sign(request(), credentials, now)
 
 
 def test_a_head_keeps_no_session_token_and_no_key(signer: Signer) -> None:

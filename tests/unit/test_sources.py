@@ -24,7 +24,7 @@ def test_other_flags_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "", "1e3"])
 def test_counts_are_whole_and_at_least_1(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^HERE must be a whole number of at least 1"):
-        Found(text, "HERE").count()
+        Found(text, "HERE").whole_number()
 
 
 def test_choices_ignore_case() -> None:

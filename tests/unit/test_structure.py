@@ -355,8 +355,8 @@ CONTROL_PLANE = (
     "predictor.updates", "predictor.values",
 )  # fmt: skip
 MANY_RECORDS = (
-    "predictor.batches", "predictor.concurrency", "predictor.engine", "predictor.map_options", "predictor.mapping",
-    "predictor.outcome", "predictor.progress_bar", "predictor.scoring", "predictor.source",
+    "predictor.batches", "predictor.caller", "predictor.concurrency", "predictor.engine", "predictor.map_options",
+    "predictor.mapping", "predictor.outcome", "predictor.progress_bar", "predictor.scoring", "predictor.source",
 )  # fmt: skip
 MODELS = ("aws.shapes.models", "runtime.shapes")
 FACES = ("dialects",)

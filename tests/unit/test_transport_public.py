@@ -24,6 +24,7 @@ from sagemaker_async.errors import (
     FirstByteTimeoutError,
     PoolFullError,
     PoolTimeoutError,
+    ProxyError,
     ResponseError,
     ResponseTooLargeError,
     SessionClosedError,
@@ -302,3 +303,49 @@ async def test_a_cancelled_call_leaves_nothing(raw_server: Start, transport: Pub
         with pytest.raises(asyncio.CancelledError):
             await call
     assert transport.in_use == 0
+
+
+async def test_a_request_without_a_body_has_its_limits_too(raw_server: Start, transport: PublicTransport) -> None:
+    async def drip(_: Any, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+            await asyncio.sleep(SOON / 4)
+
+    server = await raw_server(drip)
+    with pytest.raises(FirstByteTimeoutError):
+        await transport.send(request(server.origin, b"", "GET"), Timeouts(connect=SOON, first_byte=SOON))
+
+
+async def test_a_proxy_that_wants_credentials_is_not_asked_again(raw_server: Start, http_answer: Answer) -> None:
+    server = await raw_server(http_answer(407, b"who are you?"))
+    transport = PublicTransport(max_connections=1, keepalive=15, proxy_for=lambda origin: server.origin)
+    for _ in range(2):  # each has its place freed
+        with pytest.raises(ProxyError, match="wants credentials") as caught:
+            await transport.send(request("http://one.example"), Timeouts(pool=1))
+        assert caught.value.not_sent
+        assert not caught.value.retryable
+    assert (transport.in_use, transport.under_way) == (0, set())
+    await transport.close()
+
+
+async def test_one_that_is_closed_sends_nothing(raw_server: Start, http_answer: Answer) -> None:
+    server = await raw_server(http_answer(200, b"x"))
+    transport = PublicTransport(max_connections=1, keepalive=15)
+    await transport.close()
+    await transport.close()
+    with pytest.raises(SessionClosedError):
+        await transport.send(request(server.origin), Timeouts())
+    assert not server.requests
+
+
+async def test_one_that_was_never_closed_warns_and_ends_its_answers(raw_server: Start) -> None:
+    server = await raw_server(begins_and(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart", "stall"))
+    transport = PublicTransport(max_connections=1, keepalive=15)
+    response = await transport.send(request(server.origin), Timeouts())
+    assert server.open_connections == 1
+    with pytest.warns(ResourceWarning, match="session was never closed: use it inside 'async with'"):
+        transport.__del__()  # the answer refers to it, so that collecting garbage must take both
+    with pytest.raises(SessionClosedError):
+        await response.read_chunk()
+    assert (transport.in_use, transport.under_way) == (0, set())
+    transport.__del__()  # and says nothing more

@@ -40,18 +40,18 @@ from .chain import DefaultChain
 
 __all__ = ["SSO", "AssumeRole", "CognitoIdentityProvider", "WebIdentity"]
 
-_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\x21-\x7e]+")
-_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
-_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/\\-]{2,1224}")
-_IDENTITY_POOL_ID = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d+):[0-9a-f-]+")
+_ROLE_ARN = r"arn:[\w-]+:iam::\d{12}:role/[\x21-\x7e]+"
+_SESSION_NAME = r"[A-Za-z0-9_+=,.@-]{2,64}"
+_EXTERNAL_ID = r"[A-Za-z0-9_+=,.@:/\\-]{2,1224}"
+_IDENTITY_POOL_ID = r"([a-z]{2}(?:-[a-z]+)+-\d+):[0-9a-f-]+"
 
 
 def _check_role(owner: str, role_arn: str | None, session_name: str | None, duration: int) -> None:
-    if role_arn is not None and (not isinstance(role_arn, str) or not _ROLE_ARN.fullmatch(role_arn)):
+    if role_arn is not None and not (isinstance(role_arn, str) and re.fullmatch(_ROLE_ARN, role_arn)):
         raise ConfigurationError(
             f"{owner}.role_arn must look like arn:aws:iam::123456789012:role/name, got {bounded(repr(role_arn), 100)}"
         )
-    if session_name is not None and (not isinstance(session_name, str) or not _SESSION_NAME.fullmatch(session_name)):
+    if session_name is not None and not (isinstance(session_name, str) and re.fullmatch(_SESSION_NAME, session_name)):
         raise ConfigurationError(f"{owner}.session_name must have 2 to 64 characters of A-Z a-z 0-9 _+=,.@-")
     if isinstance(duration, bool) or not isinstance(duration, int) or not 900 <= duration <= 43_200:
         raise ConfigurationError(f"{owner}.duration must be 900 to 43200 whole seconds, got {duration!r}")
@@ -103,7 +103,7 @@ class AssumeRole:
                 "AssumeRole.source must be Credentials(...) or an object with 'async def get()', "
                 f"got {type(self.source).__name__}"
             )
-        if self.external_id is not None and not _EXTERNAL_ID.fullmatch(self.external_id):
+        if self.external_id is not None and not re.fullmatch(_EXTERNAL_ID, self.external_id):
             raise ConfigurationError("AssumeRole.external_id must have 2 to 1224 characters of A-Z a-z 0-9 _+=,.@:/\\-")
 
     async def get(self) -> Credentials:
@@ -283,7 +283,7 @@ class CognitoIdentityProvider:
     """
 
     def __init__(self, identity_pool_id: str, *, logins: Logins | None = None, endpoint_url: str | None = None) -> None:
-        match = _IDENTITY_POOL_ID.fullmatch(identity_pool_id) if isinstance(identity_pool_id, str) else None
+        match = re.fullmatch(_IDENTITY_POOL_ID, identity_pool_id) if isinstance(identity_pool_id, str) else None
         if match is None:
             raise ConfigurationError(
                 "CognitoIdentityProvider.identity_pool_id must look like "

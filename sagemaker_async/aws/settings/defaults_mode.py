@@ -66,8 +66,8 @@ def _instance_region(sources: Sources) -> str | None:
         "ec2_metadata_service_endpoint_mode": mode.choice(("ipv4", "ipv6")) if mode else "ipv4",
         "ec2_metadata_v1_disabled": version_1_off.flag() if version_1_off else False,
     }
-    timeout = seconds.count() if seconds else 1
-    num_attempts = attempts.count() if attempts else 1
+    timeout = seconds.whole_number() if seconds else 1
+    num_attempts = attempts.whole_number() if attempts else 1
     try:
         fetcher = _lazy.library("botocore.utils").InstanceMetadataRegionFetcher(
             timeout=timeout, num_attempts=num_attempts, env=dict(sources.environ), config=config

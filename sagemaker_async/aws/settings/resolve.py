@@ -224,7 +224,7 @@ def _retry(retry: RetryConfig, sources: Sources) -> RetryConfig:
         mode = found.choice(RETRY_MODES) if found is not None else "standard"
     if max_attempts is None:
         found = sources.find("AWS_MAX_ATTEMPTS", "max_attempts")
-        max_attempts = found.count() if found is not None else _MAX_ATTEMPTS[mode]
+        max_attempts = found.whole_number() if found is not None else _MAX_ATTEMPTS[mode]
     return replace(retry, mode=mode, max_attempts=max_attempts)
 
 

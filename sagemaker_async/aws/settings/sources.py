@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -32,8 +31,7 @@ Section = Mapping[str, Any]
 """Keys and values; a value is text, or for an indented block a mapping of texts."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A setting's text and where it was found, with its conversions to other types."""
 
     text: str
@@ -46,7 +44,7 @@ class Found:
             raise ConfigurationError(f"{self.source} must be true or false, got {self.text!r}")
         return text == "true"
 
-    def count(self) -> int:
+    def whole_number(self) -> int:
         """Return a whole number of at least 1."""
         try:
             number = int(self.text)

@@ -57,8 +57,8 @@ _WORDS = {
 }
 """The words for each pattern but those of ARNs, whose parts say them. The patterns are without their anchors."""
 
-_ARN = re.compile(r"arn:aws\[a-z\\?-\]\*:(?P<service>[a-z]+):(?P<region>\[[^]]+\][*+])?:\[0-9\]\{12\}:(?P<resource>.*)")
-_RESOURCE_KIND = re.compile(r"\(?([a-z-]+)[|/]")
+_ARN = r"arn:aws\[a-z\\?-\]\*:(?P<service>[a-z]+):(?P<region>\[[^]]+\][*+])?:\[0-9\]\{12\}:(?P<resource>.*)"
+_RESOURCE_KIND = r"\(?([a-z-]+)[|/]"
 
 
 def pattern_words(pattern: str) -> str:
@@ -74,8 +74,8 @@ def pattern_words(pattern: str) -> str:
     bare = pattern.removeprefix(r"\A(").removeprefix("?:").removesuffix(r")\z")
     if bare in _WORDS:
         return _WORDS[bare]
-    if arn := _ARN.search(bare):
-        kind = _RESOURCE_KIND.match(arn["resource"])
+    if arn := re.search(_ARN, bare):
+        kind = re.match(_RESOURCE_KIND, arn["resource"])
         region = "us-east-1" if arn["region"] else ""
         example = f"arn:aws:{arn['service']}:{region}:123456789012:{f'{kind[1]}/' if kind else ''}..."
         return f"is a name, or an ARN such as {example}" if arn.start() else f"is an ARN such as {example}"

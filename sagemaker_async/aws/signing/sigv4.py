@@ -9,7 +9,8 @@ Pure: no I/O, no clock, no randomness. The target is signed as it will be sent a
 sent safely, `ConfigurationError` for options out of range, and nothing else for requests made of strings and bytes.
 
 Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
-what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers the last key it used.
+what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers who signed last, with
+the two states of SHA-256 that the HMACs of the key begin with: OpenSSL 3 takes twice as long for a whole HMAC.
 What does not change when a request is sent again with another body is kept on the request's head (`http.RequestHead`),
 not here: all of the canonical request but the time, the session token and the payload's hash.
 
@@ -133,6 +134,36 @@ def signature(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
+class _KeyedStates:
+    """A key's HMAC-SHA256 with its first step done: the states of both hashes after the block of the key (RFC 2104)."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(sha256().block_size, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def signature(self, text: str) -> str:
+        """Return what `signature` returns for the key."""
+        inner = self._inner.copy()
+        inner.update(text.encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
+class _Signatory(NamedTuple):
+    """Credentials on one day, with what their signatures of that day have in common."""
+
+    credentials: Credentials
+    date: str
+    scope: str
+    token: str
+    """The session token as it is signed; empty without one."""
+    key: _KeyedStates
+
+
 class SignatureTemplate(NamedTuple):
     """What the signatures of requests with the same head have in common."""
 
@@ -141,18 +172,19 @@ class SignatureTemplate(NamedTuple):
     headers: dict[str, str]
     """What is sent before the signer's own."""
     canonical: str
-    """The canonical request, with marks where the time, the session token and the payload's hash go."""
+    """The canonical request, for ``%`` with the payload's hash where that is sent, the time, the session token where
+    there is one, and the payload's hash: the order of the header fields' names."""
     signed_headers: str
 
 
-_DATE, _TOKEN, _HASH = "\0date\0", "\0token\0", "\0hash\0"
-"""Marks that no header value and no target can hold."""
+_FILLED_IN = "\0"
+"""Stands for what differs from one signature to the next: no header value and no target can hold it."""
 
 
 class Signer:
     """Signs requests to one service in one region; safe to share between tasks and threads."""
 
-    __slots__ = ("_last_key", "region", "rules", "service")
+    __slots__ = ("_last", "region", "rules", "service")
 
     def __init__(self, region: str, service: str, rules: SigningRules = STANDARD) -> None:
         """Make a signer.
@@ -165,7 +197,7 @@ class Signer:
         self.region: Final = region
         self.service: Final = service
         self.rules: Final = rules
-        self._last_key = ("", "", b"")
+        self._last: _Signatory | None = None
 
     def __repr__(self) -> str:
         return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
@@ -197,20 +229,21 @@ class Signer:
         hash_sent = self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD
         if hash_sent:
             check_header_values([payload_hash])
+        signatory = self._signatory(credentials, date_time[:8])
         token = credentials.session_token
         template = self._template_of(request, bool(token), hash_sent)
-        canonical = template.canonical.replace(_DATE, date_time).replace(_HASH, payload_hash)
         headers = {**template.headers, "X-Amz-Date": date_time}
+        filled_in: tuple[str, ...] = (date_time, payload_hash)
         if token:
             headers["X-Amz-Security-Token"] = token
-            canonical = canonical.replace(_TOKEN, " ".join(token.split()) if "  " in token else token)
+            filled_in = (date_time, signatory.token, payload_hash)
         if hash_sent:
             headers["X-Amz-Content-Sha256"] = payload_hash
-        scope = credential_scope(date_time[:8], self.region, self.service)
-        key = self._signing_key(credentials.secret_access_key, date_time[:8])
+            filled_in = (payload_hash, *filled_in)
+        text = string_to_sign(date_time, signatory.scope, template.canonical % filled_in)
         headers["Authorization"] = (
-            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={template.signed_headers}, "
-            f"Signature={signature(key, string_to_sign(date_time, scope, canonical))}"
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{signatory.scope}, "
+            f"SignedHeaders={template.signed_headers}, Signature={signatory.key.signature(text)}"
         )
         return headers
 
@@ -227,16 +260,17 @@ class Signer:
     def _new_template(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:
         method, origin, target = request.method, request.origin, request.target
         headers = _without_own_headers(request)
-        marked = {**headers, "X-Amz-Date": _DATE}
+        marked = {**headers, "X-Amz-Date": _FILLED_IN}
         if with_token:
-            marked["X-Amz-Security-Token"] = _TOKEN
+            marked["X-Amz-Security-Token"] = _FILLED_IN
         if hash_sent:
-            marked["X-Amz-Content-Sha256"] = _HASH
+            marked["X-Amz-Content-Sha256"] = _FILLED_IN
         names, values = _with_host(marked, origin)
         signed = signable_names(names)
         check_request_line(method, target)
         check_header_values([*headers.values()])
-        canonical = assemble(method, target, names, values, signed, _HASH, self.rules)
+        canonical = assemble(method, target, names, values, signed, _FILLED_IN, self.rules)
+        canonical = canonical.replace("%", "%%").replace(_FILLED_IN, "%s")
         head = (self.rules, with_token, hash_sent, method, origin, target, dict(request.headers))
         return SignatureTemplate(head, headers, canonical, signed_headers(signed))
 
@@ -276,10 +310,10 @@ class Signer:
         check_request_line(request.method, request.target)
         check_header_values(values)
         date_time = amz_date(timestamp)
-        scope = credential_scope(date_time[:8], self.region, self.service)
+        signatory = self._signatory(credentials, date_time[:8])
         parameters = [
             ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", f"{credentials.access_key_id}/{scope}"),
+            ("X-Amz-Credential", f"{credentials.access_key_id}/{signatory.scope}"),
             ("X-Amz-Date", date_time),
             ("X-Amz-Expires", str(expires)),
             ("X-Amz-SignedHeaders", signed_headers(signed)),
@@ -292,15 +326,17 @@ class Signer:
             raise refuse("target", "is presigned already; pass the target without its X-Amz-... parameters")
         target = f"{path}?{query}&{encode_query(parameters)}" if query else f"{path}?{encode_query(parameters)}"
         canonical = assemble(request.method, target, names, values, signed, payload_hash, self.rules)
-        key = self._signing_key(credentials.secret_access_key, date_time[:8])
-        return f"{request.origin}{target}&X-Amz-Signature={signature(key, string_to_sign(date_time, scope, canonical))}"
+        text = string_to_sign(date_time, signatory.scope, canonical)
+        return f"{request.origin}{target}&X-Amz-Signature={signatory.key.signature(text)}"
 
-    def _signing_key(self, secret: str, date: str) -> bytes:
-        last_secret, last_date, key = self._last_key
-        if secret != last_secret or date != last_date:
-            key = signing_key(secret, date, self.region, self.service)
-            self._last_key = (secret, date, key)
-        return key
+    def _signatory(self, credentials: Credentials, date: str) -> _Signatory:
+        last = self._last
+        if last is None or last.credentials is not credentials or last.date != date:
+            key = _KeyedStates(signing_key(credentials.secret_access_key, date, self.region, self.service))
+            scope = credential_scope(date, self.region, self.service)
+            token = " ".join((credentials.session_token or "").split())
+            last = self._last = _Signatory(credentials, date, scope, token, key)
+        return last
 
 
 def _payload_hash(body: bytes) -> str:

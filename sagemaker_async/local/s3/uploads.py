@@ -69,9 +69,6 @@ class Uploads:
     def __init__(self) -> None:
         self._uploads: dict[str, Multipart] = {}
 
-    def __len__(self) -> int:
-        return len(self._uploads)
-
     def begin(self, url: str, content_type: str | None, headers: Mapping[str, str]) -> str:
         """Begin an upload, and return its id."""
         name = uuid.uuid4().hex
