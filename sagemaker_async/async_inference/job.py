@@ -1,7 +1,7 @@
-"""`AsyncInferenceJob`: an accepted asynchronous invocation that somebody may wait for, here or in another process.
+"""`AsyncInferenceJob`: an accepted asynchronous invocation whose result can be awaited, here or in another process.
 
 It is known by where its result will be. Waiting looks there, the output first and then the failure, until one of them
-is found: S3 alone says what became of it. SageMaker has no operation that tells an invocation's state or cancels it.
+is found: only S3 shows what became of it. SageMaker has no operation that returns an invocation's state or cancels it.
 """
 
 from __future__ import annotations
@@ -116,22 +116,22 @@ class AsyncInferenceJob(Generic[R]):
             limit: seconds to wait. None: until nothing can come any more, that is the request's TTL in the queue, its
                 invocation timeout and a minute, from when it was submitted on.
             max_bytes: the largest result to read; None: `Config.max_response_bytes`.
-            denied: what a 403 of S3 means: ``raise`` an error, or ``wait``, because S3 says 403 of what is missing to
-                callers without s3:ListBucket.
+            denied: what to do about a 403 from S3: ``raise`` an error, or ``wait``, because without s3:ListBucket, S3
+                also answers 403 for a missing object.
             longest_delay: the longest time between looks at S3 in seconds; four times that while a `CompletionQueue`
-                tells of completions.
+                reports completions.
 
         Raises:
             AsyncInferenceModelError: the invocation failed; the error has the text of the failure object.
             PollingTimeoutError: there was neither a result nor a failure within the limit. An endpoint without a
-                failure path leaves nothing when it fails, so that this is how all its failures end.
-            ResultAccessDeniedError: S3 says 403, which it also says of a missing object without s3:ListBucket.
-            ObjectNotExistedError: the result was there, and is not any more.
+                failure path leaves nothing when it fails, so all its failures end this way.
+            ResultAccessDeniedError: S3 answered 403, as it also does for a missing object without s3:ListBucket.
+            ObjectNotExistedError: the result was there, and has been deleted.
             UnexpectedClientError: S3 refused the request otherwise, such as for a bucket that does not exist.
             ResponseTooLargeError: the result is larger than `max_bytes`.
             DeserializationError: the result cannot be deserialised.
             WaitCancelledError: `cancel_wait` was called.
-            CallError, CredentialsError, SessionClosedError: S3 could not be asked, or no longer.
+            CallError, CredentialsError, SessionClosedError: S3 could not be asked, or can no longer be asked.
         """
         check_limits(limit, max_bytes, denied)
         if not (isinstance(longest_delay, int | float) and 0 < longest_delay < math.inf):
@@ -162,9 +162,9 @@ class AsyncInferenceJob(Generic[R]):
         return await self._result_of(self._outcome)
 
     async def status(self) -> Status:
-        """Look once how far the job is: ``Completed``, ``Failed`` or ``InProgress``.
+        """Look once, and return how far the job is: ``Completed``, ``Failed`` or ``InProgress``.
 
-        ``InProgress`` is also what a job looks like that has failed on an endpoint without a failure path.
+        ``InProgress`` is also the status of a job that has failed on an endpoint without a failure path.
 
         Raises:
             ResultAccessDeniedError, UnexpectedClientError: as `wait`.
@@ -268,7 +268,7 @@ class AsyncInferenceJob(Generic[R]):
                 "s3:ListBucket: it may be there, and need s3:GetObject"
             )
         if watch.trouble is not None:
-            message += ". S3 could not be asked at the end; the log says why"
+            message += ". S3 could not be reached at the end; the log says why"
         limit = watch.pace.limit
         return PollingTimeoutError(message, self.output_path, 0.0 if limit is None else limit)
 
@@ -295,8 +295,8 @@ class AsyncInferenceJob(Generic[R]):
         """Return the job that `to_json` wrote.
 
         Args:
-            text: what it returned. A change by mistake is noticed; whoever can write the text can write another one,
-                so take it from where only your programs write.
+            text: what it returned. An accidental change is noticed; a deliberate one is not, so read it only from
+                places where nobody but your programs can write.
             session: the session to look with; its credentials may be others than those that submitted the job.
             deserializer: as of the predictor; None: bytes.
 

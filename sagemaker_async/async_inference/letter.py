@@ -1,7 +1,7 @@
 """A job as a text, for another process: JSON with a kind, a version, and a digest of the rest.
 
-The digest notices what was cut or changed by mistake. It is no signature: the text says where to read a result, and
-whoever may write it may have another object read. Pure.
+The digest reveals text that was cut or changed by mistake. It is not a signature: the text says where to read a result,
+and anyone who can write it can have another object read. Pure.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read(text: str | bytes) -> dict[str, Any]:
             "sagemaker-async that wrote it"
         )
     if digest != expected:
-        raise InvalidJobError("the job was changed since it was written: its digest does not fit")
+        raise InvalidJobError("the job was changed since it was written: its digest does not match")
     del content["kind"], content["version"]
     if set(content) != set(_FIELDS):
         raise InvalidJobError(f"the job does not have the fields {', '.join(_FIELDS)}")

@@ -1,8 +1,8 @@
 """`CompletionQueue`: learn of completions from an SQS queue that is subscribed to the endpoint's topics.
 
-A message only says when to look: what became of a job is what S3 says, so that a message which is late, lost, delivered
-twice or forged costs nothing but a look. Messages about jobs of this session are deleted; all others are given back at
-once, because the queue may have other readers.
+A message only says when to look; S3 shows what became of a job. So a message that is late, lost, delivered twice or
+forged costs no more than a look. Messages about jobs of this session are deleted; all others are returned to the queue
+at once, because the queue may have other readers.
 
 With and without raw message delivery (https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html).
 """
@@ -55,7 +55,7 @@ class CompletionQueue:
 
     Attributes:
         received: how many messages were acted on.
-        error: why it has stopped listening, after it had begun; None while it listens. Jobs are found all the same.
+        error: why it stopped listening; None while it listens. Jobs are still found without it.
     """
 
     def __init__(self, session: Session, queue_url: str) -> None:
@@ -101,7 +101,7 @@ class CompletionQueue:
                 except CallError as error:
                     if not error.retryable:
                         raise
-                    _log.info("the queue of completions cannot be read, and is tried again: %s", error)
+                    _log.info("the queue of completions cannot be read, and will be tried again: %s", error)
                     idle = True
                 if idle:
                     await poller.timing.sleep(pause)
@@ -110,7 +110,7 @@ class CompletionQueue:
             pass
         except SageMakerAsyncError as error:
             self.error = error
-            _log.warning("the queue of completions is not read any more; results are found by looking: %s", error)
+            _log.warning("the queue of completions is no longer read; results are found by looking into S3: %s", error)
         finally:
             poller.listeners -= 1
 
@@ -144,7 +144,7 @@ class CompletionQueue:
                     queue_url=self.queue_url, receipt_handle=handle, visibility_timeout=0
                 )
         except CallError as error:  # it comes again by itself
-            _log.info("a message of the queue of completions stays as it is: %s", error)
+            _log.info("a message could not be taken from the queue of completions, or returned to it: %s", error)
         self.received += 1
         return own
 

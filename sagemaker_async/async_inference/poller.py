@@ -1,9 +1,9 @@
 """`Poller`: the one task of a session that looks for the results of all the jobs that somebody waits for.
 
 Each wait is looked after at once, then ever more slowly: a delay is half as long again as the one before, shortened at
-random, up to the longest that the wait allows. So nobody learns of a result much later than a share of the time that it
+random, up to the longest that the wait allows. So a result is found late by no more than a fraction of the time that it
 took, and a long wait costs few requests. No more than `CONCURRENCY` looks are under way, none for longer than
-`LONGEST_LOOK`; who is due then waits in line, and no longer than its limit and `GRACE`.
+`LONGEST_LOOK`; a wait that is due then queues, but no longer than its limit and `GRACE`.
 
 S3 that cannot be reached, throttles or fails for the moment counts as "not yet" for `TROUBLE_SECONDS`; then the error
 is raised. The task ends when nobody waits any more, and when the session is closed.
@@ -336,7 +336,7 @@ class Poller:
             return False
         now = self.timing.monotonic()
         watch.trouble = now if watch.trouble is None else watch.trouble
-        _log.info("looking for a result failed, and is repeated: %s", error)
+        _log.info("looking for a result failed, and will be repeated: %s", error)
         return now - watch.trouble < TROUBLE_SECONDS or (watch.deadline is not None and now >= watch.deadline)
 
     def _look_again(self, watch: Watch) -> None:

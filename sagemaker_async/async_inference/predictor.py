@@ -50,7 +50,7 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
     """Makes predictions with an asynchronous endpoint; its other methods are those of `Predictor`'s control plane.
 
     Args:
-        predictor: says which endpoint, session, serializer and deserializer. It stays yours to close.
+        predictor: says which endpoint, session, serializer and deserializer. You still have to close it.
         name: what the keys of uploaded inputs begin with; None: the endpoint's name.
         upload_to: ``s3://bucket/prefix`` for inputs; None: ``async-endpoint-inputs`` in the session's default bucket,
             ``sagemaker-{region}-{account}``, which must exist.
@@ -77,7 +77,7 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         inline_bytes: int = INLINE_BYTES,
     ) -> None:
         if not isinstance(predictor, Predictor):
-            raise ConfigurationError(f"AsyncPredictor is made of a Predictor, got {type(predictor).__name__}")
+            raise ConfigurationError(f"AsyncPredictor takes a Predictor, got {type(predictor).__name__}")
         if name is not None and not (isinstance(name, str) and re.fullmatch(r"[^\s/][^\n]{0,254}", name)):
             raise ConfigurationError(f"name must be a str of 1 to 255 characters for keys in S3, got {name!r}")
         if upload_to is not None:
@@ -234,10 +234,10 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         timeout: float | Timeouts | None = None,
         **options: Unpack[MapFields],
     ) -> Outcomes[Any]:
-        """Return the answers to many records: each is submitted, and its job awaited; else as `Predictor.map`.
+        """Return the answers to many records, as `Predictor.map` does; each is submitted, and its job awaited.
 
-        `concurrency` is the number of jobs that are waited for at once. What is refused is submitted again; what was
-        accepted is not, whatever becomes of it.
+        `concurrency` is the number of jobs that are awaited at once. A refused submission is repeated; an accepted one
+        never is.
 
         Args:
             records: as for `Predictor.map`.
@@ -273,8 +273,8 @@ class AsyncPredictor(HostedEndpoint, Generic[R]):
         self.predictor._check_of_endpoint("AsyncPredictor")
         if self.predictor.component_name:
             raise ConfigurationError(
-                f"the predictor names the inference component {self.predictor.component_name!r}, and "
-                "InvokeEndpointAsync takes none: use a Predictor without component_name"
+                f"the predictor names the inference component {self.predictor.component_name!r}, which "
+                "InvokeEndpointAsync does not take: use a Predictor without component_name"
             )
 
     def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:

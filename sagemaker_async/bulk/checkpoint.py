@@ -70,7 +70,7 @@ class Manifest:
         return cls(**fields)
 
     def check_same(self, begun: Manifest, output: str) -> None:
-        """Check that a run which began so may go on as this one.
+        """Check that this run may continue the one that began with these values.
 
         Raises:
             ConfigurationError: the input or a setting differs.
@@ -78,14 +78,14 @@ class Manifest:
         if dict(self.input) != dict(begun.input):
             raise ConfigurationError(
                 f"the checkpoint of {output!r} belongs to another input: it was {_described(begun.input)}, and is now "
-                f"{_described(self.input)}; give the input it began with, or start over with overwrite (--overwrite)"
+                f"{_described(self.input)}; give the same input as before, or start over with overwrite (--overwrite)"
             )
         for name in {**begun.settings, **self.settings}:
             was, now = begun.settings.get(name), self.settings.get(name)
             if was != now:
                 raise ConfigurationError(
                     f"the checkpoint of {output!r} belongs to a run with {name}={was!r}, and this one has {now!r}; "
-                    "give what it began with, or start over with overwrite (--overwrite)"
+                    "give the value that it began with, or start over with overwrite (--overwrite)"
                 )
 
 
@@ -130,7 +130,7 @@ class Checkpoint:
         os.fsync(self._file.fileno())
 
     def clear(self) -> None:
-        """Take back that a run has begun."""
+        """Make the checkpoint say again that no run has begun."""
         self._file.seek(0)
         self._file.truncate()
 

@@ -34,7 +34,7 @@ class RunFiles:
     output: Path
     """What lines are appended to."""
     location: S3Location | None
-    """Where the output goes when it is complete; None: nowhere else."""
+    """Where the output is uploaded when it is complete; None: nowhere."""
 
     @property
     def checkpoint(self) -> Path:

@@ -1,4 +1,4 @@
-"""Where the input comes from, and how it is known again: a local file, an object of S3, standard input.
+"""Where the input comes from, and how it is recognised: a local file, an object in S3, standard input.
 
 What cannot be read again from its beginning at any time is copied beside the output before the first record is sent:
 standard input is gone once it was read, and a download does not survive hours of waiting for a model. So every run
@@ -46,13 +46,13 @@ class Input:
     path: Path
     """The file to read."""
     fingerprint: Mapping[str, Any]
-    """What it is known again by."""
+    """What a resumed run recognises it by."""
     lines: int
-    """How many it has, for those who watch."""
+    """How many it has, for progress."""
 
 
 async def file_input(path: Path) -> Input:
-    """Return a local file as an input; all of it is read, about a gigabyte a second.
+    """Return a local file as an input; all of it is read once, for its hash.
 
     Raises:
         ConfigurationError: it cannot be read.
@@ -92,7 +92,7 @@ async def s3_input(session: Session, location: S3Location, copy: Path, begun: Ma
         begun: the fingerprint of the run that the copy belongs to; None when it belongs to none.
 
     Raises:
-        CallError: S3 does not give it.
+        CallError: S3 refused it, or could not be asked.
         OSError: the copy cannot be written.
     """
     head = await session.s3.head_object(bucket=location.bucket, key=location.key)

@@ -7,7 +7,7 @@
 
 ``index`` is the record's place in the input, from 0. ``id`` is there when a column of ids was named. An answer of bytes
 is its text, or, when it is not UTF-8, ``result_base64``. An ``error`` has the fields `type`, `message` and `fault`:
-``record`` when sending the same again would fail again, ``endpoint`` when the record may be as good as any other.
+``record`` when sending the same record again would fail again, ``endpoint`` when the record may succeed another time.
 Where they are known, it also has `status`, `code`, `request_id`, `attempts` and `line`.
 """
 
@@ -82,7 +82,8 @@ class Line:
 
 
 def is_of_endpoint(error: Exception) -> bool:
-    """Return whether a failure may meet any record: that of one says nothing of it, and it may succeed another time."""
+    """Return whether any record might have failed like this: the failure says nothing about the record, which may
+    succeed another time."""
     return not isinstance(error, _OF_THE_RECORD)
 
 

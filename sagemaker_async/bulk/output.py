@@ -55,7 +55,7 @@ class Scan:
         """Yield the lines, read and as they are, some at a time.
 
         Raises:
-            ConfigurationError: something else stands in the file.
+            ConfigurationError: the file contains something else.
         """
         with self._path.open("rb") as file:
             found: list[tuple[Line, bytes]] = []
@@ -80,7 +80,7 @@ class Scan:
 
 
 def rewritten(path: Path, keep: Callable[[Line], bool]) -> Iterator[None]:
-    """Leave in an output only the lines to keep, step by step; a kill leaves the old file or the new one."""
+    """Reduce an output to the lines to keep, step by step; a kill leaves the old file or the new one."""
     new = rewritten_name(path)
     with new.open("wb") as file:
         for lines in Scan(path).steps():

@@ -57,7 +57,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What stands in the place of a record and cannot be read."""
+    """A record that cannot be read."""
 
     index: int
     line: int
@@ -163,7 +163,7 @@ class _LineReader(Reader):
             yield None
 
 
-_TOO_LONG = f"the line has more than {MAX_LINE} bytes, of which a request takes at most {MAX_BODY_BYTES}"
+_TOO_LONG = f"the line has more than {MAX_LINE} bytes; a request takes at most {MAX_BODY_BYTES}"
 
 
 class _JSONLinesReader(_LineReader):

@@ -69,13 +69,13 @@ class Scorer:
     call: Mapping[str, Any]
     """What `Predictor.map` takes beside `batch` and `options`."""
     prepare: Callable[[Any], Any] | None
-    """Makes of what is sent of a record what the target takes."""
+    """Turns what is to be sent for a record into what the target takes."""
     options: MapFields
     timing: Timing
     _finished: Finished = field(default_factory=Finished)
     _tally: Tally = field(default_factory=Tally)
     _in_a_row: int = 0
-    """How many records failed because of the endpoint since the last that it answered."""
+    """How many records have failed because of the endpoint since its last answer."""
     _read_all: bool = False
 
     def check(self) -> None:
@@ -103,7 +103,7 @@ class Scorer:
                 elif line.index in self._finished:
                     raise ConfigurationError(
                         f"the output {self.files.name!r} has two lines of the record with the index {line.index}, "
-                        "which no run writes; start over with overwrite (--overwrite)"
+                        "which a run never writes; start over with overwrite (--overwrite)"
                     )
                 else:
                     self._finished.add(line.index)
@@ -177,7 +177,7 @@ class Scorer:
                     if self._in_a_row == self.stop_after:
                         raise _Halt(
                             f"{self._in_a_row} records in a row failed because of the endpoint (stop_after), "
-                            f"the last one so: {outcome.error}"
+                            f"the last one with: {outcome.error}"
                         ) from outcome.error
             finally:
                 self._tally.retried = outcomes.progress.retried

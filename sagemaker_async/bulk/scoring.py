@@ -6,10 +6,10 @@ A run goes through these steps, and refuses what cannot work before the first re
 2. the input is made readable from its beginning, and its fingerprint is compared (`inputs`), its columns are checked;
 3. a new run writes its checkpoint; a resumed one reads the output back, and takes out what is to be tried again;
 4. the records without a line go through the engine of `Predictor.map`, and each outcome is appended (`output`);
-5. a complete output that belongs into S3 is uploaded.
+5. a complete output that belongs in S3 is uploaded.
 
-Results are written as they come, each with the index of its record, and not in the order of the input, unless
-``ordered=True`` says so: a slow record then holds up nobody, and a kill costs no result that was waiting for another.
+Results are written as they come, each with the index of its record, not in the order of the input, unless `ordered` is
+True: so a slow record holds up no other, and a kill never loses a result that was waiting for another.
 """
 
 from __future__ import annotations
@@ -71,16 +71,17 @@ async def run(
     timing: Timing = SYSTEM_TIMING,
     **options: Unpack[MapFields],
 ) -> Summary:
-    """Score every record of an input and write a line for each; return what came of it.
+    """Score every record of an input and write a line for each; return a summary.
 
     Args:
         target: a `Predictor`; an `AsyncPredictor`, with which jobs are submitted and awaited; a `Scoring`, which also
-            runs on a cluster; or any asynchronous callable that takes what is sent of a record and returns its result.
+            runs on a cluster; or any asynchronous callable that takes what is to be sent for a record and returns its
+            result.
         input: a path, ``s3://bucket/key``, or ``-`` for standard input.
         output: a path, or ``s3://bucket/key``. It gets JSON Lines; `sagemaker_async.bulk.lines` has their fields.
-        resume: go on with the run that was begun, or begin it. Records that failed because of the endpoint, not of
-            themselves, are tried again.
-        overwrite: begin anew, whatever was there.
+        resume: continue the run that was begun, or begin it. Records that failed because of the endpoint, not because
+            of themselves, are tried again.
+        overwrite: start over, whatever was there.
         retry_failed: when resuming, try all failed records again.
         format: ``jsonl``, ``csv`` or ``parquet`` (extra ``parquet``). None: what the input's name ends with; of
             standard input, ``jsonl``.
@@ -89,8 +90,8 @@ async def run(
         fields: the columns that are sent, in this order. None: all but `id_field`.
         payload_field: the one column whose value is sent as it is, in place of `fields`.
         as_row: send the values as a row, without their names. None: when the predictor's content type is ``text/csv``.
-        on_malformed: ``report`` writes a record that cannot be read as one that failed, with its line; ``stop`` ends
-            the run there.
+        on_malformed: ``report`` writes a record that cannot be read as failed, with its line number; ``stop`` ends the
+            run there.
         stop_after: end the run when so many records in a row failed because of the endpoint, and none had an answer
             from the model in between. None: never.
         batch: how many records go into one request, as for `Predictor.map`.
@@ -98,18 +99,18 @@ async def run(
         initial_args: as for `Predictor.map`.
         timeout: as for `Predictor.map`.
         session: whose S3 client to use. None: the predictor's.
-        work_dir: where the files are kept that are beside the output otherwise, when that is an object of S3. None: the
-            current directory.
-        settings: what else decides what the results are, such as the version of a prompt; a run is not resumed with
-            others. Whatever JSON can hold.
+        work_dir: where the files of the run are kept when the output is an object in S3; otherwise they are beside it.
+            None: the current directory.
+        settings: further values that decide the results, such as the version of a prompt; a run is not resumed with
+            other values. Anything that JSON can hold.
         stop: ends the run when it is set: no more records are read, and those under way are finished.
         timing: clocks, sleep and chance.
         options: fields of `MapOptions`: ``concurrency``, ``rate``, ``ordered`` (False here, unless given),
-            ``total_timeout``, ``progress_bar``, ``on_progress``, ... Progress is that of this run alone.
+            ``total_timeout``, ``progress_bar``, ``on_progress``, ... Progress covers only this run.
 
     Raises:
-        ConfigurationError: an argument, the input, the output or the checkpoint is not as it must be; nothing was sent.
-        RequestValidationError: likewise of a URI, or a field of the request.
+        ConfigurationError: an argument, the input, the output or the checkpoint is wrong; nothing was sent.
+        RequestValidationError: likewise for a URI or a field of the request.
         RunStoppedError: the run ended before its end, or could not be uploaded; what is finished is kept.
         CallError: S3 failed before the first record was sent.
 
@@ -123,7 +124,7 @@ async def run(
     for name, value in (("resume", resume), ("overwrite", overwrite), ("retry_failed", retry_failed)):
         check_flag(value, name)
     if resume and overwrite:
-        raise ConfigurationError("resume goes on with a run and overwrite begins anew: pass one of them")
+        raise ConfigurationError("resume continues a run and overwrite starts over: pass only one of them")
     if retry_failed and not resume:
         raise ConfigurationError("retry_failed is for a run that is resumed: pass resume=True (--resume) as well")
     if on_malformed not in get_args(OnMalformed):

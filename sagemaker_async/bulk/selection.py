@@ -1,4 +1,4 @@
-"""What of a record is sent, and which of its columns is its id: `Selection`. Pure."""
+"""Which part of a record is sent, and which of its columns is its id: `Selection`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Selected", "Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What is sent of a record, or why nothing is."""
+    """What is to be sent for a record, or why nothing is."""
 
     id: str | int | None
     payload: Any
@@ -44,13 +44,13 @@ class Selection:
         if self.fields is not None and self.payload_field is not None:
             raise ConfigurationError("fields and payload_field both say what is sent: pass one of them")
         if self.fields is not None and not self.fields:
-            raise ConfigurationError("fields is empty, so that nothing would be sent: name a column, or leave it out")
+            raise ConfigurationError("fields is empty, so nothing would be sent: name a column, or leave it out")
 
     def check(self, columns: tuple[str, ...]) -> None:
         """Check that a file has the columns that are needed.
 
         Raises:
-            ConfigurationError: a column is missing; the message lists those that there are.
+            ConfigurationError: a column is missing; the message lists the existing ones.
         """
         if missing := self._missing(columns):
             listed = ", ".join(map(repr, columns)) or "none"

@@ -30,17 +30,17 @@ __all__ = ["begin", "check_output", "finish", "found_input", "opened_checkpoint"
 
 @asynccontextmanager
 async def opened_checkpoint(files: RunFiles, *, resume: bool, overwrite: bool) -> AsyncGenerator[Checkpoint, None]:
-    """Give the checkpoint of a run that may begin or go on; hold its lock."""
+    """Give the checkpoint of a run that may begin or continue; hold its lock."""
     exists = files.output.exists()
     if exists and not (resume or overwrite):
         raise ConfigurationError(
-            f"the output {str(files.output)!r} exists: resume=True (--resume) goes on with its run, overwrite=True "
-            "(--overwrite) begins anew"
+            f"the output {str(files.output)!r} exists: resume=True (--resume) continues its run, overwrite=True "
+            "(--overwrite) starts over"
         )
     if exists and resume and not files.checkpoint.exists():
         raise ConfigurationError(
-            f"the output {str(files.output)!r} has no checkpoint ({str(files.checkpoint)!r}), so that nobody knows "
-            "what it belongs to; choose another output, or begin anew with overwrite=True (--overwrite)"
+            f"the output {str(files.output)!r} has no checkpoint ({str(files.checkpoint)!r}), so nobody knows "
+            "which run it belongs to; choose another output, or start over with overwrite=True (--overwrite)"
         )
     checkpoint = await asyncio.to_thread(Checkpoint, files.checkpoint)
     try:
@@ -50,13 +50,13 @@ async def opened_checkpoint(files: RunFiles, *, resume: bool, overwrite: bool) -
 
 
 async def check_output(files: RunFiles, begun: Manifest | None, session: Session | None, *, overwrite: bool) -> None:
-    """Check that nothing is overwritten that was not to be."""
+    """Check that the run does not overwrite an output without being told to."""
     if overwrite or begun is not None:
         return
     if files.output.exists() and files.output.stat().st_size:
         raise ConfigurationError(
-            f"the checkpoint {str(files.checkpoint)!r} is not whole, and the output is not empty; choose another "
-            "output, or begin anew with overwrite=True (--overwrite)"
+            f"the checkpoint {str(files.checkpoint)!r} is incomplete, and the output is not empty; choose another "
+            "output, or start over with overwrite=True (--overwrite)"
         )
     if files.location is not None and session is not None:
         try:
@@ -66,7 +66,7 @@ async def check_output(files: RunFiles, begun: Manifest | None, session: Session
             return
         raise ConfigurationError(
             f"the output {files.name!r} exists, and there is no checkpoint of it here: overwrite=True (--overwrite) "
-            "begins anew and replaces it"
+            "starts over and replaces it"
         )
 
 
@@ -112,7 +112,7 @@ def begin(files: RunFiles, checkpoint: Checkpoint, manifest: Manifest) -> None:
 
 
 async def finish(files: RunFiles, checkpoint: Checkpoint, session: Session | None, summary: Summary) -> None:
-    """Upload a complete output, and remove what is not needed any more: nothing is, when no record failed."""
+    """Upload a complete output, and remove the files that are no longer needed: all of them, when no record failed."""
     if files.location is not None:
         assert session is not None
         try:
@@ -124,7 +124,7 @@ async def finish(files: RunFiles, checkpoint: Checkpoint, session: Session | Non
             )
         except SageMakerAsyncError as error:
             raise RunStoppedError(
-                f"every record is finished, and the output {str(files.output)!r} could not be uploaded to "
+                f"every record is finished, but the output {str(files.output)!r} could not be uploaded to "
                 f"{files.name!r}: {error}; the same run with resume=True (--resume) uploads it",
                 summary,
             ) from error

@@ -46,7 +46,7 @@ async def in_thread(steps: Iterator[T]) -> AsyncGenerator[T, None]:
 
 
 async def settled(work: Awaitable[R]) -> R:
-    """Return what is awaited; a caller that is cancelled is so only when that has ended."""
+    """Return what is awaited; when the caller is cancelled, the cancellation is raised only after that has ended."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -1,4 +1,4 @@
-"""What came of a run: `Summary`, and the `Tally` that it is made from. Pure; what time it is, is passed in."""
+"""The results of a run: `Summary`, and the `Tally` that it is made from. Pure; the time is passed in."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Summary:
     complete: bool
     """Whether every record of the input has its line in the output."""
     records: int
-    """How many have it, those of earlier runs of the same output included."""
+    """How many records have a line, including those from earlier runs with the same output."""
     succeeded: int
-    """How many of them have an answer."""
+    """How many of these have an answer."""
     errors: Mapping[str, int]
     """How many failed, by the error's type, the most frequent first."""
     usage: Mapping[str, int]
     """The sum of the tokens that the model reported, under OpenAI's names; empty when it reported none."""
     earlier: int
-    """How many of the records were finished in earlier runs; what follows is of this run alone."""
+    """How many of the records were finished in earlier runs; the fields below cover only this run."""
     seconds: float
     """How long this run took."""
     retried: int
@@ -137,7 +137,7 @@ class Tally:
 
 
 def usage_of(result: Any) -> Mapping[str, int]:
-    """Return the tokens that an answer reports, in whichever dialect; empty when it reports none."""
+    """Return the token counts that an answer reports, in any dialect; empty when it reports none."""
     usage = getattr(result, "usage", None)
     record = result[0] if isinstance(result, list) and len(result) == 1 else result
     # Most answers report none, and are told by these two names at a fraction of the cost.

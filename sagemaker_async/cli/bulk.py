@@ -1,8 +1,8 @@
-"""``sagemaker-async bulk``: score every record of a file, resumably; see `sagemaker_async.bulk`.
+"""``sagemaker-async bulk``: score every record of a file, in runs that can be resumed; see `sagemaker_async.bulk`.
 
 The exit status is the command line's, and 3 when the run is complete and some records failed. Ctrl-C and SIGTERM end a
 run cleanly: no more records are read, those under way are finished and written, and the command that resumes is
-printed; a second one drops what is under way.
+printed; a second signal drops the records under way.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def add_parser(commands: Commands) -> None:
         "bulk",
         "score every record of a file; a killed run can be resumed",
         "Send every record of INPUT to an endpoint and append a line of JSON for each to OUTPUT: its index, its id,\n"
-        "and the result or the error. A run that was ended in any way goes on with --resume: nothing is lost and\n"
+        "and the result or the error. However a run was ended, --resume continues it: nothing is lost and\n"
         "nothing is written twice. Lines come as results do; the index says where each belongs.",
         "Exit status: 0 every record has its answer, 1 the run stopped before its end, 2 nothing was sent, 3 the run\n"
         "is complete and some records failed, 130 and 143 it was ended by Ctrl-C or SIGTERM, which is clean.\n\n"
@@ -68,8 +68,8 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="a file, or s3://bucket/key")
     when = parser.add_argument_group("when there is an output already")
     whens = when.add_mutually_exclusive_group()
-    whens.add_argument("--resume", action="store_true", help="go on with its run, or begin one if there is none")
-    whens.add_argument("--overwrite", action="store_true", help="begin anew")
+    whens.add_argument("--resume", action="store_true", help="continue its run, or start one if there is none")
+    whens.add_argument("--overwrite", action="store_true", help="start over")
     when.add_argument("--retry-failed", action="store_true", help="with --resume: try all failed records again")
     when.add_argument("--work-dir", metavar="DIR", help="where the files of a run into s3:// are kept (.)")
     records = parser.add_argument_group("the records")
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_end(stopped.summary, arguments, ended=False)
         return 1
     except asyncio.CancelledError:
-        print(f"sagemaker-async: interrupted. To go on: {_resuming(arguments)}", file=sys.stderr)
+        print(f"sagemaker-async: interrupted. To continue: {_resuming(arguments)}", file=sys.stderr)
         return interruption.status
     _print_end(summary, arguments, ended=summary.complete)
     if not summary.complete:
@@ -144,11 +144,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_end(summary: Any, arguments: argparse.Namespace, *, ended: bool) -> None:
     print(printable(str(summary)), file=sys.stderr)
     if not ended:
-        print(f"To go on: {_resuming(arguments)}", file=sys.stderr)
+        print(f"To continue: {_resuming(arguments)}", file=sys.stderr)
 
 
 def _resuming(arguments: argparse.Namespace) -> str:
-    """Return the command that goes on with this run."""
+    """Return the command that continues this run."""
     argv: Sequence[str] = [each for each in arguments.argv if each not in {"--overwrite", "--resume"}]
     return shlex.join(["sagemaker-async", *argv, "--resume"])
 
@@ -241,7 +241,7 @@ class _Interruption:
                 task.cancel()
                 return
             self.stop.set()
-            print("\nsagemaker-async: finishing what is under way; once more to drop it", file=sys.stderr)
+            print("\nsagemaker-async: finishing the requests under way; once more to drop them", file=sys.stderr)
 
         with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, and outside of the main thread
             for number in _SIGNALS:

@@ -1,7 +1,7 @@
 """What the demo verifies: `CHECKS`, claims with the code that tries each of them on a running embedded SageMaker.
 
 A check returns its evidence in words or raises. Only what was tried in this run is reported as verified. A check that
-raises (`CheckFailed`, or an error of the client) has failed; the others are tried all the same.
+raises (`CheckFailed`, or an error of the client) has failed; the others are still tried.
 """
 
 from __future__ import annotations

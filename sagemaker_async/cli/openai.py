@@ -1,8 +1,8 @@
 """``sagemaker-async openai``: endpoints of SageMaker for clients of OpenAI's API, until Ctrl-C or SIGTERM.
 
-Whoever reaches it uses the models with this machine's AWS credentials. So it listens on loopback unless
-``--allow-remote`` confirms more, refuses the requests that a browser sends for other sites, and with ``--api-key-env``
-asks for a key. It needs the extra ``demo``.
+Anyone who reaches it can use the models with this machine's AWS credentials. So it listens only on loopback unless
+``--allow-remote`` confirms other addresses, refuses the requests that a browser sends for other sites, and with
+``--api-key-env`` asks for a key. It needs the extra ``demo``.
 """
 
 from __future__ import annotations

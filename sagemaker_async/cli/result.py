@@ -1,4 +1,4 @@
-"""``sagemaker-async result``: what has become of a job that ``submit`` printed."""
+"""``sagemaker-async result``: the result of a job that ``submit`` printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications that commands serve on this machine: until a signal, and for admitted requests alone. Needs uvicorn."""
+"""Applications that commands serve on this machine: until a signal, and only for admitted requests. Needs uvicorn."""
 
 from __future__ import annotations
 

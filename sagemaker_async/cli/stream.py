@@ -1,7 +1,7 @@
 """``sagemaker-async stream``: one call, its answer as it arrives.
 
-Of tokens, standard output gets the text, and at the end each tool call as a line of JSON; what a model thinks before it
-answers goes to standard error as it comes.
+With tokens, standard output gets the text, and at the end each tool call as a line of JSON; the model's reasoning goes
+to standard error as it comes.
 
 The connection is released on every way out: at the end, on a failure, on Ctrl-C, and when the reader of the output
 leaves.
@@ -61,7 +61,7 @@ def add_parser(commands: Commands) -> None:
         action="store_const",
         const="chat",
         help="the same, of a model that takes messages as OpenAI's API does; BODY is what you say, or JSON: a list of "
-        "messages, or a whole request. What the model thinks first goes to standard error",
+        "messages, or a whole request. The model's reasoning goes to standard error",
     )
     form.add_argument(
         "--dialect",

@@ -71,7 +71,7 @@ class Session:
         return self._session.create_client(service_name, *arguments, **{**own, **options})
 
     def resource(self, service_name: str, *_: object, **__: object) -> NoReturn:
-        """Refuse, for SageMaker has no resources.
+        """Refuse, because SageMaker has no resources.
 
         Raises:
             ConfigurationError: always.

@@ -1,4 +1,4 @@
-"""aiobotocore's names over our clients: a program that was written for it runs by changing its import::
+"""aiobotocore's names over our clients: a program that was written for it runs after its import is changed::
 
     from sagemaker_async.compat.aiobotocore import AioConfig, get_session
 
@@ -41,7 +41,7 @@ __all__ = ["AioConfig", "AioSession", "Client", "ClientCreatorContext", "Compati
 
 
 class ClientCreatorContext:
-    """What `AioSession.create_client` returns: ``async with`` it, to have the client, which is closed at the end."""
+    """What `AioSession.create_client` returns: ``async with`` gives the client, and closes it at the end."""
 
     def __init__(self, service: str, config: Config, given: BotocoreConfig | None) -> None:
         self._service = service
@@ -92,7 +92,7 @@ class AioSession(Hooks):
         profile: a profile of the shared AWS files.
 
     Raises:
-        ConfigurationError: a thing was given that is refused.
+        ConfigurationError: an argument was given that is refused.
     """
 
     def __init__(

@@ -42,8 +42,8 @@ class _Closing:
 class StreamingBody(_Closing):
     """The body of an answer, read as a file.
 
-    It has come as a whole by the time that the response is there, so that it need not be closed, and a body that breaks
-    off is an error of the call.
+    The whole body has come before the call returns, so it need not be closed, and a body that breaks off is an error of
+    the call.
     """
 
     __slots__ = ("_body", "_closed", "_position")
@@ -108,10 +108,11 @@ class StreamingBody(_Closing):
 
 
 class EventStream(_Closing):
-    """The events of a response stream as dicts; its connection is let go of at its end, on any failure and by `close`.
+    """The events of a response stream as dicts; its connection is released at the end, on any failure and by `close`.
 
     Iterating raises `EventStreamError` for ``ModelStreamError`` and ``InternalStreamFailure``, as botocore does, and
-    `ResponseStreamingError` or `ReadTimeoutError` for a stream that broke off, which botocore may take for whole.
+    `ResponseStreamingError` or `ReadTimeoutError` for a stream that broke off, which botocore may take for a complete
+    one.
 
     Args:
         events: the stream of the runtime client.
@@ -139,5 +140,5 @@ class EventStream(_Closing):
         return {"SDK_UNKNOWN_MEMBER": event["SDK_UNKNOWN_MEMBER"]}
 
     def close(self) -> None:
-        """Drop what was not read and let go of the connection; idempotent."""
+        """Drop what was not read and release the connection; idempotent."""
         self._events.close()

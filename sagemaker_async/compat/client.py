@@ -1,11 +1,11 @@
 """`Client`: the operations, pages and waiters of one service, as aiobotocore's clients have them.
 
-It is a face of `Session.runtime` and `Session.hosting`: those check, sign, send, repeat and read. What is done here is
-the form of what goes in and comes out, by botocore's model of the service, and the names of what is raised.
+It stands in front of `Session.runtime` and `Session.hosting`, which check, sign, send, repeat and read. This module
+only converts what goes in, comes out and is raised, by botocore's model of the service.
 
-- `invoke_endpoint` and `invoke_endpoint_with_response_stream` do without pydantic's models, as a `Predictor` does.
-- All operations of the control plane go through `SageMakerClient.call`, which takes and gives what is on the wire, so
-  that there are as many as the installed botocore knows.
+- `invoke_endpoint` and `invoke_endpoint_with_response_stream` do not use pydantic's models; neither does a `Predictor`.
+- All operations of the control plane go through `SageMakerClient.call`, which takes and returns what is on the wire, so
+  every operation that the installed botocore knows is there.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Fields = Mapping[str, Any]
 
 
 class Description(NamedTuple):
-    """What botocore's model says of a service."""
+    """What botocore's model says about a service."""
 
     model: Model
     exceptions: Exceptions
@@ -70,7 +70,7 @@ class Description(NamedTuple):
 
 @functools.cache
 def description_of(service: str) -> Description:
-    """Return what botocore knows of a service; reads large files the first time, so call it in a thread."""
+    """Return what botocore knows about a service; reads large files the first time, so call it in a thread."""
     loader = Loader()
     model = ServiceModel(loader.load_service_model(service, "service-2"), service_name=service)
     exceptions = ClientExceptionsFactory().create_client_exceptions(model)
@@ -187,7 +187,7 @@ class Client:
         try:
             return response, forms.answered(response.members)
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            raise ResponseParserError(f"{operation} answered a value that is none of its kind: {error}") from error
+            raise ResponseParserError(f"{operation} answered with a value of the wrong type: {error}") from error
 
     # --- pages and waiters -------------------------------------------------------------------------------------------
 
@@ -254,7 +254,8 @@ _RUNTIME: Mapping[str, Callable[[Client, str, Fields], Awaitable[dict[str, Any]]
 
 
 class Hooks:
-    """Stands for botocore's event emitter, which is not here: whoever hands in a hook relies on its being called."""
+    """Stands in for botocore's event emitter and refuses hooks, because code that registers one relies on its being
+    called."""
 
     def register(self, event_name: str, *_: object, **__: object) -> NoReturn:
         """Refuse a hook by the name of its event.

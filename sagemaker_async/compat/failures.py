@@ -1,4 +1,4 @@
-"""From an error of ours to the exception that botocore has for it; ours stays as its ``__cause__``, with all facts."""
+"""From our errors to botocore's exceptions; ours stays as the ``__cause__``, with all its facts."""
 
 from __future__ import annotations
 

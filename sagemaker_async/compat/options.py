@@ -1,8 +1,8 @@
-"""What a client of aiobotocore is made with, as the `Config` of a session of ours.
+"""From the options of an aiobotocore client to the `Config` of a session of ours.
 
-`AioConfig` and `botocore.config.Config` are understood alike, aiobotocore's own class among them. Only what the program
-has given counts: all else has our defaults, not botocore's. An option without a counterpart warns by name, where it is
-given, because the program runs on without it; one that would have changed what is sent is refused.
+`AioConfig` and `botocore.config.Config` are understood alike, aiobotocore's own class among them. Only options that the
+program has given count: all others have our defaults, not botocore's. An option without a counterpart warns by name,
+where it is given, because the program runs on without it; one that would have changed what is sent is refused.
 """
 
 from __future__ import annotations

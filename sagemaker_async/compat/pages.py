@@ -1,4 +1,4 @@
-"""`Paginator` and `PageIterator`: ours of the hosting client, with pages that are dicts."""
+"""`Paginator` and `PageIterator`: the hosting client's, with pages that are dicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PageIterator:
 
     @property
     def resume_token(self) -> str | None:
-        """The ``StartingToken`` with which a list that ``MaxItems`` ended goes on; None when nothing was left out."""
+        """The ``StartingToken`` that continues a list which ``MaxItems`` ended; None when nothing was left out."""
         return self._pages.resume_token
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
@@ -34,7 +34,7 @@ class PageIterator:
             raise PaginationError(message=str(error)) from error
 
     async def search(self, expression: str) -> AsyncIterator[Any]:
-        """Yield what a JMESPath expression finds in each page; the elements of what is a list."""
+        """Yield what a JMESPath expression finds in each page; for a list, its elements."""
         compiled = jmespath.compile(expression)
         async for page in self:
             found = compiled.search(page)

@@ -1,4 +1,4 @@
-"""`Waiter`: ours of the hosting client, with botocore's error, whose message is botocore's too."""
+"""`Waiter`: the hosting client's, with botocore's error and its message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Ask = Callable[[Mapping[str, Any], float | None], Awaitable[tuple[UnmodelledResp
 
 
 class Waiter:
-    """Waits for one thing: ``await client.get_waiter("endpoint_in_service").wait(EndpointName="e")``.
+    """Waits for a resource: ``await client.get_waiter("endpoint_in_service").wait(EndpointName="e")``.
 
     Args:
         rules: what is waited for.
@@ -63,7 +63,7 @@ class Waiter:
             fields: those of the operation that is polled, and ``WaiterConfig`` with ``Delay`` and ``MaxAttempts``.
 
         Raises:
-            WaiterError: it has come to another end, could not be asked for, or did not come in time.
+            WaiterError: it failed, could not be described, or did not get there in time.
         """
         last: dict[str, Any] = {}
 

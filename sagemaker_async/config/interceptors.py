@@ -1,7 +1,7 @@
 """Interceptors: small objects of the user that see every call, attempt and stream, in the order they were given.
 
 Override what you need; a method may be plain or ``async`` unless it says otherwise. They run on the event loop, so they
-must not block. An exception of one ends the call and reaches the caller unchanged: an interceptor that only watches
+must not block. An exception in an interceptor ends the call and reaches the caller unchanged, so one that only watches
 should not raise. Within a stream, StopAsyncIteration becomes the cause of a RuntimeError, because it would look like
 the stream's end; and an exception in a finaliser goes to `sys.unraisablehook`, because nobody can catch it. The methods
 on the way out (`after_...`, `abandoned`, `closed`) run in the reverse order, as those of nested ``with`` blocks do.

@@ -109,8 +109,8 @@ class Config:
     """True ignores the URLs of environment and profile, for a program that must reach AWS itself wherever it runs.
     None: `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, then the profile."""
     endpoint_resolver: EndpointResolver | None = None
-    """Decides where the services are that have no URL in `endpoint_urls`, instead of environment, profile and AWS's
-    rules: for gateways, and for partitions that AWS's rules do not know. Must not block; see
+    """Decides where services without a URL in `endpoint_urls` are, instead of environment, profile and AWS's rules: for
+    gateways, and for partitions that AWS's rules do not know. Must not block; see
     `sagemaker_async.aws.endpoints.EndpointResolver`."""
     use_fips_endpoint: bool | None = None
     """True calls the hosts with FIPS 140 validated TLS, where regulations require it.
@@ -135,10 +135,10 @@ class Config:
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html"""
     request_checksum_calculation: ChecksumChoice | None = None
     """Whether a CRC32 goes with each upload to S3, for S3 to compare: ``when_supported``, or ``when_required``, which
-    is never, for stores that do not know it. None: `AWS_REQUEST_CHECKSUM_CALCULATION`, then the profile, then
+    means never, for stores that do not know it. None: `AWS_REQUEST_CHECKSUM_CALCULATION`, then the profile, then
     ``when_supported``. https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html"""
     response_checksum_validation: ChecksumChoice | None = None
-    """Whether what comes from S3 is compared with the CRC32 that S3 has of it. None:
+    """Whether downloads from S3 are compared with the CRC32 that S3 has for them. None:
     `AWS_RESPONSE_CHECKSUM_VALIDATION`, then the profile, then ``when_supported``."""
     correct_clock_skew: bool = True
     """Sign with the service's clock once the service has refused a signature because of its time. False raises such
@@ -153,11 +153,11 @@ class Config:
     """Refuse keywords that an operation does not have. False logs a warning and ignores them, for code that is shared
     with clients of other versions."""
     convert_params: bool = False
-    """Convert what requests are given where its text says the same: 60 for ``"60"``, ``"60"`` for 60, True for
-    ``"true"``, at any depth. For values that come from forms, environment or command line; by default a value of the
-    wrong type is refused, because it is mostly a mistake."""
+    """Convert the values of requests to the type that is expected, if the text is the same: 60 for ``"60"``, ``"60"``
+    for 60, True for ``"true"``, at any depth. For values that come from forms, environment or command line; by default
+    a value of the wrong type is refused, because it is usually a mistake."""
     raise_response_errors: bool = True
-    """Raise the errors that the service answers. False returns a response with the error as ``error`` instead."""
+    """Raise the errors with which the service answers. False returns a response with the error as ``error`` instead."""
     logger: logging.Logger | None = None
     """Where this session logs its calls, to tell sessions apart: ``calls`` (a line for each, at INFO) and ``wire``
     (heads, at DEBUG) below this logger. None: below ``sagemaker_async``."""

@@ -39,10 +39,11 @@ class Timeouts:
     """Silence within an answer. Raise it for models that pause for long between tokens."""
     keepalive: float = 15.0
     """How long an idle connection is kept. Keep it below the idle limit of any load balancer on the way, which would
-    otherwise close connections that are about to be used. A number; to keep them for long, a large one."""
+    otherwise close connections that are about to be used. It must be a number; to keep connections for long, use a
+    large one."""
     total: float | None = None
     """All attempts and the delays between them, up to the complete answer (for a stream: up to its first byte).
-    Set it where a caller waits no longer than that. None: no limit beside the others."""
+    Set it where callers do not wait longer than that. None: no limit but the others."""
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -83,7 +84,7 @@ class RetryConfig:
     """Repeat invocations whose outcome is unknown. Only for models that may run twice without harm or cost."""
     retry_stale: bool = True
     """Send once more, at once and for free, when the peer has closed a pooled connection before it read the request.
-    False makes that an error, for those who count what is sent."""
+    False makes that an error, for programs that count what is sent."""
     adaptive_wait_to_fill: bool = True
     """In adaptive mode, wait until the rate limit allows an attempt; False raises `ThrottlingError` at
     once instead, for callers that would rather fail than wait."""

@@ -4,12 +4,13 @@
     answer = await client.chat.completions.create(model="", messages=[{"role": "user", "content": "hello"}])
 
 Every real-time endpoint and inference component whose container serves ``/v1/chat/completions`` (those of vLLM and
-SGLang, and custom ones) has the route; it takes no AWS signature but a bearer token, and sends the container's own
-answers and server-sent events. The container gets ``model`` unread: ``""`` stands for the one that it serves; give the
-name it serves its model under (not the endpoint's) where it has several, such as LoRA adapters.
+SGLang, and custom ones) has the route; it takes a bearer token instead of an AWS signature, and sends the container's
+own answers and server-sent events. The container gets ``model`` unread: ``""`` stands for the model that it serves; if
+it serves several, such as LoRA adapters, give the name under which the container knows the model, not the endpoint's.
 
-A token is made of the session's credentials, without a network call, and carries all that they may do in SageMaker,
-not one endpoint: never write one down. It needs ``sagemaker:CallWithBearerToken`` and ``sagemaker:InvokeEndpoint``.
+A token is made from the session's credentials, without a network call, and allows everything that they may do in
+SageMaker, not only calls of one endpoint: never write one down. It needs ``sagemaker:CallWithBearerToken`` and
+``sagemaker:InvokeEndpoint``.
 
 `OpenAITokens` and `openai_base_url` need no library and serve any client that takes a URL and a bearer token;
 `openai_client` needs the extra: ``pip install 'sagemaker-async[openai]'``, with openai 1.106 or newer.
@@ -50,12 +51,12 @@ _REFUSED = (401, 403)
 
 
 class OpenAITokens:
-    """Makes bearer tokens of the session's credentials; to be awaited for each request, as OpenAI's client does.
+    """Makes bearer tokens from the session's credentials; await it for each request, as OpenAI's client does.
 
     A token is kept until half of its life is over, which ends with `expires` or with its credentials, whichever is
     earlier; when the session has other credentials, a new one is made at once. Nothing blocks: the session renews its
-    credentials in the background, and making a token takes some microseconds. Where the session's own calls have found
-    this machine's clock to be wrong, tokens are dated by SageMaker's.
+    credentials in the background, and making a token takes no network call. If the session's own calls have found this
+    machine's clock to be wrong, tokens are dated by SageMaker's.
 
     Args:
         session: whose credentials and region the tokens are of.
@@ -123,13 +124,12 @@ class OpenAITokens:
         return self._token
 
     def refused(self, token: str) -> None:
-        """Take note that SageMaker has refused a token, with 401 or 403: it may be that its credentials were replaced.
-
-        The next token is made of credentials that the session has fetched anew; once for the same credentials, since
-        what is refused may be the permission. `openai_client` calls this by itself.
+        """Take note that SageMaker has refused a token, with 401 or 403: its credentials may have been replaced. For
+        the next token, the session fetches its credentials again; only once for the same credentials, because the
+        refusal may concern a permission. `openai_client` calls this by itself.
 
         Args:
-            token: what was refused; one that has been replaced since changes nothing.
+            token: the refused token; one that has been replaced since then has no effect.
         """
         if token != self._token or self._credentials in (None, self._asked_for):
             return
@@ -146,7 +146,7 @@ def _token(credentials: Credentials, region: str, now: float, expires: int) -> s
 def openai_base_url(session: HasChannel, endpoint: str, component: str | None = None) -> str:
     """Return the URL that an OpenAI client takes as its ``base_url``.
 
-    It is where the session's own calls go, so that `Config.endpoint_url` and ``AWS_ENDPOINT_URL`` count. Until the
+    It is where the session's own calls go, so `Config.endpoint_url` and ``AWS_ENDPOINT_URL`` apply. Until the
     session has made a call (`Session.check` is one), AWS's files are read here, which blocks for a moment.
 
     Args:
@@ -173,18 +173,18 @@ def openai_base_url(session: HasChannel, endpoint: str, component: str | None = 
 def openai_client(
     session: HasChannel, endpoint: str, component: str | None = None, *, expires: int = 900, **options: Any
 ) -> AsyncOpenAI:
-    """Return an ``AsyncOpenAI`` for an endpoint or an inference component; close it as any other.
+    """Return an ``AsyncOpenAI`` for an endpoint or an inference component; close it like any other.
 
-    What it has beside the URL and `OpenAITokens`, and `options` may change:
+    Beside the URL and `OpenAITokens`, it has these options, which `options` may change:
 
     - ``max_retries=0``. By default OpenAI's client repeats a call twice after 408, 409, 429, any 5xx, a lost connection
-      and a time-out, though the model may have run: it would be paid twice, and would act twice where it has tools.
+      and a time-out, although the model may have run: you would pay twice, and an agent with tools would act twice.
     - ``timeout``: the session's `Timeouts`. ``first_byte`` and ``between_chunks`` are one limit there, the longer one.
     - ``http_client``: one that follows no redirects, which would carry the token elsewhere, and that calls
       `OpenAITokens.refused` after a 401 or 403, so that the call after it has renewed credentials.
 
-    The session must stay open as long as the client is used. Its proxy and its TLS settings are not the client's: give
-    an `http_client` that has them.
+    The session must stay open as long as the client is used. Its proxy and TLS settings do not apply to the client:
+        give an `http_client` that has them.
 
     Args:
         session: whose credentials, region and limits are meant.

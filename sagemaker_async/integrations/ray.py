@@ -4,17 +4,17 @@
     scored.write_parquet("s3://bucket/out/")
 
 Ray reads, distributes, restarts and writes; each of its actors has one session and scores rows with the engine of
-`Predictor.map`, so that what a `Scoring` says means the same on one machine and on a cluster. What fails is a value of
-a column, and not the end of the job.
+`Predictor.map`, so a `Scoring` means the same on one machine and on a cluster. A failure is a value in a column, not
+the end of the job.
 
 Limits. `concurrency` is the number of requests that one actor has under way, whatever Ray's own settings: Ray hands
 several batches of a large block to an actor at once (``RAY_DATA_DEFAULT_ASYNC_BATCH_UDF_MAX_CONCURRENCY``, 4), and the
 actor works on one after the other. So all actors together have at most `concurrency` times their number;
-`global_concurrency` is a limit for all of them, of this job and of others that name it for the same endpoint, kept by
-an actor with a name, from which each batch borrows its requests.
+`global_concurrency` is a limit for all of them, of this job and of others that name it for the same endpoint, kept by a
+named actor, from which each batch borrows its requests.
 
 Ray runs a task again when a machine is lost: its rows are scored again. Ray's `CheckpointConfig` keeps finished rows
-over a restart of the job; see GUIDE-ray.md.
+across a restart of the job; see GUIDE-ray.md.
 
 Needs the extra: ``pip install 'sagemaker-async[ray]'``. Ray is imported by `score`, not with this module.
 """
@@ -59,22 +59,22 @@ def score(
     retry_for: float = 300.0,
     ray_options: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """Return a dataset with the endpoint's answers in a column more; like all of Ray Data, it runs when it is read.
+    """Return the dataset with the endpoint's answers in an added column; like all of Ray Data, it runs when it is read.
 
     Args:
         dataset: what to score.
         endpoint: a `Scoring`, or the name of an endpoint that takes and answers bytes.
-        column: what is scored of each row. None: the whole row, as a dict; `Scoring.prepare` makes of it what is sent.
+        column: the column to score. None: the whole row, as a dict, from which `Scoring.prepare` makes what is sent.
         output: the column for answers; it is replaced if there is one. Answers must be what Arrow can hold.
         errors: the column for errors, as texts; it is null where there is an answer. None: the first error ends the
             job.
-        actors: how many actors, or from how many to how many.
+        actors: how many actors, or the least and the most as a pair.
         concurrency: how many requests each actor has under way.
-        rows: how many rows an actor is given at a time. The last of them leave it less busy: take twenty times
+        rows: how many rows an actor is given at a time. It is less busy during the last of them: use twenty times
             `concurrency` or more, and large blocks.
         global_concurrency: the most requests of all actors that name the same endpoint. The latest job that gives a
             number sets it for all.
-        session: fields of `Config` for the session of each actor, which finds region and credentials as any other.
+        session: fields of `Config` for the session of each actor, which finds region and credentials like any other.
         rate: the most requests per second of each actor; None: no limit.
         retry_for: for how many seconds a record that the endpoint refuses is sent again, as in `MapOptions`.
         ray_options: further arguments of `ray.data.Dataset.map_batches`, such as ``num_cpus``.
@@ -130,7 +130,7 @@ class Score:
         session: as for `score`.
         rate: as for `score`.
         retry_for: as for `score`.
-        limiter: a handle of a `Limiter` actor; None: there is no limit beside the actor's own.
+        limiter: a handle of a `Limiter` actor; None: there is only the actor's own limit.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -232,13 +232,13 @@ class Limiter:
         self._changed = asyncio.Condition()
 
     async def resize(self, total: int) -> None:
-        """Change the number; what is borrowed stays so until it is given back."""
+        """Change the number; what is borrowed stays borrowed until it is given back."""
         async with self._changed:
             self._total = total
             self._changed.notify_all()
 
     async def borrow(self, wanted: int) -> tuple[int, int]:
-        """Wait until one is free at least; return how many were borrowed, at most those wanted, and the lease."""
+        """Wait until at least one is free; return how many were borrowed, at most as many as wanted, and the lease."""
         async with self._changed:
             while (free := self._free()) < 1:
                 with contextlib.suppress(TimeoutError):  # a lease may have run out meanwhile

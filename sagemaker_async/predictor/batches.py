@@ -1,6 +1,6 @@
 """Several records in one request: joining them, and splitting the answer back. Pure.
 
-Which form fits is the container's affair:
+Which form fits depends on the container:
 
 =============  ==================================================  ==================================================
 `form`         the request                                         the answer
@@ -13,8 +13,8 @@ Which form fits is the container's affair:
                and many others take it                             list
 =============  ==================================================  ==================================================
 
-An answer with another number of results belongs to no record for certain: `Batch.split` raises `DeserializationError`,
-which is the outcome of every record of the request.
+With any other number of results, nobody can tell which record each belongs to: `Batch.split` raises
+`DeserializationError`, which is the outcome of every record of the request.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Batch:
     """
 
     size: int
-    """The most records in a request. More of them save requests; all fail when the request does, and wait for each
-    other. The last request may have fewer."""
+    """The most records in a request. Larger batches save requests; but all records fail when the request does, and wait
+    for each other. The last request may have fewer."""
     form: BatchForm = "rows"
     """What request and answer look like."""
     request_key: str = "instances"
-    """With ``instances``: under which name the records are sent."""
+    """With ``instances``: the name under which the records are sent."""
     answer_key: str = "predictions"
-    """With ``instances``: under which name the results come."""
+    """With ``instances``: the name under which the results come."""
 
     def __post_init__(self) -> None:
         check_count(self.size, "Batch.size")
@@ -62,7 +62,7 @@ class Batch:
         """Return what the serializer takes for these records.
 
         Raises:
-            SerializationError: with ``lines``: a record is neither str nor bytes, or holds a newline.
+            SerializationError: with ``lines``: a record is neither str nor bytes, or contains a newline.
         """
         match self.form:
             case "instances":
@@ -76,7 +76,7 @@ class Batch:
         """Return the results of `count` records.
 
         Raises:
-            DeserializationError: the answer has another number of results, or none that can be counted.
+            DeserializationError: the answer has the wrong number of results, or is not a list of results.
         """
         results = answer
         if self.form == "instances" and isinstance(answer, Mapping):
@@ -95,8 +95,8 @@ class Batch:
             )
         if len(results) != count:
             raise DeserializationError(
-                f"the answer to a batch of {count} records has {len(results)} results: which record each belongs to "
-                "cannot be told"
+                f"the answer to a batch of {count} records has {len(results)} results: nobody can tell which "
+                "record each belongs to"
             )
         return [results[place] for place in range(count)]  # what it raises is raised here
 
@@ -114,14 +114,14 @@ def batch_for(given: int | Batch | None, content_type: str, *, serializes: bool)
     """
     if given is None or isinstance(given, Batch):
         return given
-    check_count(given, "batch", ", a Batch, or None (one record a request)")
+    check_count(given, "batch", ", a Batch, or None (one record per request)")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in _ROWS:
         return Batch(size=given, form="rows" if serializes else "lines")
     if media_type == "application/json":
         return Batch(size=given, form="instances")
     raise ConfigurationError(
-        f"batch={given}: how several records become one request of {content_type!r} is not known; give "
+        f"batch={given}: there is no known way to put several records into one request of {content_type!r}; give "
         "batch=Batch(size=..., form='rows'), or 'lines', or 'instances'"
     )
 
@@ -141,7 +141,7 @@ def _line(record: Any) -> bytes:
         )
     line = record.removesuffix(b"\n").removesuffix(b"\r")
     if b"\n" in line:
-        raise SerializationError("a record of Batch(form='lines') holds a newline, which would make two of it")
+        raise SerializationError("a record of Batch(form='lines') contains a newline, which would make it two records")
     return line
 
 

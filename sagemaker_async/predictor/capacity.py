@@ -1,8 +1,9 @@
-"""`WaitForCapacity`: calls that wait while a model has no copies, as one that was scaled to zero.
+"""`WaitForCapacity`: calls that wait while a model has no copies, for instance because it was scaled to zero.
 
 What counts as "no copies" is an answer by which SageMaker says that no model has seen the call: ValidationError (400)
-in the words of a component with zero copies, and ModelNotReadyException (429). The words must begin the message: what
-a caller sent may be repeated further on in it. Nothing else is ever sent again here, an ambiguous outcome least of all.
+in the words of a component with zero copies, and ModelNotReadyException (429). The words must begin the message: what a
+caller sent may be repeated further on in it. Nothing else is ever sent again here, least of all a call with an
+ambiguous outcome.
 
 Those who wait for the same component of the same endpoint (and the same variant and target model, or target of a
 router, where a call names one) through the same session wait together. One of them at a time sends its own call as a
@@ -10,13 +11,13 @@ probe:
 
 - refused: it goes on waiting; the next probe is due `WaitForCapacity.interval` seconds after this one was sent;
 - answered: that caller has its answer, and all the others send theirs;
-- failed in a way that says nothing of capacity (no answer, throttled) or cancelled: that caller is gone with its
-  error, and another one sends the next probe when it is due;
+- failed in a way that says nothing of capacity (no answer, throttled) or cancelled: that caller leaves with its error,
+  and another one sends the next probe when it is due;
 - failed in any other way, for instance with an error of the model: there is capacity, or nothing left to wait for, so
   the others send their calls and find out for themselves.
 
-Each caller waits in its own task and with its own limit, so that one which is cancelled concerns nobody else, and
-nothing runs when nobody waits. A session that is closed ends the wait at once.
+Each caller waits in its own task and with its own limit, so cancelling one does not affect the others, and nothing runs
+when nobody waits. A session that is closed ends the wait at once.
 """
 
 from __future__ import annotations
@@ -67,14 +68,14 @@ class CapacityProgress(NamedTuple):
     """What `WaitForCapacity.on_progress` gets: how the wait for one component stands."""
 
     endpoint_name: str
-    """Or the router's name."""
+    """The endpoint's name, or the router's."""
     component_name: str | None
     waited: float
     """Seconds since the first refusal."""
     waiting: int
     """How many callers wait."""
     probes: int
-    """How many calls were sent since the first refusal to find out; all of them were refused."""
+    """How many probes were sent since the first refusal; all of them were refused."""
     message: str
     """SageMaker's words in the last refusal."""
 
@@ -113,7 +114,7 @@ class WaitForCapacity:
         if self.interval > LONGEST_INTERVAL:
             raise ConfigurationError(
                 f"WaitForCapacity.interval must be {LONGEST_INTERVAL:g} s at most, got {self.interval!r}: AWS's alarm "
-                "takes two refused calls within a minute, so that rarer ones might never wake a component"
+                "needs two refused calls within a minute, so rarer ones might never wake a component"
             )
         if self.on_progress is not None and not callable(self.on_progress):
             raise ConfigurationError(

@@ -1,8 +1,8 @@
 """`ChatEndpoint`: chat with a container that speaks OpenAI's schema (vLLM, SGLang, TGI, LMI, Nova).
 
 Messages, tools and all other fields are sent as they are given; nothing is added to a prompt and nothing left out. What
-cannot be right is refused before anything is sent, with its place: ``messages[1].content``. What is checked is what all
-of these containers ask for: roles are theirs to know, and so are the fields that are not named here.
+cannot be right is refused before anything is sent, with its place: ``messages[1].content``. Only what all of these
+containers require is checked: roles are left to them, and so are the fields that are not named here.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -104,8 +104,8 @@ class ChatEndpoint:
         It needs no serializer: the request is JSON, whatever the predictor's own serializer makes.
 
         Args:
-            messages: the conversation so far: mappings with ``role``, ``content`` and what else OpenAI's schema has.
-                `TokenResult.message` is the answer as the next one.
+            messages: the conversation so far: mappings with ``role``, ``content`` and the other members of OpenAI's
+                schema. `TokenResult.message` is the answer as the next message.
             tools: the functions that the model may call, in OpenAI's schema.
             stream: whether to return a stream of tokens, whose `PredictionStream.result` grows into the whole answer.
             initial_args: further fields of the call (not of the body), as for `Predictor.predict`.
@@ -175,7 +175,7 @@ class _Predicting(Protocol):
 
 
 class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
-    """Reads an answer that came at once, as a stream of one record is read.
+    """Reads an answer that came at once, like a stream of one record.
 
     Args:
         dialect: the dialect it is in; None: it is recognised.
@@ -200,7 +200,7 @@ class AnswerDeserializer(SimpleBaseDeserializer[TokenResult]):
             raise DeserializationError(f"the answer is not a chat completion: {error.message}") from error
         result = splitter.result
         if not (result.choices or result.dialect == "raw" or (result.last_record or {}).get("choices")):
-            raise DeserializationError("the answer is not a chat completion: there are no choices in it")
+            raise DeserializationError("the answer is not a chat completion: it has no choices")
         return result
 
 
@@ -226,7 +226,7 @@ def _problems_of_message(place: str, message: object) -> _Problems:
     content, calls = message.get("content"), message.get("tool_calls")
     if content is None:
         if role != "assistant" or not (calls or message.get("function_call") or message.get("refusal")):
-            yield f"{place}.content", "is missing; only an assistant's message with tool_calls may have none"
+            yield f"{place}.content", "is missing; only an assistant's message with tool_calls may omit it"
     elif isinstance(content, list | tuple):
         for number, part in enumerate(content):
             yield from _problems_of_part(f"{place}.content[{number}]", part)
@@ -236,7 +236,7 @@ def _problems_of_message(place: str, message: object) -> _Problems:
         yield from _problems_of_calls(f"{place}.tool_calls", calls)
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         given = _described(message.get("tool_call_id"))
-        yield f"{place}.tool_call_id", f"must be the id of the tool call that this message answers, a text, got {given}"
+        yield f"{place}.tool_call_id", f"must be a text, the id of the tool call that this message answers, got {given}"
 
 
 def _problems_of_part(place: str, part: object) -> _Problems:
@@ -256,7 +256,7 @@ def _problems_of_calls(place: str, calls: object) -> _Problems:
             yield f"{place}[{number}].function", "must be a mapping with the name of a function and its arguments"
         elif not isinstance(function.get("arguments"), str | Mapping):
             given = _described(function.get("arguments"))
-            yield f"{place}[{number}].function.arguments", f"must be a text of JSON, got {given}"
+            yield f"{place}[{number}].function.arguments", f"must be a text that holds JSON, got {given}"
 
 
 def _problems_of_tools(tools: object) -> _Problems:

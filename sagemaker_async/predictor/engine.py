@@ -78,14 +78,16 @@ class Engine(Generic[R]):
 
     async def next_outcome(self) -> Outcome[R]:
         if self._consumer is not None:
-            raise ConcurrentReadError("two tasks read from one mapping at the same time; let one read, and pass it on")
+            raise ConcurrentReadError(
+                "two tasks read from one mapping at the same time; let one task read, and pass the outcomes on"
+            )
         if self._loop is None and not self._closed:
             self._start()
         while not self._ready:
             if self._ended:
                 raise StopAsyncIteration
             if self._closed and self._failure is None:
-                raise StreamClosedError("this mapping was closed; what it had not delivered is gone")
+                raise StreamClosedError("this mapping was closed; the outcomes that it had not delivered are gone")
             if not self._tasks:
                 self._end()
                 continue
@@ -192,7 +194,7 @@ class Engine(Generic[R]):
         self._expiry = None
         self._failure = MapTimeoutError(
             f"not all records were done within total_timeout={seconds:g} s: {self._done} are, "
-            f"{self._source.read - self._done} under way were dropped, and what is left was not read",
+            f"{self._source.read - self._done} under way were dropped, and the rest were not read",
             seconds,
         )
         for index in sorted(self._early):  # they are done, and what they waited for does not come any more

@@ -1,7 +1,7 @@
 """Making the iterator of a `PredictionStream`, which happens before there is an event stream.
 
-So wrong options are refused at the line that gave them. What an iterator is made over is a `LateEventStream`, which
-becomes the event stream when the `PredictionStream` is opened.
+So wrong options are refused at the line that gave them. An iterator is made over a `LateEventStream`, which becomes the
+event stream when the `PredictionStream` is opened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IteratorFactory = Callable[[Any], AsyncIterable[T]]
 
 
 def check_iterator(make_iterator: object) -> None:
-    """Raise `ConfigurationError` when it can be told beforehand that `make_iterator` makes no asynchronous iterator."""
+    """Raise `ConfigurationError` when `make_iterator` clearly does not make an asynchronous iterator."""
     if isinstance(make_iterator, type):
         wrong = not issubclass(make_iterator, AsyncIterable)
     else:
@@ -37,7 +37,7 @@ def check_iterator(make_iterator: object) -> None:
     if isinstance(make_iterator, AsyncIterable) and not callable(make_iterator):
         name = type(make_iterator).__name__
         raise ConfigurationError(
-            f"iterator is an instance, made over another stream: pass what makes one, iterator={name}, with options "
+            f"iterator is an instance, made over another stream: pass its class, iterator={name}, with options "
             f"functools.partial({name}, ...); predict_stream makes its own over its event stream"
         )
     if wrong:

@@ -61,7 +61,7 @@ class HostedEndpoint(StatefulCalls):
         return await monitors.list_monitors(hosting, self.endpoint_name)
 
     async def endpoint_context(self) -> lineage.EndpointContext | None:
-        """Return what SageMaker's lineage knows of the endpoint; None if that is nothing.
+        """Return what SageMaker's lineage knows about the endpoint; None if it knows nothing.
 
         Raises:
             ConfigurationError: there is no such endpoint.
@@ -229,7 +229,7 @@ class HostedEndpoint(StatefulCalls):
         jitter: float = 0.2,
         on_progress: waiting.OnProgress | None = None,
     ) -> None:
-        """Capture nothing any more: ``DataCaptureConfig(False)``.
+        """Stop capturing: ``DataCaptureConfig(False)``.
 
         The arguments are those of `update_data_capture_config`.
 
@@ -249,9 +249,9 @@ class HostedEndpoint(StatefulCalls):
     # --- deleting -----------------------------------------------------------------------------------------------------
 
     async def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
-        """Delete the endpoint, and before it its configuration; its models stay, see `delete_model`.
+        """Delete the endpoint's configuration, then the endpoint; its models stay, see `delete_model`.
 
-        A configuration that is gone already does not matter: the endpoint, which costs, is deleted all the same.
+        If the configuration is gone already, the endpoint, which costs money, is still deleted.
 
         Args:
             delete_endpoint_config: whether to delete the configuration as well.
@@ -317,7 +317,7 @@ class HostedEndpoint(StatefulCalls):
         Raises:
             ConfigurationError: there is no such endpoint or component.
             ModelsNotDeletedError: some could not be deleted; `failures` says which and why.
-            CallError: it could not be found out which models there are.
+            CallError: the models could not be determined.
         """
         hosting = await self._hosting()
         failures: dict[str, SageMakerAsyncError] = {}

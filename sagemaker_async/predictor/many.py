@@ -115,11 +115,11 @@ class MapsRecords(Generic[R]):
         Args:
             records: an iterable or asynchronous iterable of any length, read as there is room. One that is not
                 asynchronous is read on the event loop, which waits for its ``next``.
-            prepare: makes of a record what the serializer takes, such as ``lambda row: {"inputs": row["text"]}``; the
+            prepare: turns a record into what the serializer takes, such as ``lambda row: {"inputs": row["text"]}``; the
                 outcome has the record itself. None: the serializer takes records.
             batch: several records in one request: how many, if the content type says how to send them (JSON Lines, CSV,
-                or JSON as ``instances``), or a `Batch`. An answer with another number of results is an error of all its
-                records. None: one record in each request.
+                or JSON as ``instances``), or a `Batch`. An answer with the wrong number of results is an error for all
+                its records. None: one record in each request.
             stream: True calls the endpoint's stream and gives the whole text of its tokens; a coroutine function is
                 given each stream, opened, and its result is the record's: one that reads ``tokens = stream.tokens()``
                 to the end can return ``tokens.result``, which has usage and tool calls too. False: the deserialised
@@ -132,8 +132,8 @@ class MapsRecords(Generic[R]):
         Raises:
             ConfigurationError: an argument is wrong.
 
-        What reading raises is said by `Outcomes`. Leaving the loop early drops what is under way; `Outcomes.stop`
-        drains it instead.
+        For what reading raises, see `Outcomes`. Leaving the loop early drops the requests under way; `Outcomes.stop`
+        drains them instead.
 
         Example:
             ::

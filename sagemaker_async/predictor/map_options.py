@@ -1,4 +1,4 @@
-"""`MapOptions`: how many records are under way at once, how fast, for how long, and who is told. Values only."""
+"""`MapOptions`: how many records are under way at once, how fast, for how long, and who is informed. Values only."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ OnError = Literal["raise", "return"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MapOptions:
-    """The options of `Predictor.map`, of bulk runs and of scoring on a cluster, which differ in nothing here.
+    """The options of `Predictor.map`, of bulk runs and of scoring on a cluster, which all take the same ones.
 
     Raises:
         ConfigurationError: an option is wrong.
     """
 
     concurrency: int | None = None
-    """How many requests are under way at once, at most and as long as there are records. None adapts: it grows while
-    that helps, and falls when the endpoint throttles, answers 503 or takes longer to begin its answers."""
+    """How many requests are under way at once: never more, and no fewer while there are records. None adapts: it grows
+    while that helps, and falls when the endpoint throttles, answers 503 or takes longer to begin its answers."""
     max_concurrency: int | None = None
     """What an adapting `concurrency` never exceeds. None: the size of the session's pool (`Config.max_connections`),
     which is 128."""
     ordered: bool = True
-    """Whether outcomes come in the order of their records. False gives each as soon as it is there. In order, a slow
-    record holds up those behind it, of which at most four times `concurrency` are worked on meanwhile."""
+    """Whether outcomes come in the order of their records. False gives each as soon as it is ready. In order, a slow
+    record holds up the outcomes behind it; at most four times `concurrency` records are worked on meanwhile."""
     on_error: OnError = "raise"
-    """``raise`` ends at the first record that fails, with its error, and drops what is under way. ``return`` gives the
-    error as an outcome and goes on."""
+    """``raise`` ends at the first record that fails, with its error, and drops the requests under way. ``return`` gives
+    the error as an outcome and continues."""
     id: Callable[[Any], Any] | None = None
     """Returns your own id of a record, for `Outcome.id`. None: `Outcome.id` is the index."""
     rate: float | None = None
     """The most requests per second, evenly spaced, for an endpoint that others need too. Repeated requests count; those
     that the session itself repeats do not. None: no limit."""
     total_timeout: float | None = None
-    """Seconds for all records together. When they are over, what is under way is dropped, and after the outcomes that
-    are there (in order, with gaps where something was dropped) `MapTimeoutError` is raised. None: no limit."""
+    """Seconds for all records together. When they are over, the requests under way are dropped, and after the outcomes
+    that are ready (in order, with gaps where something was dropped) `MapTimeoutError` is raised. None: no limit."""
     retry_for: float = 300.0
     """For how many seconds a record that the endpoint refuses (throttling, 503, a container that says 429 or 503, no
     connection) is sent again, beyond the session's own attempts. 0: not at all. What may have been processed is never
@@ -63,8 +63,8 @@ class MapOptions:
                 check_count(getattr(self, name), name, " or None")
         if self.concurrency is not None and self.max_concurrency is not None:
             raise ConfigurationError(
-                f"concurrency={self.concurrency} is fixed, so that max_concurrency={self.max_concurrency} has no "
-                "meaning: leave one of them out"
+                f"concurrency={self.concurrency} is fixed, so max_concurrency={self.max_concurrency} has no "
+                "effect: leave one of them out"
             )
         if self.on_error not in get_args(OnError):
             raise ConfigurationError(f"on_error must be 'raise' or 'return', got {self.on_error!r}")

@@ -1,19 +1,20 @@
 """The engine behind `Predictor.map`: any number of records through any asynchronous callable, a bounded number at once.
 
 `map_records` takes records from an iterable as there is room for them, calls for each (or each batch), and gives an
-`Outcome` for every record that it has read: none is dropped without a word. What it promises:
+`Outcome` for every record that it has read: none is dropped silently. What it promises:
 
 - Never more than `concurrency` calls are under way, and never more than four times as many records (or batches) in
   hand: read, and their outcome not yet taken. A consumer that stops taking stops the reading.
 - A record that the endpoint refuses (`is_refusal`) is sent again for `MapOptions.retry_for` seconds, with growing
-  random delays (``random * min(0.5 * 2**n, 20)`` seconds, at least what the service asks for), in its own place.
+  random delays (``random * min(0.5 * 2**n, 20)`` seconds, at least what the service asks for), and keeps its place.
 - What goes wrong with one record is its outcome: `prepare`, `id`, serialisation, the call, an answer that does not fit
   its batch. What the iterable raises is raised after the outcomes of what was read before. What `on_progress` raises is
   raised at once.
 - However it is left (its end, `aclose`, an error, a cancelled read, the last reference going), no task is left over.
 
-Records come from an iterable or an asynchronous iterable; it is not closed here, for it is the caller's. One that is
-not asynchronous is read on the event loop: if its `next` blocks (a file on a slow disk, a database), so does the loop.
+Records come from an iterable or an asynchronous iterable; it is not closed here, because it belongs to the caller. One
+that is not asynchronous is read on the event loop: if its `next` blocks (a file on a slow disk, a database), so does
+the loop.
 
 A mapping belongs to the event loop on which it is first read, and to one consumer.
 """
@@ -53,7 +54,7 @@ def map_records(
     Args:
         call: takes a record (what `prepare` made of it, or what `batch` joined), returns its answer.
         records: what to call it with; any iterable or asynchronous iterable, of any length.
-        prepare: makes of a record what `call` takes. None: the record itself.
+        prepare: turns a record into what `call` takes. None: the record itself.
         batch: how several records go into one call. None: one does.
         timing: clocks, sleep and chance.
         options: fields of `MapOptions`.
@@ -88,7 +89,7 @@ def map_watched(
     batch: Batch | None = None,
     timing: Timing = SYSTEM_TIMING,
 ) -> Outcomes[R]:
-    """Do as `map_records` with a call that says what happens to it while it is under way.
+    """Do the same as `map_records`, with a call that reports what happens to it while it is under way.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -107,8 +108,8 @@ def map_watched(
 class Outcomes(Generic[R]):
     """The outcomes of a mapping: an asynchronous iterator and context manager; for one consumer.
 
-    The first read starts it. ``async with`` ends it for certain when the loop is left early; so does the last reference
-    going, as that of ``async for outcome in predictor.map(...)`` does.
+    The first read starts it. ``async with`` ends it for certain when the loop is left early; so does dropping the last
+    reference, which ``async for outcome in predictor.map(...)`` does.
     """
 
     __slots__ = ("__weakref__", "_engine")
@@ -122,7 +123,7 @@ class Outcomes(Generic[R]):
 
     @property
     def progress(self) -> Progress:
-        """How far it has got."""
+        """The progress so far."""
         return self._engine.progress()
 
     def __aiter__(self) -> Self:

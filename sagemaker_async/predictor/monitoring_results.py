@@ -38,7 +38,7 @@ class MonitoringResults(ABC):
         """Return all its runs, the latest first."""
 
     async def output_uri(self, execution: shapes.MonitoringExecutionSummary) -> str | None:
-        """Return the folder in S3 with the output of a run; None for one that had no job.
+        """Return the folder in S3 with the output of a run; None for a run without a job.
 
         Raises:
             CallError: the job could not be described.
@@ -53,7 +53,7 @@ class MonitoringResults(ABC):
         return None
 
     async def statistics(self, execution: shapes.MonitoringExecutionSummary, *, read: ReadObject | None = None) -> Any:
-        """Return the statistics of a run; None for one that has no output.
+        """Return the statistics of a run; None for a run without output.
 
         Args:
             execution: the run, one of `executions`.

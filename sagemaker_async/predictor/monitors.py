@@ -57,7 +57,7 @@ class Monitor(MonitoringResults):
     failure_reason: str | None
     """Why it failed."""
     endpoint_name: str
-    """Whose captured data it reads."""
+    """The endpoint whose captured data it reads."""
     schedule: str | None
     """When it runs: a cron expression, or ``NOW``."""
     job_definition_name: str | None
@@ -90,7 +90,7 @@ class Monitor(MonitoringResults):
         await answer_or_raise(self._hosting.start_monitoring_schedule(monitoring_schedule_name=self.name))
 
     async def stop(self) -> None:
-        """Stop the schedule; a run under way goes on.
+        """Stop the schedule; a run under way continues.
 
         Raises:
             CallError: the call failed.
@@ -98,7 +98,7 @@ class Monitor(MonitoringResults):
         await answer_or_raise(self._hosting.stop_monitoring_schedule(monitoring_schedule_name=self.name))
 
     async def delete(self) -> None:
-        """Delete the schedule; its job definition stays, as others may use it.
+        """Delete the schedule; its job definition stays, because others may use it.
 
         Raises:
             CallError: the call failed.
@@ -118,8 +118,8 @@ class Monitor(MonitoringResults):
         Args:
             schedule: a cron expression, or ``NOW`` to run once, at once.
             job_definition_name: the job definition of the runs from now on.
-            data_analysis_start_time: with ``NOW``, from when on data are analysed, such as ``-PT1H``.
-            data_analysis_end_time: with ``NOW``, until when.
+            data_analysis_start_time: with ``NOW``, the start of the data to analyse, such as ``-PT1H``.
+            data_analysis_end_time: with ``NOW``, the end of the data to analyse.
 
         Raises:
             ConfigurationError: nothing was given to change.
@@ -162,7 +162,7 @@ class Monitor(MonitoringResults):
         data_analysis_start_time: str | None = None,
         data_analysis_end_time: str | None = None,
     ) -> Monitor:
-        """Do as `update`, under the SDK's name; raises as that does."""
+        """The same as `update`, under the SDK's name."""
         return await self.update(
             schedule_cron_expression,
             data_analysis_start_time=data_analysis_start_time,

@@ -25,20 +25,20 @@ class Outcome(Generic[R]):
     error: Exception | None
     """Why there is no answer; None when there is one."""
     attempts: int
-    """How many requests were made for the record, those included that the session repeated by itself; 0 when the record
-    could not be sent at all. Records of one batch share their requests."""
+    """How many requests were made for the record, including those that the session repeated by itself; 0 when the
+    record could not be sent at all. Records of one batch share their requests."""
     latency: float
-    """Seconds from the first request to the answer or the error, delays between attempts included."""
+    """Seconds from the first request to the answer or the error, including delays between attempts."""
 
     @property
     def ok(self) -> bool:
-        """Whether there is an answer; also when the answer is None."""
+        """Whether there is an answer, even if the answer is None."""
         return self.error is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a mapping has got."""
+    """The progress of a mapping."""
 
     done: int
     """Records that are finished, successful or not."""
@@ -56,7 +56,7 @@ class Progress:
     seconds: float
     """Since the first record was read."""
     total: int | None
-    """How many records there are; None when nobody knows."""
+    """How many records there are; None when it is unknown."""
 
     @property
     def rate(self) -> float:
@@ -65,5 +65,5 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest takes at this rate; None when that cannot be told."""
+        """The time that the rest will take at this rate; None when it is unknown."""
         return None if self.total is None or not self.rate else max(self.total - self.done, 0) / self.rate

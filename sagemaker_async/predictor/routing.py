@@ -46,10 +46,10 @@ class RoutedCalls:
         """Return a predictor that calls an inference router instead of an endpoint.
 
         The router passes each request on to a destination of the target: an endpoint or an inference component that is
-        healthy and has capacity. `predict` and `predict_full` are as with an endpoint; `Prediction.routed_to` and
+        healthy and has capacity. `predict` and `predict_full` work as with an endpoint; `Prediction.routed_to` and
         `Prediction.routing_reason` say who answered and why. Arguments that say where within an endpoint a request goes
         (``target_model``, ``target_variant``, ``component_name``, ``session_id``, ...) are refused: the destination
-        decides. There are no streams, and what a `Predictor` does in the control plane is for endpoints alone.
+        decides. There are no streams, and what a `Predictor` does in the control plane works only with endpoints.
 
         Args:
             router: the router's name.
@@ -89,4 +89,4 @@ class RoutedCalls:
     def _check_of_endpoint(self, what: str) -> None:
         """Raise `ConfigurationError` for what only endpoints have."""
         if self._routing_target is not None:
-            raise ConfigurationError(f"an inference router has no {what}: make a Predictor of the endpoint itself")
+            raise ConfigurationError(f"an inference router has no {what}: make a Predictor for the endpoint itself")

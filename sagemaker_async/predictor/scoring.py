@@ -1,4 +1,4 @@
-"""`Scoring`: how records are scored, said once, for this machine, for a durable run, and for a cluster."""
+"""`Scoring`: how records are scored, described once for this machine, for a durable run, and for a cluster."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = ["Scoring"]
 class Scoring:
     """An endpoint, and how a record becomes a request to it and the answer a result: what `Predictor.map` is told.
 
-    It holds no session and nothing that is open, so it can be kept, and sent to other processes by `pickle`, as far as
-    what it is made of can.
+    It holds neither a session nor anything else that is open, so it can be kept, and sent to other processes by
+    `pickle` if its fields can.
 
     Example:
         ::
@@ -54,7 +54,8 @@ class Scoring:
     accept: str | tuple[str, ...] | None = None
     """Asked for instead of the deserializer's."""
     prepare: Callable[[Any], Any] | None = None
-    """Makes of a record what the serializer takes. `pickle` wants a function that a module defines; Ray takes any."""
+    """Turns a record into what the serializer takes. `pickle` requires a function that a module defines; Ray takes
+    any."""
     batch: int | Batch | None = None
     """Several records in one request, as for `Predictor.map`."""
     stream: bool | Callable[[PredictionStream[bytes]], Awaitable[Any]] = False
@@ -69,7 +70,7 @@ class Scoring:
             raise ConfigurationError(f"Scoring needs an endpoint_name, a non-empty str, got {self.endpoint_name!r}")
 
     def predictor(self, session: Session) -> Predictor[Any]:
-        """Return a predictor that does what this says.
+        """Return a predictor with these settings.
 
         Raises:
             ConfigurationError: a field is wrong.

@@ -57,17 +57,18 @@ class StatefulCalls(PatientCalls, HostedComponents):
         A call with a `session_id` of its own goes to that one.
 
         A session that cannot be closed (the instance is gone, the network fails, the caller is cancelled again) ends by
-        itself when it expires, after the idle time that the container is configured with; the log has a warning.
+        itself when it expires, after the container's configured idle time; the log has a warning.
 
         Args:
             opening: the body that asks the container to open a session; the default is what AWS's containers take.
             closing: the body that asks it to close the session.
             content_type: the media type of both.
-            timeout: of opening and of closing, each: as for `predict`.
+            timeout: for opening and for closing, each as for `predict`.
 
         Raises:
             ConfigurationError: the predictor is of a router, which has no sessions.
-            CallError: on entering: it could not be opened. `ResponseError` if the container answered and opened none.
+            CallError: on entering: it could not be opened. `ResponseError` if the container answered without opening
+                one.
             UsageError: on calling the bound predictor later: the session has been closed.
 
         Example:
@@ -112,7 +113,7 @@ class StickySession(Generic[P]):
 
     @property
     def id(self) -> str:
-        """What SageMaker calls it; raises `UsageError` unless it is open."""
+        """SageMaker's id of the session; raises `UsageError` unless the session is open."""
         if self._opened is None or self._left:
             state = "has been closed" if self._left else "is not open yet"
             raise UsageError(f"this stateful session {state}; enter predictor.session() with 'async with'")
@@ -120,7 +121,7 @@ class StickySession(Generic[P]):
 
     @property
     def expires(self) -> dt.datetime | None:
-        """When it ends if nothing is sent, as SageMaker said on opening it; None when it did not say."""
+        """When it ends if nothing is sent, as SageMaker said when it was opened; None if it did not say."""
         return self._opened.expires if self._opened is not None else None
 
     def note(self, headers: Mapping[str, str]) -> None:
@@ -136,7 +137,7 @@ class StickySession(Generic[P]):
         opened = reply.metadata.headers.get(_NEW)
         if opened is None:
             raise ResponseError(
-                "the container answered and opened no stateful session: it does not support them, or wants another "
+                "the container answered without opening a stateful session: it does not support them, or needs another "
                 "body for it (opening=...)",
                 reply.metadata.status,
             )
@@ -156,7 +157,7 @@ class StickySession(Generic[P]):
             await self._call(self._closing, session_id)
         except (CallError, SessionClosedError) as error:
             logger.warning(
-                "a stateful session of endpoint %r was not closed and ends when it expires: %s",
+                "a stateful session of endpoint %r could not be closed, and ends when it expires: %s",
                 self._predictor.endpoint_name,
                 error,
             )

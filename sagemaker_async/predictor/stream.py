@@ -146,8 +146,8 @@ class PredictionStream(Generic[T]):
     def result(self) -> StreamResult:
         """What the model has said so far, whole: ``.text``, ``.reasoning``, ``.tool_calls``, ``.usage``, ...
 
-        It is of streams of tokens. It grows while the stream is read, and stays when that has ended or failed.
-        ``await stream.result()`` reads what is left and returns the whole.
+        Only streams of tokens have one. It grows while the stream is read, and stays available after the stream has
+        ended or failed. ``await stream.result()`` reads what is left and returns the whole.
 
         Raises:
             UsageError: the stream is not read as tokens.
@@ -158,12 +158,12 @@ class PredictionStream(Generic[T]):
                 result = await predictor.predict_stream(request).tokens().result()
         """
         if not isinstance(self._records, TokenIterator):
-            raise UsageError("result is of streams of tokens: choose predict_stream(...).tokens() before reading")
+            raise UsageError("only a stream of tokens has a result: choose predict_stream(...).tokens() before reading")
         return StreamResult(self._records.result, self)
 
     @property
     def records(self) -> Any:
-        """The older name of `result`; of a stream that is not of tokens, the iterator that makes the records.
+        """The older name of `result`; for a stream of anything but tokens, the iterator that makes the records.
 
         None before the stream is open.
         """

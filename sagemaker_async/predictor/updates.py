@@ -161,7 +161,9 @@ class EndpointUpdate:
         try:
             await answer_or_raise(hosting.delete_endpoint_config(endpoint_config_name=self.new_config))
         except SageMakerAsyncError as error:
-            logger.warning("the endpoint configuration %r, which nothing uses, is left: %s", self.new_config, error)
+            logger.warning(
+                "the endpoint configuration %r, which nothing uses, could not be deleted: %s", self.new_config, error
+            )
             self._say_what_is_left(reason)
 
     async def _wait(self, hosting: SageMakerClient, waiting: Waiting) -> None:
@@ -183,7 +185,9 @@ class EndpointUpdate:
             raise
 
     def _say_what_is_left(self, error: Exception) -> None:
-        unless = "; should the update still succeed, keep it: " if isinstance(error, WaiterTimeoutError) else ". "
+        unless = (
+            "; if the update still succeeds, keep it; otherwise " if isinstance(error, WaiterTimeoutError) else ". "
+        )
         sentence = (
             f"The endpoint configuration {self.new_config!r} was created for this update{unless}"
             f"session.hosting.delete_endpoint_config(endpoint_config_name={self.new_config!r}) removes it"

@@ -87,7 +87,7 @@ def production_variant(
         managed_instance_scaling: ``{"MinInstanceCount": ..., "MaxInstanceCount": ...}``.
         routing_config: ``{"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}`` or ``"RANDOM"``.
         inference_ami_version: the machine image of the instances.
-        core_dump_config: where the dump of a container that crashes goes: ``{"DestinationS3Uri": ..., "KmsKeyId":
+        core_dump_config: where the core dump of a crashed container goes: ``{"DestinationS3Uri": ..., "KmsKeyId":
             ...}``; the key may be left out.
 
     Raises:
@@ -130,7 +130,7 @@ class HasDefaultBucket(Protocol):
 
 @dataclass(frozen=True)
 class DataCaptureConfig:
-    """What of an endpoint's traffic is kept, how much of it, and where; its fields are in the SDK's order.
+    """Which part of an endpoint's traffic is captured, how much of it, and where to; the fields are in the SDK's order.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DataCaptureConfig.html
 
@@ -153,7 +153,7 @@ class DataCaptureConfig:
     json_content_types: Sequence[str] | None = None
     """What is kept as JSON; None: ``application/json``."""
     sagemaker_session: HasDefaultBucket | None = field(default=None, repr=False, compare=False)
-    """The session whose default bucket is meant; None: that of whoever uses this."""
+    """The session whose default bucket is meant; None: the session of the predictor that uses this."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.enable_capture, bool):
@@ -183,7 +183,7 @@ class DataCaptureConfig:
         """
         if self.destination_s3_uri is None:
             raise ConfigurationError(
-                "DataCaptureConfig has no destination_s3_uri, and looking up the default bucket takes an await here: "
+                "DataCaptureConfig has no destination_s3_uri, and looking up the default bucket needs an await here: "
                 "use request_fields(await session.default_bucket())"
             )
         return self.request_fields("")

@@ -49,7 +49,7 @@ def faulty(error: E, record: bytes | bytearray) -> E:
     """Return `error` with the beginning of the record at fault as its `undelivered`.
 
     It is for ``raise faulty(...)``: a frame with a variable for the error that it raises would be a reference cycle,
-    and keep the stream alive that the consumer has dropped.
+    and would keep alive the stream that the consumer has dropped.
     """
     error.undelivered = bytes(record[:UNDELIVERED_LIMIT])
     return error

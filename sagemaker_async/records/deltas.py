@@ -49,7 +49,7 @@ class Token:
     logprob: float | None = None
     """The natural logarithm of its probability, where the container tells it."""
     special: bool = False
-    """Whether it is a control token, such as the end of the sequence, and no part of the generated text."""
+    """Whether it is a control token, such as the end of the sequence, which is not part of the generated text."""
     finish_reason: str | None = None
     """Why the model stopped, on the last token of a choice: ``stop``, ``length``, ``eos_token``, ..."""
     raw: Any = None
@@ -57,15 +57,15 @@ class Token:
     choice: int = 0
     """Which of several answers it belongs to, where several were asked for (``n``) or several prompts sent."""
     reasoning: str = ""
-    """A piece of what the model thinks before it answers (``reasoning_content``, ``reasoning``); no part of `text`."""
+    """A piece of what the model thinks before it answers (``reasoning_content``, ``reasoning``); not part of `text`."""
     tool_calls: Sequence[ToolCallDelta] = ()
     """The pieces of tool calls that the record brings: one while arguments are streamed, all of a whole message."""
     refusal: str = ""
-    """A piece of the model's words as it refuses to answer; no part of `text`."""
+    """A piece of the model's words when it refuses to answer; not part of `text`."""
 
     @property
     def tool_call(self) -> ToolCallDelta | None:
-        """The first piece of a tool call; None without any. `tool_calls` has those of a record that brings several."""
+        """The first piece of a tool call, or None. `tool_calls` has all pieces of a record that brings several."""
         return self.tool_calls[0] if self.tool_calls else None
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Token:
 
 @dataclass(slots=True)
 class Delta:
-    """What one record brings for one choice. The fields without a description are those of `Token`."""
+    """What one record brings for one choice. Fields without a description are those of `Token`."""
 
     text: str = ""
     id: int | None = None
@@ -92,5 +92,5 @@ class Delta:
     tool_calls: Sequence[ToolCallDelta] = ()
     refusal: str = ""
     logprobs: Sequence[TokenLogprob] = ()
-    """The log probabilities of all tokens in the record, where there may be several; `logprob` alone says as much of a
-    single one."""
+    """The log probabilities of all tokens in the record, where there may be several; for a single one, `logprob` is
+    enough."""

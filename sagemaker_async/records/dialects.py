@@ -137,7 +137,7 @@ def _tool_calls(calls: Any) -> tuple[ToolCallDelta, ...]:
         numbered = index is not None
         index = index if numbered else position
         if not isinstance(index, int) or not isinstance(name, str | None):
-            raise TypeError("a tool call's index is a number, and its name a text")
+            raise TypeError("a tool call's index must be a number, and its name a text")
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         call_id = None if call_id in (None, "") else str(call_id)
@@ -261,7 +261,7 @@ ALIASES: Mapping[str, str] = {
 
 
 def dialect_named(name: str) -> Dialect:
-    """Return the dialect of that name or alias; case does not matter, and ``_`` is as good as ``-``.
+    """Return the dialect of that name or alias; case does not matter, and ``_`` stands for ``-``.
 
     Raises:
         ConfigurationError: there is no such dialect; the message lists all, and names the nearest.

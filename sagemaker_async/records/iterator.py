@@ -1,8 +1,8 @@
 """What all iterators have in common: reading the event stream, order, failure and closing.
 
 `StreamIterator` reads payload parts, has them split by a method of its subclass, and hands out the records one by one;
-`ByteIterator`, which splits nothing, is here too, for it is what streams are read with unless something else is asked
-for. `sagemaker_async.iterators` states what consumers may rely on.
+`ByteIterator`, which splits nothing, is here too, because streams are read with it by default.
+`sagemaker_async.iterators` states what consumers may rely on.
 """
 
 from __future__ import annotations
@@ -176,7 +176,9 @@ class StreamIterator(ABC, Generic[T]):
         if error is None:
             return []
         if isinstance(error, StopIteration | StopAsyncIteration):
-            raise RuntimeError(f"{type(self).__name__} raised {type(error).__name__} as it split the stream") from error
+            raise RuntimeError(
+                f"{type(self).__name__} raised {type(error).__name__} while splitting the stream"
+            ) from error
         try:
             raise error
         finally:
@@ -258,7 +260,7 @@ def _remedy(name: str, event_stream: object) -> str:
 
 
 class ByteIterator(StreamIterator[bytes]):
-    """Yield the bytes of each payload part as it came; where parts are cut means nothing."""
+    """Yield the bytes of each payload part as it came; the boundaries of parts are arbitrary."""
 
     def split(self, data: bytes, /) -> Iterable[bytes]:
         return (data,)

@@ -1,6 +1,6 @@
 """Whole messages: what a model has said, put together from the deltas of its records.
 
-`TokenResult` is what users hold, of a stream as well as of an answer that came at once. It is live: while a stream is
+`TokenResult` is what users hold, for a stream as well as for an answer that came at once. It is live: while a stream is
 read it holds what came so far, and after a failure it still does; what came over the network together is in it at once,
 though its tokens are handed out one by one. What it holds is bounded, and it says when there was
 more (`TokenResult.truncated`). Pieces are kept in lists and put together when they are asked for, so that the work and

@@ -128,7 +128,7 @@ class TextSplitter:
             raise faulty(
                 StreamDecodeError(
                     f"the payload is not UTF-8 at byte {self._fed - len(invalid)} ({reason}); "
-                    "TextIterator with errors='replace' or 'ignore' goes on regardless"
+                    "TextIterator with errors='replace' or 'ignore' reads on regardless"
                 ),
                 invalid,
             )

@@ -53,7 +53,7 @@ def framing_of(head: bytes, *, final: bool = False, records: bool = False) -> Fr
 
     Args:
         head: the beginning of the payload.
-        final: whether that must do: the answer is then the likeliest one.
+        final: whether no more will come: the likeliest framing is returned then.
         records: whether the payload is known not to be plain text.
     """
     if len(head) < len(BOM_UTF8) and BOM_UTF8.startswith(head):
@@ -138,7 +138,7 @@ class TokenSplitter:
 
         Raises:
             InBandError: a record reports a failure, or the finish reason is ``error``.
-            StreamDecodeError: a record is malformed, or of no known dialect, or of another one than the one given.
+            StreamDecodeError: a record is malformed, or its dialect is unknown or not the one that was given.
             RecordTooLongError: a record exceeds `max_buffer`.
         """
         made: list[Token] = []
@@ -187,14 +187,14 @@ class TokenSplitter:
             raise _unknown(self._unread)
         if self._splitter is not None and not (self._begun or self._finished):
             raise StreamIncomplete(
-                "the stream ended before its first record: nothing but comments and line ends came; "
+                "the stream ended before its first record: only comments and line ends came; "
                 "use dialect='raw' if they are the text"
             )
         terminated = self.dialect is None or self.dialect.terminated
         if terminated and not self._finished and not self._allow_incomplete:
             raise StreamIncomplete(
                 "the stream ended before the model said that it had finished; the text so far is in `partial`, "
-                "and allow_incomplete=True makes such an end a normal one"
+                "and allow_incomplete=True accepts such an end"
             )
 
     def _begin(self, framing: Framing) -> bytes:
@@ -211,8 +211,8 @@ class TokenSplitter:
             if self.dialect.framing != "text":
                 raise faulty(
                     StreamDecodeError(
-                        f"the payload is neither server-sent events nor JSON, which the dialect {self.dialect.name!r} "
-                        "comes in; use dialect='raw' for plain text"
+                        f"the payload is neither server-sent events nor JSON, and the dialect {self.dialect.name!r} "
+                        "has only these two forms; use dialect='raw' for plain text"
                     ),
                     head,
                 )
@@ -343,7 +343,7 @@ def _unknown(record: dict[str, Any]) -> StreamDecodeError:
     known = ", ".join(sorted(DIALECTS))
     fields = ", ".join(map(repr, list(record)[:8])) or "none"
     error = StreamDecodeError(
-        f"the first record is of no known dialect ({known}); its fields are: {fields[:200]}. "
+        f"the first record has none of the known dialects ({known}); its fields are: {fields[:200]}. "
         "Pass a Dialect of your own, or dialect='raw' for the bare text"
     )
     return faulty(error, _source_of(record))

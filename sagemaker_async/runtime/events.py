@@ -46,7 +46,7 @@ _Bytes = bytes  # for the class below, whose field has that name
 
 
 class PayloadPart(ByAWSName):
-    """An arbitrary slice of what the model's container answers; where it is cut means nothing."""
+    """An arbitrary slice of the container's answer; its boundaries have no meaning."""
 
     __slots__ = ("bytes",)
     __match_args__ = ("bytes",)
@@ -105,11 +105,11 @@ def is_payload_part(headers: Mapping[str, HeaderValue]) -> bool:
 
 
 def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
-    """Return the event that a message with these headers and this payload is.
+    """Return the event for a message with these headers and this payload.
 
     Raises:
         UnmodeledStreamError: its ``:message-type`` is ``error``, or it is an exception of an unknown type.
-        HeaderError: it lacks the headers that say what it is.
+        HeaderError: it lacks the headers that say what kind it is.
     """
     kind = headers.get(":message-type")
     if kind == "event":
@@ -131,7 +131,7 @@ def event_of(headers: Mapping[str, HeaderValue], payload: bytes) -> StreamEvent:
 
 
 def model_stream_error(message: str, code: object) -> ModelStreamError:
-    """Return the exception that a `ModelStreamError` with this message and error code is."""
+    """Return the exception for a `ModelStreamError` with this message and error code."""
     match code:
         case "ModelInvocationTimeExceeded":
             return ModelInvocationTimeExceeded(message)

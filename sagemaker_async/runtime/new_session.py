@@ -1,4 +1,4 @@
-"""`NewSession`: what an answer says of the stateful session that it opened."""
+"""`NewSession`: what an answer says about the stateful session that it opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SageMaker Runtime as a table: three operations, and which errors they know.
+"""SageMaker Runtime as a table: three operations, and their errors.
 
 What a request's fields may hold and where they travel is in `shapes`, compiled into `generated.requests`.
 
@@ -40,7 +40,7 @@ SAGEMAKER_RUNTIME = Service(
     large_body=(
         4 << 20,
         (
-            "SageMaker closes the connection without an answer on a body over the endpoint's limit (25 MB for "
+            "SageMaker closes the connection without an answer when a body exceeds the endpoint's limit (25 MB for "
             "real-time, 4 MB for serverless endpoints): send smaller batches, or use asynchronous inference, which "
             "takes inputs of up to 1 GB from S3"
         ),

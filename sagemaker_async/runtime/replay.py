@@ -50,7 +50,7 @@ class Kept:
     def _replayed(self, is_closed: Callable[[], bool]) -> Iterator[StreamEvent]:
         if self._events is None:
             raise StreamConsumedError(
-                f"dispatch has read this response stream, which is not kept, for it has more than {KEPT_BYTES} bytes"
+                f"dispatch has read this response stream, and kept none of it: it has more than {KEPT_BYTES} bytes"
             )
         yield from self._events
         if self._failure is not None and self._failure not in self._events:

@@ -5,8 +5,8 @@ unanchored and would let ``a/../b`` or a line break through. Header values are l
 is all an HTTP header field carries (RFC 9110 section 5.5). See
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html
 
-Requests are validated by what is compiled from their models, `generated.requests`. A new field is one line here, a run
-of ``python -m sagemaker_async.runtime.generator.requests``, and its keyword in `client`.
+Requests are validated by rules that are compiled from their models, `generated.requests`. A new field is one line here,
+a run of ``python -m sagemaker_async.runtime.generator.requests``, and its keyword in `client`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class InvokeEndpointWithResponseStreamRequest(Invocation):
     session_id: Annotated[SessionId | None, InHeader(_X + "Session-Id")] = Field(
         None,
         alias="SessionId",
-        description="is an id that an earlier answer named; streams cannot open a session (NEW_SESSION)",
+        description="is an id from an earlier answer; a stream cannot open a session (NEW_SESSION)",
     )
     prefix_aware_id: Annotated[Identifier | None, InHeader(_X + "Prefix-Aware-Id")] = Field(None, alias="PrefixAwareId")
 
@@ -107,7 +107,7 @@ class InvokeEndpointRequest(InvokeEndpointWithResponseStreamRequest):
     session_id: Annotated[SessionIdOrNew | None, InHeader(_X + "Session-Id")] = Field(
         None,
         alias="SessionId",
-        description="is an id that an earlier answer named, or NEW_SESSION where a session is to be opened",
+        description="is an id from an earlier answer, or NEW_SESSION to open a session",
     )
     target_model: Annotated[TargetModel | None, InHeader(_X + "Target-Model")] = Field(None, alias="TargetModel")
     enable_explanations: Annotated[Explanations | None, InHeader(_X + "Enable-Explanations")] = Field(
@@ -161,7 +161,7 @@ class InvokeEndpointStreamedBodyResponse(InvokeEndpointResponse):
     body: SkipValidation[BodyStream] = Field(alias="Body", repr=False)  # type: ignore[assignment]  # asked for
 
     async def aclose(self) -> None:
-        """Close the body and let go of its connection; idempotent."""
+        """Close the body and release its connection; idempotent."""
         await self.body.aclose()
 
 
@@ -174,7 +174,7 @@ class InvokeEndpointWithResponseStreamResponse(ResponseShape):
     custom_attributes: str | None = Field(default=None, alias="CustomAttributes", repr=False)
 
     async def aclose(self) -> None:
-        """Close the stream and let go of its connection; idempotent."""
+        """Close the stream and release its connection; idempotent."""
         await self.body.aclose()
 
     async def dispatch(
@@ -188,20 +188,20 @@ class InvokeEndpointWithResponseStreamResponse(ResponseShape):
     ) -> None:
         """Read the stream to its end and hand each event to its handler, in order; handlers may be ``async``.
 
-        Iterating `body` afterwards yields the same events again, and ends as the stream did; of a stream with more than
-        16 MiB nothing is kept for that.
+        Iterating `body` afterwards yields the same events again, and ends as the stream did; a stream of more than 16
+        MiB is not kept for that.
 
         Args:
             on_payload_part: gets each `PayloadPart`.
             on_model_stream_error: gets a `ModelStreamError`.
             on_internal_stream_failure: gets an `InternalStreamFailure`.
             on_error_event: gets an `UnmodeledStreamError`, an error that AWS's model does not know.
-            on_event: gets every event, those of unknown types included, before its own handler does.
+            on_event: gets every event, including those of unknown types, before its own handler does.
 
         Raises:
             ConfigurationError: a handler cannot be called with one event; nothing was read.
-            ModelStreamError, InternalStreamFailure, UnmodeledStreamError: the stream carried one that nobody
-                handles.
+            ModelStreamError, InternalStreamFailure, UnmodeledStreamError: the stream carried one for which there is no
+                handler.
             StreamError: as iterating `body`.
         """
         handlers: dict[type, Handler[Any] | None] = {

@@ -6,13 +6,13 @@ What is yielded, in order: every `PayloadPart`, `UnknownEvent`, and as the last 
 message; `StreamConnectionError` when the connection ends before the HTTP body does; `StreamStalledError` after too long
 a silence. A stream never just stops.
 
-What a callback or an interceptor of the user raises within a read is raised by that read as it is, once, whatever its
-class; the connection has been closed then. A StopAsyncIteration of theirs would look like the stream's end: it becomes
-the cause of a RuntimeError, as PEP 479 has it for generators.
+An exception from a user's callback or interceptor within a read is raised by that read unchanged, once, whatever its
+class; the connection has been closed by then. A StopAsyncIteration of theirs would look like the stream's end: it
+becomes the cause of a RuntimeError, as PEP 479 has it for generators.
 
-The connection is let go of at the end, on any failure, when a read is cancelled, by `aclose`, and when the last
+The connection is released at the end, on any failure, when a read is cancelled, by `aclose`, and when the last
 reference to the stream goes, from whichever thread that happens. Single use, one consumer, on the event loop that has
-opened it: a read on another one raises `WrongEventLoopError`, and the stream can still be read where it belongs.
+opened it: a read on another one raises `WrongEventLoopError`, and the stream can still be read on its own loop.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class EventStream:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has been let go of."""
+        """Whether the connection has been released."""
         return self._closed or self._ended
 
     def keep_events(self) -> None:
@@ -172,7 +172,7 @@ class EventStream:
         return event
 
     async def next_parts(self) -> list[bytes]:
-        """Return the payload parts that are there, at least one, waiting if need be; none at the clean end.
+        """Return the payload parts that have come, at least one, waiting if necessary; none at the clean end.
 
         The fast way to read a stream: unknown events are skipped, and `ModelStreamError` and `InternalStreamFailure`
         are raised once the parts before them were returned. Raises what iterating raises.
@@ -222,11 +222,11 @@ class EventStream:
         return parts
 
     async def aclose(self) -> None:
-        """Drop what is not read yet and let go of the connection; idempotent."""
+        """Drop what is not read yet and release the connection; idempotent."""
         self.close()
 
     def close(self) -> None:
-        """Do as `aclose`, at once and from any thread."""
+        """The same as `aclose`, at once and from any thread."""
         if not self._ended:
             self._closed = True
             self._queue.clear()

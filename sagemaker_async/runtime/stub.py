@@ -32,7 +32,7 @@ class StubResponse(ScriptedResponse):
 
     Args:
         status: the HTTP status.
-        body: its bytes; or an iterable of the chunks they arrive in, in which an exception is raised when its turn
+        body: its bytes; or an iterable of the chunks in which they arrive; an exception in it is raised when its turn
             comes.
         headers: its header fields; a request id is added when there is none.
     """

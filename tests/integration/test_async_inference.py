@@ -328,12 +328,12 @@ async def test_what_a_serializer_returns_is_checked(local: LocalSageMaker, sessi
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda plain: AsyncPredictor("e"), "made of a Predictor"),
+        (lambda plain: AsyncPredictor("e"), "AsyncPredictor takes a Predictor"),
         (lambda plain: AsyncPredictor(plain, ""), "name must be"),
         (lambda plain: AsyncPredictor(plain, inline_bytes=128_001), "inline_bytes"),
         (lambda plain: AsyncPredictor(plain, inline_bytes=True), "inline_bytes"),
         (lambda plain: AsyncPredictor(plain, upload_to="bucket"), "s3://my-bucket"),
-        (lambda plain: AsyncPredictor(Predictor("e", plain.sagemaker_session, component_name="c")), "takes none"),
+        (lambda plain: AsyncPredictor(Predictor("e", plain.sagemaker_session, component_name="c")), "does not take"),
         (lambda plain: AsyncPredictor(Predictor.of_router("r", "t", plain.sagemaker_session)), "inference router"),
         (lambda plain: WaiterConfig(max_attempts=0), "max_attempts"),
         (lambda plain: WaiterConfig(delay=-1), "delay"),

@@ -164,11 +164,11 @@ def test_a_signal_ends_a_run_cleanly_and_the_command_that_is_printed_resumes_it(
     model.at, model.then = 50, lambda: process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == status, told
-    assert b"finishing what is under way" in told
+    assert b"finishing the requests under way" in told
     assert b"Traceback" not in told
     done = outcomes(here / "out.jsonl")
     assert len(done) == model.asked.total() < 400  # what was sent is written: nothing is paid for twice
-    match = re.search(r"To go on: sagemaker-async (.*)", told.decode())
+    match = re.search(r"To continue: sagemaker-async (.*)", told.decode())
     assert match is not None
     assert match[1] == "bulk m 'in put.jsonl' out.jsonl --concurrency 4 --resume"
     model.at = None
@@ -200,8 +200,8 @@ def test_a_second_signal_drops_what_is_under_way(local: ThreadedLocalSageMaker, 
         finally:
             release.set()
     assert process.wait() == 130
-    assert b"once more to drop it" in told
-    assert b"interrupted. To go on: sagemaker-async bulk holding in.jsonl out.jsonl --concurrency 1 --resume" in told
+    assert b"once more to drop them" in told
+    assert b"interrupted. To continue: sagemaker-async bulk holding in.jsonl out.jsonl --concurrency 1 --resume" in told
     assert sorted(outcomes(here / "out.jsonl")) == list(range(10))
 
 
@@ -216,7 +216,7 @@ def test_a_full_disk_ends_a_run_with_whole_lines_that_a_resumed_one_goes_on_from
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1, told
     assert b"the run stopped: a file cannot be read or written: [Errno 27] File too large" in told
-    assert b"To go on: sagemaker-async bulk m in.jsonl out.jsonl --resume" in told
+    assert b"To continue: sagemaker-async bulk m in.jsonl out.jsonl --resume" in told
     contents = (here / "out.jsonl").read_bytes()
     written = contents.count(b"\n")
     assert f"{written} records are finished, and kept in 'out.jsonl'".encode() in told
@@ -241,7 +241,7 @@ def test_an_endpoint_that_vanishes_ends_a_run_which_is_complete_when_it_is_back(
     counted = re.search(r"errors ValidationError (\d+), ModelError \d", told)
     assert counted
     assert 20 <= int(counted[1]) < 20 + 4  # those that were under way have an outcome too
-    assert "To go on: sagemaker-async bulk m in.jsonl out.jsonl --concurrency 4 --stop-after 20 --resume" in told
+    assert "To continue: sagemaker-async bulk m in.jsonl out.jsonl --concurrency 4 --stop-after 20 --resume" in told
     model.at = None
     local.add_endpoint("m", model)
     assert main([*arguments, "--resume"]) == 3
@@ -393,7 +393,7 @@ def test_a_bucket_that_is_missing_is_noticed_first_and_one_that_goes_missing_can
     assert main(arguments) == 1
     told = capsys.readouterr().err
     assert "could not be uploaded to 's3://other/out.jsonl'" in told
-    assert "To go on: sagemaker-async bulk m in.jsonl s3://other/out.jsonl --resume" in told
+    assert "To continue: sagemaker-async bulk m in.jsonl s3://other/out.jsonl --resume" in told
     s3.create_bucket(Bucket="other")
     assert main([*arguments, "--resume"]) == 0
     assert model.asked.total() == 5

@@ -361,21 +361,31 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "messages of a wrong shape": ({}, {"messages": [{"role": "user"}]}, "messages[0].content", "is missing"),
     "tools of a wrong shape": ({}, {"tools": [1]}, "tools[0]", "must be a mapping with a type"),
     "stream that is no boolean": ({}, {"stream": "yes"}, "stream", "must be true or false"),
-    "tools where there are none": ({"tools": False}, {"tools": TOOLS}, "tools", "this model takes no tools"),
-    "tools for a text model": ({"takes": "inputs", "prompt": as_prompt}, {"tools": TOOLS}, "tools", "takes no tools"),
+    "tools where there are none": ({"tools": False}, {"tools": TOOLS}, "tools", "this model does not take tools"),
+    "tools for a text model": (
+        {"takes": "inputs", "prompt": as_prompt},
+        {"tools": TOOLS},
+        "tools",
+        "does not take tools",
+    ),
     "functions for a text model": (
         {"takes": "prompt", "prompt": as_prompt},
         {"functions": [{}]},
         "functions",
-        "takes no functions",
+        "does not take functions",
     ),
     "a chat without a prompt form": ({"takes": "inputs"}, {}, "messages", "use /v1/completions"),
-    "two answers of a text model": ({"takes": "inputs", "prompt": as_prompt}, {"n": 2}, "n", "cannot do what n asks"),
+    "two answers of a text model": (
+        {"takes": "inputs", "prompt": as_prompt},
+        {"n": 2},
+        "n",
+        "does not support what n asks for",
+    ),
     "a schema for a text model": (
         {"takes": "inputs", "prompt": as_prompt},
         {"response_format": {"type": "json_object"}},
         "response_format",
-        "cannot do what response_format asks",
+        "does not support what response_format asks for",
     ),
 }
 
@@ -407,7 +417,7 @@ async def test_an_unknown_model_is_told_with_those_that_there_are(world: World, 
     response = await world.post(path, model="gpt-4o", messages=MESSAGES, prompt="x", input="x")
     assert response.status_code == 404
     error = response.json()["error"]
-    assert error["message"] == "The model 'gpt-4o' does not exist; there are m, other."
+    assert error["message"] == "The model 'gpt-4o' does not exist; the models are m, other."
     assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", "model", "model_not_found")
     assert (await world.post(path, messages=MESSAGES)).status_code == 400
 
@@ -825,8 +835,8 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda predictor: OpenAIModel(predictor, prompt="x"), "prompt must be a callable"),  # type: ignore[arg-type]
     (lambda predictor: OpenAIModel(predictor, prompt=asynchronous), "prompt must be an ordinary function"),  # type: ignore[arg-type]
     (lambda predictor: OpenAIModel(predictor, takes=asynchronous), "takes must be an ordinary function"),
-    (lambda predictor: openai_router(models={"": predictor}), "names of models must be texts that are not empty"),
-    (lambda predictor: openai_router(models={1: predictor}), "names of models must be texts"),  # type: ignore[dict-item]
+    (lambda predictor: openai_router(models={"": predictor}), "names of models must be non-empty texts"),
+    (lambda predictor: openai_router(models={1: predictor}), "names of models must be non-empty texts"),  # type: ignore[dict-item]
     (lambda predictor: openai_router(models={"m": predictor}, prefix="v1"), "prefix must begin with /"),
     (lambda predictor: openai_router(models={"m": predictor}, prefix="/v1/"), "prefix must begin with / and not end"),
     (lambda predictor: OpenAIFormat(kind="text"), "kind must be 'chat' or 'completions'"),  # type: ignore[arg-type]

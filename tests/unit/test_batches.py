@@ -60,7 +60,7 @@ def test_an_answer_that_belongs_to_no_record_for_certain_is_refused(batch: Batch
         batch.split(answer, 2)
 
 
-@pytest.mark.parametrize(("record", "words"), [(1, "str or bytes, got int"), (b"a\nb", "would make two of it")])
+@pytest.mark.parametrize(("record", "words"), [(1, "str or bytes, got int"), (b"a\nb", "would make it two records")])
 def test_a_record_that_is_not_one_line_is_refused(record: Any, words: str) -> None:
     with pytest.raises(SerializationError, match=words):
         Batch(size=2, form="lines").join([record])
@@ -92,7 +92,7 @@ def test_what_is_no_number_of_records_is_refused(given: Any) -> None:
 
 
 def test_a_content_type_that_does_not_say_how_needs_a_batch() -> None:
-    with pytest.raises(ConfigurationError, match="'image/png' is not known; give batch=Batch"):
+    with pytest.raises(ConfigurationError, match="into one request of 'image/png'; give batch=Batch"):
         batch_for(8, "image/png", serializes=True)
 
 

@@ -226,7 +226,7 @@ async def test_a_checkpoint_that_is_cut_at_any_byte_begins_the_run_anew_or_is_re
     for cut in range(0, len(whole), 40):
         checkpoint.write_bytes(whole[:cut])
         out.write_bytes(contents)
-        with pytest.raises(ConfigurationError, match="is not whole"):
+        with pytest.raises(ConfigurationError, match="is incomplete"):
             await run(Scorer(), source, out, resume=True)
         assert out.read_bytes() == contents
         checkpoint.write_bytes(whole[:cut])
@@ -289,7 +289,7 @@ async def test_a_resumed_run_tries_again_what_failed_because_of_the_endpoint_and
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"resume": True, "overwrite": True}, "pass one of them"),
+        ({"resume": True, "overwrite": True}, "pass only one of them"),
         ({"retry_failed": True}, "resume=True"),
         ({"resume": 1}, "resume"),
         ({"on_malformed": "skip"}, "'report' or 'stop'"),

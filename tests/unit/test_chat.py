@@ -204,12 +204,12 @@ WRONG: list[tuple[Any, list[tuple[str, str]]]] = [
     ([{"role": "user", "content": ["a"]}], [("messages[0].content[0]", "must be a mapping with a type")]),
     ([{"role": "user", "content": [{"text": "a"}]}], [("messages[0].content[0]", "with the keys 'text'")]),
     ([{"role": "user", "content": [{"type": "text"}]}], [("messages[0].content[0].text", "got None")]),
-    ([{"role": "tool", "content": "a"}], [("messages[0].tool_call_id", "must be the id of the tool call")]),
+    ([{"role": "tool", "content": "a"}], [("messages[0].tool_call_id", "must be a text, the id of the tool call")]),
     ([{"role": "assistant", "tool_calls": {"id": "c"}}], [("messages[0].tool_calls", "must be a list")]),
     ([{"role": "assistant", "tool_calls": ["f"]}], [("messages[0].tool_calls[0].function", "must be a mapping")]),
     (
         [{"role": "assistant", "tool_calls": [CALL, {"function": {"name": "f", "arguments": 5}}]}],
-        [("messages[0].tool_calls[1].function.arguments", "must be a text of JSON, got a value of type int")],
+        [("messages[0].tool_calls[1].function.arguments", "must be a text that holds JSON, got a value of type int")],
     ),
     ([{}, 5], [("messages[0].role", "None"), ("messages[0].content", "is missing"), ("messages[1]", "of type int")]),
 ]

@@ -403,7 +403,9 @@ class TestErrors:
                 assert isinstance(described["CreationTime"], dt.datetime)
                 assert (described["ProductionVariants"], described["Newer"]) == (7, {"a": 1})
             else:
-                with pytest.raises(ResponseParserError, match="DescribeEndpoint answered a value"):
+                with pytest.raises(
+                    ResponseParserError, match="DescribeEndpoint answered with a value of the wrong type"
+                ):
                     await client.describe_endpoint(EndpointName="e")
 
 

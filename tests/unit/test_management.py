@@ -528,7 +528,7 @@ class TestUpdatesThatFail:
         self, account: Account, predictor: Predictor[bytes]
     ) -> None:
         account.statuses = ["InService", "InService", *["Updating"] * 100]
-        with pytest.raises(WaiterTimeoutError, match=r"should the update still succeed, keep it: .* removes it"):
+        with pytest.raises(WaiterTimeoutError, match=r"if the update still succeeds, keep it; otherwise .* removes it"):
             await predictor.update_endpoint(limit=100)
 
     async def test_after_a_failure_nothing_is_remembered(self, account: Account, predictor: Predictor[bytes]) -> None:

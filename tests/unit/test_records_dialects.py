@@ -319,7 +319,7 @@ class TestMalformed:
             tokens, error, _ = run([payload])
             assert tokens == []
             assert type(error) is StreamDecodeError
-            assert "no known dialect" in str(error)
+            assert "none of the known dialects" in str(error)
             assert "dialect='raw'" in str(error)
             assert error.undelivered == json.dumps(records[0]).encode()
 

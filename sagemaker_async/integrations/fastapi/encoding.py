@@ -62,7 +62,8 @@ class Encoding:
     is_json: bool = False
     """Whether records are JSON, which has room for more than text."""
     heartbeat: bytes | None = None
-    """Sent to keep a silent connection alive, and ignored by clients; None: the format has nothing that they ignore."""
+    """Sent to keep a silent connection alive, and ignored by clients; None: the format has nothing that clients
+    ignore."""
 
 
 def json_text(value: object) -> str:

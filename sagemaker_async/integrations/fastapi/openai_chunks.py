@@ -1,11 +1,11 @@
 """Tokens in the form that OpenAI's clients read: `OpenAIEncoding` for streams, `completion` for whole answers. Pure.
 
-Whatever the container's dialect, a client of OpenAI's API sees what it would see of OpenAI's: chunks with a delta, the
+Whatever the container's dialect, a client of OpenAI's API sees what OpenAI itself would send: chunks with a delta, the
 finish reasons ``stop`` and ``length`` for what Text Generation Inference and LMI call ``eos_token``, ``stop_sequence``
 and so on, the role in the first chunk of each choice, an id for each tool call, ``stop`` for a clean end without a
-reason, token counts in a chunk without choices if they were asked for, and ``[DONE]``. What a container of OpenAI's own
-schema says beyond that (log probabilities, fields of its own) is passed on. A count that the container does not tell is
-0, because clients read all three.
+reason, token counts in a chunk without choices if they were asked for, and ``[DONE]``. Further fields of a container
+that speaks OpenAI's schema (log probabilities, fields of its own) are passed on. A count that the container does not
+report is 0, because clients read all three.
 
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """
@@ -108,12 +108,12 @@ class OpenAIEncoding:
         return self._chunk(token, choice)
 
     def failure(self, problem: Problem, instance: str) -> bytes:
-        """Return what tells the client that the answer broke off."""
+        """Return the message that the answer broke off."""
         return f"data: {json_text(envelope(problem, instance))}\n\n".encode()
 
     @property
     def end(self) -> bytes:
-        """What follows the last token: the ends that the model did not say, the counts, and ``[DONE]``."""
+        """What follows the last token: finish reasons that the model did not send, the counts, and ``[DONE]``."""
         unfinished = [number for number, finished in (self._finished or {0: False}).items() if not finished]
         parts = [self._chunk(Token("", 0, finish_reason="stop", choice=number), None) for number in unfinished]
         usage = usage_of(getattr(getattr(self._stream, "records", self._stream), "usage", None))
@@ -198,12 +198,12 @@ _EMPTY: Mapping[str, Any] = {"role": "assistant", "content": ""}
 
 
 def finish_reason_of(reason: str | None) -> str | None:
-    """Return OpenAI's name of a reason; one that it has no name for stays."""
+    """Return OpenAI's name for a reason, or the reason itself if OpenAI has no name for it."""
     return None if reason is None else _FINISH_REASONS.get(reason, reason)
 
 
 def usage_of(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return token counts with all three that clients read; None without any."""
+    """Return token counts with all three that clients read; None if there are none."""
     if not usage:
         return None
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0

@@ -1,4 +1,4 @@
-"""`OpenAIModel`: how a container is asked what a client of OpenAI's API asks. Pure.
+"""`OpenAIModel`: how a client's request in OpenAI's API becomes a request to a container. Pure.
 
 ======================  ================================================  =============================================
 `OpenAIModel.takes`     containers                                        what is sent
@@ -11,8 +11,8 @@ a callable              all others                                        what i
 
 All but the first need `OpenAIModel.prompt` for chats: only the user knows the model's chat template.
 
-What a container cannot do is refused with `Refused` before anything is sent: an answer that ignores the client's tools
-or schema would be wrong in silence.
+What a container cannot do is refused with `Refused` before anything is sent: an answer that ignored the client's tools
+or schema would be silently wrong.
 """
 
 from __future__ import annotations
@@ -70,18 +70,19 @@ class OpenAIModel:
     """
 
     predictor: Predictor[Any]
-    """Calls the endpoint; its `WaitForCapacity` and its component count, its serializer only for what is not JSON."""
+    """Calls the endpoint; its `WaitForCapacity` and its component apply, its serializer only to what is not JSON."""
     _: KW_ONLY
     takes: Takes = "messages"
     """What the container takes; see the module's docstring."""
     prompt: Callable[[Messages], str] | None = None
-    """Makes the model's prompt, a text, of the messages of a chat, as ``tokenizer.apply_chat_template(tokenize=False)``
-    does. An ``HTTPException`` that it or `takes` raises refuses the request; any other error is answered with 500."""
+    """Makes the model's prompt, a text, from the messages of a chat, as
+    ``tokenizer.apply_chat_template(tokenize=False)`` does. An ``HTTPException`` that it or `takes` raises refuses the
+    request; any other error is answered with 500."""
     tools: bool | None = None
     """Whether the container takes tools; requests with tools are refused if not. None: if it takes messages."""
     model: str | None = None
-    """The ``model`` that the container is sent, for those that serve several. None: none, because SageMaker's
-    containers refuse a name that is not theirs."""
+    """The ``model`` that is sent to the container, for containers that serve several. None: it is left out, because
+    SageMaker's containers refuse a name that is not theirs."""
     dialect: str | None = None
     """The dialect of its answers, as for `TokenIterator`; None: OpenAI's where it takes messages or a prompt, else
     recognised."""
@@ -100,7 +101,9 @@ class OpenAIModel:
             )
         for name in ("takes", "prompt"):
             if inspect.iscoroutinefunction(getattr(self, name)):
-                raise ConfigurationError(f"OpenAIModel.{name} must be an ordinary function: what it makes is sent")
+                raise ConfigurationError(
+                    f"OpenAIModel.{name} must be an ordinary function, not a coroutine function: its result is sent"
+                )
 
     @property
     def takes_tools(self) -> bool:
@@ -109,7 +112,8 @@ class OpenAIModel:
 
     @property
     def answers_in(self) -> str | None:
-        """The dialect of its answers, where that is known: cut off before it can be recognised, one looks like text."""
+        """The dialect of its answers, where it is known: an answer that is cut before its dialect can be recognised
+        looks like text."""
         return "openai-chat" if self.dialect is None and self.takes in ("messages", "prompt") else self.dialect
 
     @property
@@ -137,7 +141,7 @@ class OpenAIModel:
             return self._taken(self.takes, request)
         if self.prompt is None:
             raise Refused(
-                "this model takes no messages, and its server has not been told how to make a prompt of them; "
+                "this model does not take messages, and its server does not know how to make a prompt from them; "
                 "use /v1/completions",
                 "messages",
                 "unsupported_endpoint",
@@ -160,13 +164,13 @@ class OpenAIModel:
         if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
             prompt = prompt[0]
         if not isinstance(prompt, str | list) or not prompt:
-            raise Refused("prompt must be a text that is not empty, or a list of them", "prompt", "invalid_value")
+            raise Refused("prompt must be a non-empty text, or a list of such texts", "prompt", "invalid_value")
         if self.takes in ("messages", "prompt"):
             return self._with_model(request)
         if callable(self.takes):
             return self._taken(self.takes, request)
         if not isinstance(prompt, str):
-            raise Refused("this model takes one prompt a request, and as a text", "prompt")
+            raise Refused("this model takes one prompt per request, as a text", "prompt")
         return self._with_prompt(request, prompt)
 
     def embeddings_body(self, request: Mapping[str, Any]) -> Any:
@@ -177,7 +181,7 @@ class OpenAIModel:
         """
         given = request.get("input")
         if not isinstance(given, str | list) or not given:
-            raise Refused("input must be a text that is not empty, or a list of them", "input", "invalid_value")
+            raise Refused("input must be a non-empty text, or a list of such texts", "input", "invalid_value")
         if callable(self.takes):
             return self._taken(self.takes, request)
         return {"inputs": given} if self.takes == "inputs" else self._with_model(request)
@@ -186,7 +190,7 @@ class OpenAIModel:
     def _taken(takes: Callable[[dict[str, Any]], Any], request: Mapping[str, Any]) -> Any:
         body = takes(dict(request))
         if body is None:
-            raise ConfigurationError("OpenAIModel.takes must return what the container is sent, got None")
+            raise ConfigurationError("OpenAIModel.takes must return what to send to the container, got None")
         return body
 
     def _with_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +212,7 @@ class OpenAIModel:
 def _refuse_tools(request: Mapping[str, Any]) -> None:
     for name in ("tools", "functions"):
         if request.get(name):
-            raise Refused(f"this model takes no {name}", name)
+            raise Refused(f"this model does not take {name}", name)
 
 
 def _refuse_all_but_text(request: Mapping[str, Any]) -> None:
@@ -224,7 +228,7 @@ def _refuse_all_but_text(request: Mapping[str, Any]) -> None:
     }
     for name, asked in asks.items():
         if asked:
-            raise Refused(f"this model cannot do what {name} asks", name)
+            raise Refused(f"this model does not support what {name} asks for", name)
 
 
 _RENAMED = {"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens"}

@@ -4,15 +4,16 @@
     app.include_router(openai_router(models={"my-llm": predictor}))
 
 Any client of OpenAI's API (openai-python, LiteLLM, LangChain, the Vercel AI SDK) then talks to any container behind
-SageMaker, whatever its dialect, through this application's credentials. `openai_models` says what the container is
-sent, `openai_chunks` what the client gets.
+SageMaker, whatever its dialect, through this application's credentials. `openai_models` says what is sent to the
+container, `openai_chunks` what the client gets.
 
-- The router checks nobody: whoever reaches it uses the models. Give ``include_router`` a dependency that does.
-- A client that leaves lets go of the model, whether it streams or waits for a whole answer.
-- Errors come in OpenAI's envelope, with the statuses of `problem_of` and nothing of what a service or model said; 422
+- The router does not check who calls: anyone who reaches it can use the models. Give ``include_router`` a dependency
+  that checks.
+- A client that disconnects releases the model, whether it streams or waits for a whole answer.
+- Errors come in OpenAI's envelope, with the statuses of `problem_of` and none of the text of a service or model; 422
   becomes 400, as at OpenAI. ``x-should-retry`` keeps openai-python from paying twice for a call that may have been
   processed, and ``x-request-id`` is the URI under which the log has the facts.
-- The model is known by the client's name alone; endpoints' names do not leave the server.
+- Clients know a model only by the name in `models`; names of endpoints do not leave the server.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def openai_router(models: Mapping[str, Predictor[Any] | OpenAIModel], *, prefix:
             f'openai_router takes models={{"my-llm": predictor}}, at least one, got {type(models).__name__}'
         )
     if not all(isinstance(name, str) and name for name in models):
-        raise ConfigurationError(f"the names of models must be texts that are not empty, got {list(models)!r}")
+        raise ConfigurationError(f"the names of models must be non-empty texts, got {list(models)!r}")
     if not isinstance(prefix, str) or (prefix and (not prefix.startswith("/") or prefix.endswith("/"))):
         raise ConfigurationError(f"prefix must begin with / and not end with it, or be empty, got {prefix!r}")
     router: APIRouter = _lazy.optional("fastapi", "openai_router").APIRouter(prefix=prefix, tags=["OpenAI"])
@@ -171,7 +172,7 @@ class _Door:
         if not isinstance(name, str) or not name:
             raise Refused(f"model must be the name of a model: {known}", "model", "invalid_value")
         if name not in self._models:
-            message = f"The model {name[:100]!r} does not exist; there are {known}."
+            message = f"The model {name[:100]!r} does not exist; the models are {known}."
             raise Refused(message, "model", "model_not_found", status=404)
         return name, self._models[name]
 

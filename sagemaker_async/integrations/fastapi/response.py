@@ -3,10 +3,10 @@
 What it promises:
 
 - no status is sent before the upstream's first record has come, so that throttles, outages and refused inputs are
-  statuses and not broken 200s;
-- the upstream is closed as soon as the client has left, also before the first record and while either side is silent;
+  statuses instead of broken 200s;
+- the upstream is closed as soon as the client has left, even before the first record and while either side is silent;
 - a failure midway is reported within the stream where the format allows it; otherwise the connection is cut, so that a
-  part is never taken for the whole answer;
+  part is never mistaken for the whole answer;
 - a client that reads slowly slows the upstream down: at most one record is under way;
 - a server that cancels the response, as it does when it shuts down, still tells the client; while the endpoint awaits
   the first record, that needs `add_exception_handlers`;

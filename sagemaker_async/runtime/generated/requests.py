@@ -69,7 +69,7 @@ INVOKE_ENDPOINT = CompiledRequest(
         "SessionId",
         {"type": "str", "max_length": 256, "pattern": r"\A(NEW_SESSION|[a-zA-Z0-9](-*[a-zA-Z0-9])*)\z"},
         header="X-Amzn-SageMaker-Session-Id",
-        words="is an id that an earlier answer named, or NEW_SESSION where a session is to be opened",
+        words="is an id from an earlier answer, or NEW_SESSION to open a session",
     ),
     RequestField(
         "prefix_aware_id",
@@ -147,7 +147,7 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = CompiledRequest(
         "SessionId",
         {"type": "str", "max_length": 256, "pattern": r"\A([a-zA-Z0-9](-*[a-zA-Z0-9])*)\z"},
         header="X-Amzn-SageMaker-Session-Id",
-        words="is an id that an earlier answer named; streams cannot open a session (NEW_SESSION)",
+        words="is an id from an earlier answer; a stream cannot open a session (NEW_SESSION)",
     ),
     RequestField(
         "prefix_aware_id",

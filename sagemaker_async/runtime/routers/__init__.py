@@ -1,1 +1,1 @@
-"""Inference routers, the data plane: what is invoked instead of an endpoint, and chooses one that has capacity."""
+"""Inference routers, the data plane: a router is invoked instead of an endpoint, and chooses one that has capacity."""

@@ -35,9 +35,9 @@ class InferenceRouterClient(ServiceClient):
     """The data plane of inference routers; `Session.routers`.
 
     A router is invoked instead of an endpoint. It holds routing targets, each a list of endpoints or inference
-    components of any account and Region, and passes a request on to one that is healthy and has capacity. One that
-    fails before the model has answered is replaced by another, once. Each attempt may take 60 s, so that an answer may
-    take longer than an endpoint's: where `Timeouts.first_byte` is left at its default, it is 170 s here.
+    components of any account and Region, and passes a request on to one that is healthy and has capacity. If that one
+    fails before the model has answered, the router tries another, once. Each attempt may take 60 s, so that an answer
+    may take longer than an endpoint's: where `Timeouts.first_byte` is left at its default, it is 170 s here.
 
     There is no response stream, and no OpenAI-compatible route. Routers themselves are created by `Session.hosting`.
 
@@ -96,7 +96,7 @@ class InferenceRouterClient(ServiceClient):
             ModelError: the model's container answered with an error.
             ModelNotReadyException: no destination had capacity after the last attempt, for instance because its
                 components have no copies.
-            ServiceUnavailable: there is no destination, or the one that was chosen did not answer.
+            ServiceUnavailable: no destination is available, or the chosen one did not answer.
             AccessDeniedError: the credentials may not invoke the router, or not all of its destinations.
             ValidationError: AWS refused the request, for instance because there is no such router.
         """

@@ -1,6 +1,6 @@
-"""The data plane of inference routers as a table: two operations, and which errors they know.
+"""The data plane of inference routers as a table: two operations, and their errors.
 
-AWS names some of the errors otherwise than SageMaker Runtime does (``ValidationException``,
+AWS names some of the errors differently from SageMaker Runtime's (``ValidationException``,
 ``ServiceUnavailableException``); the exceptions are the same.
 
 Source: AWS's service model ``sagemaker-inference-router-runtime`` of 2026-01-01 (rest-json).
