@@ -22,7 +22,7 @@ class ToolCallDelta:
     arguments: str = ""
     """The next part of the arguments, which are JSON when all parts are put together."""
     numbered: bool = True
-    """Whether the container gave the index; if not, a piece with another id than the last call's begins a call."""
+    """Whether the container gave the index; if not, another id than the last call's, or another name, begins a call."""
 
 
 class TokenLogprob(NamedTuple):

@@ -187,12 +187,7 @@ class Gathered:
 
     def _add_call(self, choice: Choice, piece: ToolCallDelta) -> None:
         if choice._calls and not piece.numbered:
-            last = next(reversed(choice._calls))
-            last_id = choice._calls[last].id
-            if piece.id and last_id and piece.id != last_id:
-                piece.index = last + 1
-            elif piece.id == last_id if piece.id else not piece.name:
-                piece.index = last
+            piece.index = _index_of(piece, choice._calls)
         call = choice._calls.get(piece.index)
         if call is None:
             if not self._room.takes(_SIZE_OF_OBJECT):
@@ -205,6 +200,17 @@ class Gathered:
             call.name = piece.name
         if piece.arguments:
             call.arguments.add(piece.arguments)
+
+
+def _index_of(piece: ToolCallDelta, calls: dict[int, _GrowingCall]) -> int:
+    """Return the index of the call that a piece without a number belongs to, by its id, or else by its name."""
+    for index, call in calls.items():
+        if piece.id and piece.id == call.id:
+            return index
+    last = next(reversed(calls))
+    if (piece.id and calls[last].id) or (piece.name and calls[last].name and piece.name != calls[last].name):
+        return last + 1
+    return piece.index if piece.id or piece.name else last
 
 
 class TokenResult:

@@ -263,6 +263,18 @@ class TestResult:
         assert result.tool_calls == (ToolCall("x", "f", '{"a":1}'), ToolCall("y", "g", '{"b":2}'))
         assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 0, 1, 1]
 
+    def test_another_name_without_number_and_id_begins_another_call(self) -> None:
+        pieces = [{"function": {"name": name, "arguments": "{}"}} for name in "fgh"]
+        result, tokens, _ = read(b"".join(chunk(tool_calls=[piece]) for piece in pieces) + chunk("stop"))
+        assert [(call.name, call.arguments) for call in result.tool_calls] == [("f", "{}"), ("g", "{}"), ("h", "{}")]
+        assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 2]
+
+    def test_pieces_of_several_calls_without_numbers_go_by_their_ids(self) -> None:
+        first = [{"id": name, "function": {"name": name, "arguments": "{"}} for name in "fg"]
+        second = [{"id": name, "function": {"arguments": "}"}} for name in "fg"]
+        result, _, _ = read(chunk(tool_calls=first) + chunk(tool_calls=second) + chunk("stop"))
+        assert result.tool_calls == (ToolCall("f", "f", "{}"), ToolCall("g", "g", "{}"))
+
     def test_pieces_without_number_and_id_that_repeat_the_name_are_one_call(self) -> None:
         pieces = [{"name": "f", "arguments": '{"a":'}, {"name": "f", "arguments": "1}"}]
         result, _, _ = read(b"".join(chunk(function_call=piece) for piece in pieces) + chunk("stop"))
