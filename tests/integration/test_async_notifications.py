@@ -205,7 +205,7 @@ async def test_a_queue_that_fails_for_a_while_is_asked_again(
         assert completions.error is None
     assert pauses[:3] == sorted(pauses[:3])
     assert pauses[0] < pauses[2]
-    assert caplog.text.count("is tried again") == len(failures)
+    assert caplog.text.count("will be tried again") == len(failures)
 
 
 async def test_a_queue_that_is_gone_ends_the_listening_and_says_why(
@@ -221,7 +221,7 @@ async def test_a_queue_that_is_gone_ends_the_listening_and_says_why(
         assert isinstance(completions.error, CallError)
         assert Poller.of(session).listeners == 0
     assert Poller.of(session).listeners == 0
-    assert "is not read any more; results are found by looking: there is no such queue" in caplog.text
+    assert "is no longer read; results are found by looking into S3: there is no such queue" in caplog.text
 
 
 async def test_closing_leaves_no_task(session: Session, queue: str) -> None:
