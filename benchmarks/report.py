@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from .measure import Ratio, Result
+from .measure import TLS, Ratio, Result
 from .targets import standings
 
 __all__ = ["Panel", "as_json", "charts", "shown", "svg", "tables"]
@@ -110,23 +110,48 @@ class Panel(NamedTuple):
 
 _CHARTS: dict[str, list[tuple[str, str, str, str]]] = {
     "overview": [
-        ("invoke", "300 B, 32 at once, asyncio", "cpu", "CPU per prediction (300 B, 32 at once)"),
-        ("stream", "100 B parts, 1 a chunk, asyncio", "cpu", "CPU per streamed event (100 B, one per chunk)"),
-        ("stream", "100 B parts, 10 a chunk, asyncio", "cpu", "CPU per streamed event (100 B, ten per chunk)"),
-        ("slow_streams", "1000 streams, asyncio", "memory", "Memory per open stream (1,000 of them)"),
-        ("cold_start", "explicit", "wall", "Fresh process to first answer"),
+        ("invoke", TLS + "300 B, 32 at once, asyncio", "cpu", "CPU per prediction over TLS (300 B, 32 at once)"),
+        (
+            "stream",
+            TLS + "100 B parts, 1 a chunk, asyncio",
+            "cpu",
+            "CPU per event over TLS (100 B, one per chunk)",
+        ),
+        (
+            "stream",
+            TLS + "100 B parts, 10 a chunk, asyncio",
+            "cpu",
+            "CPU per event over TLS (100 B, ten per chunk)",
+        ),
+        ("slow_streams", TLS + "1000 streams, asyncio", "memory", "Memory per open TLS stream (1,000 of them)"),
+        ("cold_start", TLS + "explicit", "wall", "Fresh process to first answer over TLS"),
     ],
     "throughput": [
-        ("invoke", f"300 B, {count} at once, asyncio", "throughput", f"Predictions a second, 300 B, {count} at once")
+        (
+            "invoke",
+            f"{TLS}300 B, {count} at once, asyncio",
+            "throughput",
+            f"Calls a second over TLS, 300 B, {count} at once",
+        )
         for count in (1, 32, 256)
     ],
     "latency": [
-        ("invoke", "300 B, 1 at once, asyncio", "p50", "Latency of a prediction, 300 B, one at a time: p50"),
-        ("invoke", "300 B, 1 at once, asyncio", "p99", "p99"),
-        ("first_event", "model takes 0 ms, asyncio", "p50", "Time to the first event, model takes no time: p50"),
+        (
+            "invoke",
+            TLS + "300 B, 1 at once, asyncio",
+            "p50",
+            "Latency of a call over TLS, 300 B, one at a time: p50",
+        ),
+        ("invoke", TLS + "300 B, 1 at once, asyncio", "p99", "p99"),
+        (
+            "first_event",
+            TLS + "model takes 0 ms, asyncio",
+            "p50",
+            "First event over TLS, model takes no time: p50",
+        ),
     ],
     "tokens": [
-        ("tokens", f"{dialect}, 10 a chunk", "cpu", f"CPU per token: {dialect}")
+        ("tokens", f"{dialect}, 10 a chunk, asyncio", "cpu", f"CPU per token: {dialect}")
         for dialect in ("openai-chat", "tgi", "lmi", "raw")
     ],
 }

@@ -57,6 +57,17 @@ def _signature_templates() -> None:
     _replace(sigv4.Signer, "_template_of", sigv4.Signer._new_template)
 
 
+def _kept_states() -> None:
+    class Whole:
+        def __init__(self, key: bytes) -> None:
+            self.key = key
+
+        def signature(self, text: str) -> str:
+            return sigv4.signature(self.key, text)
+
+    _replace(sigv4, "_KeyedStates", Whole)
+
+
 def _checks_of_kept_connections() -> None:
     for name, answer in {"untouched": True, "readable": False, "_nothing_acknowledged": False}.items():
         _replace(protocol.ConnectionProtocol, name, lambda _, answer=answer: answer)
@@ -76,6 +87,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "read buffers kept by the C library": _read_buffers,
     "forms of heads on the wire made once": _heads_on_the_wire,
     "templates of signatures remembered": _signature_templates,
+    "states of the signing key kept": _kept_states,
 }
 """What speeds up a call."""
 CHECKS: dict[str, Callable[[], None]] = {"checks of a kept connection": _checks_of_kept_connections}

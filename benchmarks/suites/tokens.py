@@ -7,29 +7,34 @@ reads the same records in the same HTTP chunks, without AWS's framing around eac
 
 from __future__ import annotations
 
-from benchmarks.measure import Result, Run, compare
+import itertools
+
+from benchmarks.measure import TLS, Result, Run, compare
 from benchmarks.payloads import DIALECTS
 
 __all__ = ["run"]
 
 CONTESTANTS = ("ours", "ours, orjson", "aiobotocore")
 OF_OPENAI = "openai-python"
+CHAT = "openai-chat"
+"""The dialect that is measured over TLS and on every loop; the others' tokens differ from its in the records alone."""
 
 
 def run(run: Run) -> list[Result]:
-    """Return one result for each dialect and number of tokens in a chunk."""
+    """Return one result for each dialect and number of tokens in a chunk; `CHAT` on each loop, and over TLS too."""
     results: list[Result] = []
-    for dialect in DIALECTS:
-        for per_chunk in (1, 10):
-            tokens = run.operations(10_000, per_chunk) // per_chunk * per_chunk
-            scenario = {
-                "kind": "tokens",
-                "dialect": dialect,
-                "endpoint": f"t-{dialect}-n{tokens}-c{per_chunk}",
-                "warm_up": f"t-{dialect}-n100-c{per_chunk}",
-                "tokens": tokens,
-            }
-            result = Result("tokens", f"{dialect}, {per_chunk} a chunk", "token")
-            names = (*CONTESTANTS, OF_OPENAI) if dialect.startswith("openai") else CONTESTANTS
-            results.append(compare(run, result, names, scenario))
+    for tls, dialect, per_chunk, loop in itertools.product((True, False), DIALECTS, (1, 10), run.loops):
+        if dialect != CHAT and (tls or loop != run.loops[0]):
+            continue
+        tokens = run.operations(10_000, per_chunk) // per_chunk * per_chunk
+        scenario = {
+            "kind": "tokens",
+            "dialect": dialect,
+            "endpoint": f"t-{dialect}-n{tokens}-c{per_chunk}",
+            "warm_up": f"t-{dialect}-n100-c{per_chunk}",
+            "tokens": tokens,
+        }
+        result = Result("tokens", f"{TLS if tls else ''}{dialect}, {per_chunk} a chunk, {loop}", "token")
+        names = (*CONTESTANTS, OF_OPENAI) if dialect.startswith("openai") else CONTESTANTS
+        results.append(compare(run, result, names, scenario, loop, tls=tls))
     return results

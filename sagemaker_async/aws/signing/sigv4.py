@@ -10,7 +10,7 @@ sent safely, `ConfigurationError` for options out of range, and nothing else for
 
 Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
 what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers who signed last, with
-the two states of SHA-256 that the HMACs of the key begin with: OpenSSL 3 takes twice as long for a whole HMAC.
+the two states of SHA-256 that the HMACs of the key begin with: OpenSSL 3 sets a key up anew for each HMAC.
 What does not change when a request is sent again with another body is kept on the request's head (`http.RequestHead`),
 not here: all of the canonical request but the time, the session token and the payload's hash.
 
