@@ -118,9 +118,23 @@ class Source:
         except Exception as error:  # noqa: BLE001 - as in `_read_now`
             self.exhausted, self.failure = True, error
         finally:
+            was_cancelled = self._reader is None
             self._reader = None
+        if was_cancelled and task is not None and task.cancelling():
+            await _take_back(task)
         self.read += len(records)
         return records
+
+
+async def _take_back(task: asyncio.Task[Any]) -> None:
+    """Undo the cancellation of the running task by `Source.stop`, which did not end what the task awaited.
+
+    It is still to come when the iterable itself has called `stop`, and is over when the iterable has suppressed it.
+    """
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    if task.uncancel():
+        raise asyncio.CancelledError  # it was not `stop` alone that cancelled
 
 
 def count_of(records: Records) -> int | None:

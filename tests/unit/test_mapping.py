@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import itertools
@@ -676,6 +677,74 @@ async def test_stopping_twice_cancels_the_reading_once() -> None:
     outcomes = mapped(cancelled_within, source(), batch=Batch(size=2), on_error="return")
     (outcome,) = await all_of(outcomes)
     assert "cancelled from within" in str(outcome.error)
+
+
+async def _yields(stop: Callable[[], None]) -> AsyncIterator[int]:
+    yield 1
+    stop()
+    yield 2
+    raise AssertionError("no more is read")
+
+
+async def _ends(stop: Callable[[], None]) -> AsyncIterator[int]:
+    yield 1
+    yield 2
+    stop()
+
+
+async def _suppresses(stop: Callable[[], None]) -> AsyncIterator[int]:
+    yield 1
+    loop().call_later(5, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    yield 2
+
+
+@pytest.mark.parametrize("source", [_yields, _ends, _suppresses])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_source_that_stops_its_mapping_loses_nothing(source: Callable[[Any], AsyncIterator[int]], size: int) -> None:
+    @virtually
+    async def program() -> None:
+        async def call(records: list[int]) -> list[int]:
+            await asyncio.sleep(1)
+            task = asyncio.current_task()
+            assert task is not None
+            assert not task.cancelling()
+            return records
+
+        outcomes: Outcomes[Any] = mapped(call, source(lambda: outcomes.stop()), batch=Batch(size=size))
+        assert [o.result for o in await all_of(outcomes)] == [1, 2]
+
+    program()
+
+
+@virtually
+async def test_a_mapping_that_its_source_stops_can_still_be_closed_meanwhile() -> None:
+    async def source() -> AsyncIterator[int]:
+        yield 1
+        outcomes.stop()
+        loop().call_soon(closing.append, asyncio.ensure_future(outcomes.aclose()))
+        yield 2
+
+    service, closing = Service(), list[Any]()
+    outcomes = mapped(service, source())
+    with pytest.raises(StreamClosedError):
+        await all_of(outcomes)
+    await closing[0]
+    assert service.under_way == 0
+
+
+@virtually
+async def test_what_a_source_raises_after_it_stopped_its_mapping_is_raised() -> None:
+    async def source() -> AsyncIterator[int]:
+        yield 1
+        outcomes.stop()
+        raise LookupError
+
+    outcomes = mapped(Service(), source())
+    assert (await anext(outcomes)).record == 1
+    with pytest.raises(LookupError):
+        await anext(outcomes)
 
 
 @virtually
