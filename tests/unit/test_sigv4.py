@@ -146,6 +146,15 @@ def test_an_origin_without_a_host_is_a_configuration_error(origin: str) -> None:
         host_header(origin)
 
 
+@pytest.mark.parametrize("mark", ["\0", " ", "\x1f", "\x7f", "%s\0%%"])
+def test_an_origin_whose_host_is_not_a_name_is_a_configuration_error(signer: Signer, mark: str) -> None:
+    given = request()._replace(origin=f"https://a{mark}b")
+    with pytest.raises(ConfigurationError, match="in its host"):
+        signer.sign(given, KEYS, NOW)
+    with pytest.raises(ConfigurationError, match="in its host"):
+        signer.presign(given, KEYS, NOW, expires=60)
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 

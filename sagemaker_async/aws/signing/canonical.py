@@ -137,6 +137,9 @@ def _quote(text: str, safe: str, field: str) -> str:
         raise refuse(field, "holds a lone surrogate, which UTF-8 cannot encode; decode the text correctly") from None
 
 
+_IS_HOST = re.compile(r"[^\x00-\x20\x7f]+").fullmatch
+
+
 @lru_cache(maxsize=64)
 def host_header(origin: str) -> str:
     """Return the Host header for ``https://host[:port]``: lower case, no default port, no user name, no final dot.
@@ -155,6 +158,10 @@ def host_header(origin: str) -> str:
         ) from None
     if not host:
         raise ConfigurationError("the endpoint's origin has no host; it must look like https://host")
+    if not _IS_HOST(host):
+        raise ConfigurationError(
+            "the endpoint's origin has white space or control characters in its host; it must look like https://host"
+        )
     return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
 
 
