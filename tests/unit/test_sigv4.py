@@ -380,6 +380,10 @@ def test_no_secret_shows_in_repr(signer: Signer) -> None:
     signer.sign(request(), SESSION_KEYS, NOW)
     assert "secret" not in repr(signer)
     assert repr(signer).startswith("Signer(region='us-east-1', service='sagemaker'")
+    signer.sign(request(), Credentials("AKID", "a-secret", "a-token"), NOW)
+    assert "AKID" in repr(signer._last)
+    assert "a-secret" not in repr(signer._last)
+    assert "a-token" not in repr(signer._last)
 
 
 # --- what is kept on a request's head ---------------------------------------------------------------------------------

@@ -163,6 +163,9 @@ class _Signatory(NamedTuple):
     """The session token as it is signed; empty without one."""
     key: _KeyedStates
 
+    def __repr__(self) -> str:
+        return f"_Signatory({self.credentials!r}, date={self.date!r})"  # error reporters show variables
+
 
 class SignatureTemplate(NamedTuple):
     """What the signatures of requests with the same head have in common."""
