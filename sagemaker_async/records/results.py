@@ -64,6 +64,41 @@ class _GrowingCall:
         self.name: str | None = None
         self.arguments = KeptText(room)
 
+    def contradicts(self, piece: ToolCallDelta) -> bool:
+        """Whether a piece without a number, with another id than this call's or with none, is of another call."""
+        return bool((piece.id and self.id) or (piece.name and self.name and piece.name != self.name))
+
+
+class _GrowingCalls(dict[int, _GrowingCall]):
+    """The tool calls of a choice under way, by their index."""
+
+    __slots__ = ("free_index", "indexes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.indexes: dict[str, int] = {}
+        """By the calls' ids, so that no piece has to be compared with all calls."""
+        self.free_index = 0
+        """Above those of all calls."""
+
+    def begin(self, index: int, room: Room) -> _GrowingCall:
+        """Return a new call."""
+        call = self[index] = _GrowingCall(room)
+        self.free_index = max(self.free_index, index + 1)
+        return call
+
+    def index_of(self, piece: ToolCallDelta) -> int:
+        """Return the index of the call that a piece without a number belongs to, by its id, or else by its name."""
+        if piece.id and (index := self.indexes.get(piece.id)) is not None:
+            return index
+        last = next(reversed(self))
+        if not (piece.id or piece.name):
+            return last
+        if self[last].contradicts(piece):
+            return self.free_index
+        call_there = self.get(piece.index)
+        return last if call_there is not None and call_there.contradicts(piece) else piece.index
+
 
 class Choice:
     """One answer of the model; there are several where several were asked for (``n``) or several prompts were sent."""
@@ -82,7 +117,7 @@ class Choice:
         self._text = KeptText(text_room)
         self._reasoning = KeptText(room)
         self._refusal = KeptText(room)
-        self._calls: dict[int, _GrowingCall] = {}
+        self._calls = _GrowingCalls()
         self._logprobs: list[TokenLogprob] = []
 
     def __repr__(self) -> str:
@@ -186,31 +221,22 @@ class Gathered:
             choice._logprobs.append(TokenLogprob(delta.text, delta.logprob))
 
     def _add_call(self, choice: Choice, piece: ToolCallDelta) -> None:
-        if choice._calls and not piece.numbered:
-            piece.index = _index_of(piece, choice._calls)
-        call = choice._calls.get(piece.index)
+        calls = choice._calls
+        if calls and not piece.numbered:
+            piece.index = calls.index_of(piece)
+        call = calls.get(piece.index)
         if call is None:
             if not self._room.takes(_SIZE_OF_OBJECT):
                 return
-            call = choice._calls[piece.index] = _GrowingCall(self._room)
+            call = calls.begin(piece.index, self._room)
         # The first of each counts: some containers repeat the name, or send another id, with each piece.
         if piece.id and not call.id and self._room.takes(len(piece.id)):
             call.id = piece.id
+            calls.indexes.setdefault(piece.id, piece.index)
         if piece.name and not call.name and self._room.takes(len(piece.name)):
             call.name = piece.name
         if piece.arguments:
             call.arguments.add(piece.arguments)
-
-
-def _index_of(piece: ToolCallDelta, calls: dict[int, _GrowingCall]) -> int:
-    """Return the index of the call that a piece without a number belongs to, by its id, or else by its name."""
-    for index, call in calls.items():
-        if piece.id and piece.id == call.id:
-            return index
-    last = next(reversed(calls))
-    if (piece.id and calls[last].id) or (piece.name and calls[last].name and piece.name != calls[last].name):
-        return last + 1
-    return piece.index if piece.id or piece.name else last
 
 
 class TokenResult:

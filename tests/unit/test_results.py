@@ -16,6 +16,7 @@ from sagemaker_async.dialects import Delta, Dialect, Token, TokenLogprob, TokenR
 from sagemaker_async.errors import InBandError, StreamDecodeError, StreamError, StreamIncomplete, ToolArgumentsError
 from sagemaker_async.records import TokenSplitter
 from sagemaker_async.records.json_values import fastest_loads
+from sagemaker_async.records.results import Gathered
 
 FIXTURES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "dialects.json").read_text())
 WHOLE = {fixture["name"]: fixture for fixture in FIXTURES if "result" in fixture}
@@ -269,6 +270,26 @@ class TestResult:
         assert [(call.name, call.arguments) for call in result.tool_calls] == [("f", "{}"), ("g", "{}"), ("h", "{}")]
         assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 2]
 
+    @pytest.mark.parametrize(("named", "ids"), [(True, ()), (True, (None, None, "y")), (False, ("x", None, "y"))])
+    def test_pieces_without_a_number_go_to_the_last_call_unless_they_contradict_it(
+        self, named: bool, ids: tuple[str | None, ...]
+    ) -> None:
+        functions = [
+            {"name": "f", "arguments": "{}"},
+            {"name": "g", "arguments": '{"a":'},
+            {"name": "g", "arguments": "1}"} if named else {"arguments": "1}"},
+        ]
+        pieces = [{"function": each, "id": ids[number] if ids else None} for number, each in enumerate(functions)]
+        result, tokens, _ = read(b"".join(chunk(tool_calls=[piece]) for piece in pieces) + chunk("stop"))
+        assert [(call.name, call.arguments) for call in result.tool_calls] == [("f", "{}"), ("g", '{"a":1}')]
+        assert [piece.index for token in tokens for piece in token.tool_calls] == [0, 1, 1]
+
+    def test_a_further_call_without_a_number_does_not_go_to_one_that_has_its_number(self) -> None:
+        numbered = [{"index": index, "id": name, "function": {"name": name}} for index, name in ((1, "g"), (0, "f"))]
+        further = {"id": "h", "function": {"name": "h", "arguments": "{}"}}
+        result, _, _ = read(b"".join(chunk(tool_calls=[piece]) for piece in [*numbered, further]) + chunk("stop"))
+        assert {call.id: call.arguments for call in result.tool_calls} == {"f": "", "g": "", "h": "{}"}
+
     def test_pieces_of_several_calls_without_numbers_go_by_their_ids(self) -> None:
         first = [{"id": name, "function": {"name": name, "arguments": "{"}} for name in "fg"]
         second = [{"id": name, "function": {"arguments": "}"}} for name in "fg"]
@@ -325,6 +346,24 @@ class TestResult:
 
 
 class TestBounds:
+    def test_a_call_without_a_number_is_not_looked_for_among_all_others(self) -> None:
+        compared = 0
+
+        class Id(str):
+            __slots__ = ()
+            __hash__ = str.__hash__
+
+            def __eq__(self, other: object) -> bool:
+                nonlocal compared
+                compared += 1
+                return super().__eq__(other)
+
+        gathered = Gathered(1 << 20)
+        for number in [*range(100), *range(100)]:
+            gathered.add(Delta(tool_calls=[ToolCallDelta(0, Id(number), "f", "{}", numbered=False)]), 0)
+        assert [call.arguments for call in TokenResult(gathered).tool_calls] == ["{}{}"] * 100
+        assert compared < 1000
+
     def test_the_first_choices_text_and_all_else_have_room_for_as_much(self) -> None:
         payload = chunk(content="abc", reasoning="12") + chunk(index=1, content="xyz") + chunk("stop", content="def")
         result, tokens, _ = read(payload, keep_partial=4)
