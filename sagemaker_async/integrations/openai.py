@@ -184,7 +184,7 @@ def openai_client(
       `OpenAITokens.refused` after a 401 or 403, so that the call after it has renewed credentials.
 
     The session must stay open as long as the client is used. Its proxy and TLS settings do not apply to the client:
-        give an `http_client` that has them.
+    give an `http_client` that has them.
 
     Args:
         session: whose credentials, region and limits are meant.
