@@ -280,6 +280,8 @@ class Channel:
         if self._loop is None and not self._attached:  # nothing was opened
             return
         closing = self._closing
+        if closing is not None and closing is asyncio.current_task():
+            return  # what is being closed closes the session in its turn, and would wait for itself
         if closing is None or (closing.done() and (closing.cancelled() or closing.exception() is not None)):
             closing = self._closing = asyncio.create_task(self._close_shared(), name="sagemaker-async closing")
         await asyncio.shield(closing)

@@ -12,6 +12,7 @@ import pytest
 from sagemaker_async.aws import channel as module
 from sagemaker_async.aws.channel import Channel
 from sagemaker_async.aws.client import ServiceClient
+from sagemaker_async.aws.interceptors import ConnectionPool, Interceptor
 from sagemaker_async.config import Config, Credentials, Timeouts
 from sagemaker_async.errors import (
     ConfigurationError,
@@ -115,6 +116,26 @@ async def test_what_hangs_on_a_channel_and_fails_to_close_keeps_nothing_else_ope
     assert channel.closed
     with pytest.raises(SessionClosedError):
         channel.attached(Hanging, Hanging)
+
+
+async def test_what_is_closed_with_a_channel_may_close_the_channel_itself() -> None:
+    told: list[str] = []
+
+    class Watching(Interceptor):
+        async def closed(self, pool: ConnectionPool) -> None:
+            await channel.close()
+            told.append("interceptor")
+
+    class Nested:
+        async def close(self) -> None:
+            await channel.close()
+            told.append("nested")
+
+    channel = Channel(config(interceptors=[Watching()]))
+    await channel.pipeline(SAGEMAKER_RUNTIME)
+    channel.attached(Nested, Nested)
+    await asyncio.wait_for(channel.close(), timeout=10)
+    assert told == ["nested", "interceptor"]
 
 
 async def test_a_first_caller_that_is_cancelled_does_not_make_the_others_begin_again(
