@@ -17,7 +17,7 @@ import aiohttp
 
 from sagemaker_async import Credentials, Predictor, Session, StubTransport
 from sagemaker_async.aws.client import CallOptions
-from sagemaker_async.aws.http import HTTPRequest, HTTPResponse
+from sagemaker_async.aws.http import HeadedRequest, HTTPRequest, HTTPResponse, RequestHead
 from sagemaker_async.aws.signing import Signer
 from sagemaker_async.aws.transport import AiohttpTransport, Transport
 from sagemaker_async.config import Timeouts
@@ -58,7 +58,7 @@ class Answering(StubTransport):
 
 
 class Requests(dict[str, HTTPRequest]):
-    """The request of each endpoint, made from the one that was recorded."""
+    """The request of each endpoint, made from the one that was recorded; it keeps its head, as a client's do."""
 
     def __init__(self, recorded: HTTPRequest) -> None:
         super().__init__()
@@ -66,7 +66,8 @@ class Requests(dict[str, HTTPRequest]):
 
     def __missing__(self, endpoint: str) -> HTTPRequest:
         target = self._recorded.target.replace("/recorded/", f"/{endpoint}/")
-        self[endpoint] = self._recorded._replace(target=target)
+        request = self._recorded._replace(target=target)
+        self[endpoint] = HeadedRequest.of(request, request.body, RequestHead({}))
         return self[endpoint]
 
 

@@ -103,7 +103,7 @@ def _measure(run: Run, result: Result, points: dict[str, str], scenario: dict[st
     """Measure cut-off points and keep what is wanted of their measurements, under the names it is wanted under."""
     commands = {name: worker(contestant) for name, contestant in points.items()}
     name = f"{result.name}, {', '.join(wanted.values())}"
-    measured = compare(replace(run, commands=commands), replace(result, name=name, values={}), points, scenario)
+    measured = compare(replace(run, commands=commands), Result(result.suite, name, result.unit), points, scenario)
     for point, values in measured.values.items():
         result.add(point, {given: values[measurement] for measurement, given in wanted.items()})
 
