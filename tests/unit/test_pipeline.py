@@ -377,9 +377,9 @@ async def test_a_connection_lost_with_a_large_body_names_the_limits_and_ways_rou
     with pytest.raises(CallError) as caught:
         await send(make(ScriptedTransport(failure), max_attempts=1), body=b"x" * size)
     hint = (
-        f"; the request's body has {size:,} bytes, and SageMaker closes the connection without an answer on a body "
-        "over the endpoint's limit (25 MB for real-time, 4 MB for serverless endpoints): send smaller batches, or use "
-        "asynchronous inference"
+        f"; the request's body has {size:,} bytes, and SageMaker closes the connection without an answer when a "
+        "body exceeds the endpoint's limit (25 MB for real-time, 4 MB for serverless endpoints): send smaller batches, "
+        "or use asynchronous inference"
     )
     assert (hint in str(caught.value)) == explained
 
