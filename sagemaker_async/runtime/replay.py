@@ -22,7 +22,7 @@ class Kept:
     __slots__ = ("_events", "_failure", "_room", "complete")
 
     def __init__(self) -> None:
-        self.complete = False
+        self.complete: bool = False
         """Whether `end` was called."""
         self._events: list[StreamEvent] | None = []
         self._failure: StreamError | None = None
