@@ -121,7 +121,8 @@ class Caller(Generic[R]):
             data = prepared if self._batch is None or not prepared else self._batch.join(prepared)
             refusals = 0
             while prepared:
-                await self._pace()
+                if self._rate() is not None:
+                    await self._pace()
                 watch = Watch(self, self.now())
                 began = watch.began if began is None else began
                 answer, error = await self._called(data[0] if self._batch is None else data, watch)
@@ -197,15 +198,15 @@ class Caller(Generic[R]):
 
     async def _pace(self) -> None:
         """Wait until one more request may be made."""
-        if self._rate() is None:
-            return
         async with self._sending:
             while (rate := self._rate()) is not None and (wait := self._spacing.wait(rate, self.now())) > 0:
                 await self._timing.sleep(wait)
 
     def _rate(self) -> float | None:
-        pace = self.pace(self.now())
         rate = self._options.rate
+        if self._limiter is None:
+            return rate
+        pace = self._limiter.pace(self.now())
         return pace if rate is None else rate if pace is None else min(rate, pace)
 
 

@@ -226,7 +226,9 @@ class Engine(Generic[R]):
 
     async def _work(self) -> None:
         while self._workers <= self._caller.limit:
-            records = await self._source.take(self._has_room)
+            records = self._source.take_now(self._has_room)
+            if records is None:
+                records = await self._source.take(self._has_room)
             self._failure = self._failure or self._source.failure
             if not records:
                 break

@@ -52,14 +52,18 @@ class Source:
             assert records is not None
             self._next = iter(records)
 
+    def take_now(self, has_room: Callable[[], bool]) -> list[Any] | None:
+        """Do as `take` when that need not wait; return None when it must."""
+        if self._next is not None and not self._turn.locked() and has_room():
+            return self._read_now(self._next)
+        return None
+
     async def take(self, has_room: Callable[[], bool]) -> list[Any]:
         """Return the next records; none at the end.
 
         Args:
             has_room: says whether more may be read. Who changes its answer calls `wake_reader`.
         """
-        if self._next is not None and has_room() and not self._turn.locked():
-            return self._read_now(self._next)
         async with self._turn:
             while not has_room() and not self.exhausted:
                 self._room = asyncio.get_running_loop().create_future()
