@@ -152,10 +152,40 @@ class ServiceClient:
             values = operation.converted(values)
         if operation.request_body is None:
             return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
-        body, problems = operation.request_body.take(values, checked=self._channel.validate_params)
-        if isinstance(body, bytes):
-            problems += self._oversize(operation, operation.request_body, body)
+        body, problems = self._taken(operation, operation.request_body, values)
         return PreparedCall(operation, self._head(operation, values, problems), body, options)
+
+    def prepare_again(
+        self, operation: Operation, head: RequestHead, body: object, options: CallOptions = _NO_OPTIONS
+    ) -> PreparedCall:
+        """Do as `prepare`, for the fields of an earlier call of this client: only the body is another.
+
+        Args:
+            operation: what to call; it has a body.
+            head: of the earlier call.
+            body: the value of the field that is the body; None: not given.
+            options: how to call it.
+
+        Raises:
+            RequestValidationError, ConfigurationError: as `prepare`.
+        """
+        if options.timeout is not None:
+            _check_timeout(options.timeout)
+        assert operation.request_body is not None
+        values = {} if body is None else {operation.request_body.name: body}
+        taken, problems = self._taken(operation, operation.request_body, values)
+        if problems:
+            raise RequestValidationError(operation.name, problems)
+        return PreparedCall(operation, head, taken, options)
+
+    def _taken(
+        self, operation: Operation, field: RequestBody, values: dict[str, Any]
+    ) -> tuple[bytes | Readable | None, list[FieldProblem]]:
+        """Take the body out of the fields of a call; return it, None if it is not given, and what is wrong with it."""
+        body, problems = field.take(values, checked=self._channel.validate_params)
+        if isinstance(body, bytes):
+            problems += self._oversize(operation, field, body)
+        return body, problems
 
     def _head(self, operation: Operation, values: dict[str, Any], problems: list[FieldProblem]) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.
