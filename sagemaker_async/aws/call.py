@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import Attempt, CallError, ConnectionLostError, FirstByteTimeoutError
 
-from .http import HTTPResponse, Progress
+from .http import HTTPResponse, Progress, RequestHead
 from .interceptors import AttemptOutcome, CallContext, InterceptorChain, StreamSummary
 from .protocols import request_id
 from .retries import CallState
@@ -26,6 +26,7 @@ class Call:
         "attempt_started",
         "attempts",
         "context",
+        "head",
         "invocation_id",
         "number",
         "operation",
@@ -46,6 +47,7 @@ class Call:
         timeouts: Timeouts,
         progress: Progress,
         timing: Timing,
+        head: RequestHead | None = None,
     ) -> None:
         self.operation: Operation = operation
         self.resource: str | None = resource
@@ -53,6 +55,8 @@ class Call:
         self.timeouts: Timeouts = timeouts
         self.progress: Progress = progress
         self.timing: Timing = timing
+        self.head: RequestHead | None = head
+        """What calls with the same fields have in common; None: nothing is remembered."""
         self.state: CallState = CallState()
         self.invocation_id: str = _invocation_id()
         self.attempts: list[Attempt] = []

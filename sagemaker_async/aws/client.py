@@ -31,7 +31,7 @@ from sagemaker_async.errors import (
 
 from .channel import Channel, HasChannel
 from .frames import forget_frames
-from .http import NO_PROGRESS, HeadedRequest, Progress, RequestHead
+from .http import NO_PROGRESS, HTTPRequest, Progress, RequestHead
 from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
 from .shapes.body import Readable, read_body
@@ -279,11 +279,11 @@ class ServiceClient:
                 request = request._replace(headers=MappingProxyType(request.headers))
                 head.request, head.pipeline = request, pipeline
             if operation.request_body is not None or body is not None:
-                request = HeadedRequest.of(request, body or b"", head)
+                request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
             timeouts, timeout = channel.timeouts, options.timeout
             if timeout is not None:
                 timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
-            return await pipeline.send(operation, request, timeouts, call.resource, options.progress)
+            return await pipeline.send(operation, request, timeouts, call.resource, options.progress, head)
         except BaseException as error:
             forget_frames(error)  # the seam: below it are the signature, the session token, the proxy's login
             raise
