@@ -31,7 +31,7 @@ from sagemaker_async.errors import (
 
 from .channel import Channel, HasChannel
 from .frames import forget_frames
-from .http import NO_PROGRESS, HTTPRequest, Progress, RequestHead
+from .http import NO_PROGRESS, HTTPRequest, Progress, ProgressCallback, RequestHead, progress_to
 from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
 from .shapes.body import Readable, read_body
@@ -39,7 +39,7 @@ from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
 from .shapes.requests import RequestBody, unchecked_fields
 
-__all__ = ["CallOptions", "PreparedCall", "ServiceClient", "shared_channel"]
+__all__ = ["CallOptions", "PreparedCall", "ServiceClient", "call_options", "shared_channel"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -71,6 +71,23 @@ class PreparedCall(NamedTuple):
 
 
 _NO_OPTIONS = CallOptions()
+
+
+def call_options(
+    timeout: float | Timeouts | None,
+    on_chunk_sent: ProgressCallback | None = None,
+    on_chunk_received: ProgressCallback | None = None,
+) -> CallOptions:
+    """Return the options that the arguments of a public method stand for.
+
+    Raises:
+        ConfigurationError: a callback cannot be called as one.
+    """
+    if timeout is None and on_chunk_sent is None and on_chunk_received is None:
+        return _NO_OPTIONS
+    return CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+
+
 _STR = frozenset({str})
 
 REMEMBERED_HEADS = 64
@@ -152,7 +169,9 @@ class ServiceClient:
             values = operation.converted(values)
         if operation.request_body is None:
             return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
-        body, problems = self._taken(operation, operation.request_body, values)
+        body, problems = operation.request_body.take(values, checked=self._channel.validate_params)
+        if isinstance(body, bytes):
+            problems += self._oversize(operation, operation.request_body, body)
         return PreparedCall(operation, self._head(operation, values, problems), body, options)
 
     def prepare_again(
@@ -161,9 +180,9 @@ class ServiceClient:
         """Do as `prepare`, for the fields of an earlier call of this client: only the body is another.
 
         Args:
-            operation: what to call; it has a body.
+            operation: what to call; one of whose fields is the body, and required.
             head: of the earlier call.
-            body: the value of the field that is the body; None: not given.
+            body: the value of that field.
             options: how to call it.
 
         Raises:
@@ -171,21 +190,14 @@ class ServiceClient:
         """
         if options.timeout is not None:
             _check_timeout(options.timeout)
-        assert operation.request_body is not None
-        values = {} if body is None else {operation.request_body.name: body}
-        taken, problems = self._taken(operation, operation.request_body, values)
+        field = operation.request_body
+        assert field is not None
+        sendable, problems = field.sendable(body)
+        if isinstance(sendable, bytes):
+            problems += self._oversize(operation, field, sendable)
         if problems:
             raise RequestValidationError(operation.name, problems)
-        return PreparedCall(operation, head, taken, options)
-
-    def _taken(
-        self, operation: Operation, field: RequestBody, values: dict[str, Any]
-    ) -> tuple[bytes | Readable | None, list[FieldProblem]]:
-        """Take the body out of the fields of a call; return it, None if it is not given, and what is wrong with it."""
-        body, problems = field.take(values, checked=self._channel.validate_params)
-        if isinstance(body, bytes):
-            problems += self._oversize(operation, field, body)
-        return body, problems
+        return PreparedCall(operation, head, sendable, options)
 
     def _head(self, operation: Operation, values: dict[str, Any], problems: list[FieldProblem]) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.

@@ -68,8 +68,6 @@ def progress_to(on_chunk_sent: ProgressCallback | None, on_chunk_received: Progr
     Raises:
         ConfigurationError: one cannot be called with a piece and two numbers, nor with two numbers.
     """
-    if on_chunk_sent is None and on_chunk_received is None:
-        return NO_PROGRESS
     return Progress(_listener(on_chunk_sent, "on_chunk_sent"), _listener(on_chunk_received, "on_chunk_received"))
 
 

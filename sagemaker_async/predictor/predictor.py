@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from sagemaker_async.aws.call import Reply
-from sagemaker_async.aws.client import CallOptions, shared_channel
-from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.client import CallOptions, call_options, shared_channel
+from sagemaker_async.aws.http import ProgressCallback
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
@@ -219,7 +219,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
             "PrefixAwareId": prefix_aware_id,
             "EnableExplanations": enable_explanations,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         answer, _ = await self._predicted(data, initial_args, given, options, capacity)
         return answer
 
@@ -263,7 +263,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
             "PrefixAwareId": prefix_aware_id,
             "EnableExplanations": enable_explanations,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         answer, reply = await self._predicted(data, initial_args, given, options, capacity)
         headers = reply.metadata.headers
         said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
@@ -410,7 +410,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
             "SessionId": session_id,
             "PrefixAwareId": prefix_aware_id,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         return self._stream(data, initial_args, given, options, iterator, capacity)
 
     def _stream(
