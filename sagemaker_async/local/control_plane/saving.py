@@ -78,7 +78,9 @@ class Resources:
                 }
                 for record in self.components.table
             ],
-            "inference_routers": [record.saved() for record in self.routers.table],
+            "inference_routers": [
+                {**record.saved(), "serves": record.name in self.account.state.routers} for record in self.routers.table
+            ],
             "monitoring_schedules": [
                 {
                     **record.saved(),
@@ -119,7 +121,7 @@ class Resources:
             )
             self.components.resume(record, serves=each["serves"])
         for each in saved.get("inference_routers", ()):  # files of earlier versions have none
-            self.routers.resume(self.routers.table.put(each))
+            self.routers.resume(self.routers.table.put(each), serves=each.get("serves", each["status"] == "InService"))
         for each in saved["monitoring_schedules"]:
             schedule = self.monitoring.table.put(
                 each,
