@@ -5,7 +5,8 @@ A model that is a Python callable cannot be kept. What ran it comes back and ans
 names the call that is missing, until ``add_model`` or ``add_endpoint`` is called again. Scripted failures, faults,
 counters, received requests and the objects of S3 are not kept.
 
-A change of state under way when the state was saved (Creating, Updating, Deleting, ...) begins again, and succeeds.
+A change of state under way when the state was saved (Creating, Updating, Deleting, ...) begins again, and succeeds; of
+an update of an inference component, only the number of copies is kept.
 """
 
 from __future__ import annotations
