@@ -68,7 +68,7 @@ def _digest(content: object) -> str:
 
 def _is_location(value: object) -> bool:
     try:
-        parse_s3_uri(value)  # type: ignore[arg-type]  # it refuses what is no str
+        parse_s3_uri(value)  # type: ignore[arg-type]  # it refuses what is not a str
     except RequestValidationError:
         return False
     return True

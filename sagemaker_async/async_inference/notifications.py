@@ -94,7 +94,7 @@ class CompletionQueue:
 
     async def _listen(self, poller: Poller) -> None:
         pause = FIRST_PAUSE
-        poller.listeners += 1  # here, because a task that is cancelled before it begins does not end either
+        poller.listeners += 1  # not before: a task that is cancelled before it begins runs no `finally`
         try:
             while True:
                 try:

@@ -142,7 +142,7 @@ class Scorer:
                 await output.close()
         except _Halt as halt:
             raise self._stopped(str(halt), summary()) from halt.__cause__
-        except SageMakerAsyncError as error:  # before OSError, which TimeoutError is
+        except SageMakerAsyncError as error:  # first, because some are a TimeoutError, and so an OSError
             raise self._stopped(str(error), summary()) from error
         except OSError as error:
             with suppress(OSError):

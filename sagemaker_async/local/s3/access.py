@@ -1,4 +1,4 @@
-"""Who may do what at the S3 door: signatures, the regions of buckets, and what a test forbids.
+"""Who may do what in the embedded S3: signatures, the regions of buckets, and what a test forbids.
 
 S3 differs from other services in its signatures: the path is signed as it was sent, and the hash of the payload is what
 ``x-amz-content-sha256`` says, which may also say that the payload is not signed or is signed chunk by chunk.
