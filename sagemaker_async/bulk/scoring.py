@@ -212,7 +212,7 @@ async def run(
         finally:
             await asyncio.to_thread(reader.close)
         if summary.complete:
-            await finish(files, checkpoint, session, summary)
+            await finish(files, found, checkpoint, session, summary)
     return summary
 
 

@@ -444,6 +444,13 @@ async def test_a_run_that_cannot_open_its_output_stops_with_a_summary(
     assert caught.value.summary.records == 0
 
 
+async def test_a_file_that_has_the_name_of_a_copy_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "out.jsonl.input"
+    other.write_text("mine")
+    assert (await run(Scorer(), numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl")).complete
+    assert other.read_text() == "mine"
+
+
 async def test_two_runs_never_write_one_output(tmp_path: Path) -> None:
     source, out = numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl"
     called, go_on = asyncio.Event(), asyncio.Event()
