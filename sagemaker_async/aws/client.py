@@ -182,7 +182,7 @@ class ServiceClient:
         Args:
             operation: what to call; one of whose fields is the body, and required.
             head: of the earlier call.
-            body: the value of that field.
+            body: the value of that field; None counts as not given.
             options: how to call it.
 
         Raises:
@@ -195,7 +195,7 @@ class ServiceClient:
         sendable, problems = field.sendable(body)
         if isinstance(sendable, bytes):
             problems += self._oversize(operation, field, sendable)
-        if problems:
+        if problems and (body is not None or self._channel.validate_params):
             raise RequestValidationError(operation.name, problems)
         return PreparedCall(operation, head, sendable, options)
 

@@ -545,3 +545,15 @@ class TestFieldsOfItsOwnAreRemembered:
             with pytest.raises(ConfigurationError, match="timeout"):
                 await predictor.predict(b"good", timeout=-1)
         assert str(again.value) == str(first.value)
+
+    async def test_a_call_without_a_body_is_sent_again_when_nothing_is_checked(self) -> None:
+        class AsItIs(CSVSerializer):
+            def serialize(self, data: Any) -> Any:
+                return data
+
+        stub = StubTransport(otherwise=StubResponse())
+        async with Session(transport=stub, validate_params=False) as session:
+            predictor = Predictor("my-endpoint", session, AsItIs())
+            for _ in range(2):
+                await predictor.predict(None)
+        assert [request.body for request in stub.requests] == [b"", b""]
