@@ -12,7 +12,7 @@ from sagemaker_async.aws import client
 from sagemaker_async.aws.eventstream import decoder as eventstream
 from sagemaker_async.aws.signing import sigv4
 from sagemaker_async.aws.transport import pooled, protocol, straight
-from sagemaker_async.predictor import predictor, stream
+from sagemaker_async.predictor import fields, stream
 
 __all__ = ["CALLS", "CHECKS", "STREAMS", "remove", "restore"]
 
@@ -31,22 +31,18 @@ class _Forgetful(dict[Any, Any]):
         return default
 
 
-def _forgetful(owner: type) -> None:
-    made = owner.__init__
-
-    def init(self: Any, *args: Any, **fields: Any) -> None:
-        made(self, *args, **fields)
-        self._heads = _Forgetful()
-
-    _replace(owner, "__init__", init)
-
-
 def _own_heads() -> None:
-    _forgetful(predictor.Predictor)
+    _replace(fields, "_is_text", lambda _: False)
 
 
 def _request_heads() -> None:
-    _forgetful(client.ServiceClient)
+    made = client.ServiceClient.__init__
+
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        self._heads = _Forgetful(self._heads)
+
+    _replace(client.ServiceClient, "__init__", init)
     _own_heads()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
@@ -11,14 +12,26 @@ from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.codecs.bases import Deserializer, RequestBody, Serializer
 from sagemaker_async.errors import ConfigurationError
 
-__all__ = ["PreparesCalls", "invocation_fields"]
+__all__ = ["CallFields", "PreparesCalls", "invocation_fields"]
+
+
+class CallFields:
+    """The fields of a call, all but its body; calls may share them, and with them the head that was made of them."""
+
+    __slots__ = ("checked", "values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values: Mapping[str, Any] = values
+        """Under AWS's names, as they were given."""
+        self.checked: tuple[ServiceClient, RequestHead] | None = None
+        """The client that checked them last, and its head."""
 
 
 class PreparesCalls:
     """Mixed into `Predictor`: makes calls of its fields and those of the caller.
 
     Most calls give data and nothing else. Their fields are the predictor's own, so they share one head, which is kept
-    until the predictor is changed.
+    until the predictor is changed. Fields are read before the data is serialised, which may take a while in a thread.
     """
 
     endpoint_name: str
@@ -29,8 +42,8 @@ class PreparesCalls:
     _routing_target: str | None
     _content_type: str | None
     _accept: str | tuple[str, ...] | None
-    _heads: dict[Operation, tuple[tuple[object, ...], RequestHead]]
-    """For calls without fields of their own: what each head was made of, and the head."""
+    _own_fields: Mapping[Operation, tuple[tuple[object, ...], CallFields]] = MappingProxyType({})
+    """For calls without fields of their own: what of the predictor their fields were made of, and the fields."""
 
     if TYPE_CHECKING:
 
@@ -55,41 +68,55 @@ class PreparesCalls:
     def accept(self, accept: str | tuple[str, ...] | None) -> None:
         self._accept = accept
 
+    def _fields(
+        self, operation: Operation, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]
+    ) -> CallFields:
+        """Return the fields of a call in the SDK's order of precedence.
+
+        Args:
+            operation: what is called.
+            initial_args: as for `Predictor.predict`.
+            given: the arguments of the caller, under AWS's names.
+
+        Raises:
+            ConfigurationError: as `invocation_fields`.
+        """
+        # Each is read once: a property of a subclass may say something else the next time.
+        own = (self.endpoint_name, self.content_type, self.accept, self.component_name, self.session_id)
+        plain = initial_args is None and [*given.values()].count(None) == len(given)
+        if plain:
+            known = self._own_fields.get(operation)
+            if known is not None and known[0] == own:
+                return known[1]
+        endpoint_name, content_type, accept, component_name, session_id = own
+        target = {"EndpointName": endpoint_name}
+        if self._routing_target is not None:
+            target = {"InferenceRouterName": endpoint_name, "RoutingTargetName": self._routing_target}
+        names = self._operation.names
+        fields = CallFields(
+            invocation_fields(initial_args, names, target, content_type, accept, given, component_name, session_id)
+        )
+        if plain and all(map(_is_text, own)):
+            self._own_fields = {**self._own_fields, operation: (own, fields)}  # not in place: copies share it
+        return fields
+
     def _prepared(
-        self,
-        client: ServiceClient,
-        operation: Operation,
-        body: RequestBody,
-        initial_args: Mapping[str, Any] | None,
-        given: Mapping[str, Any],
-        options: CallOptions,
+        self, client: ServiceClient, operation: Operation, fields: CallFields, body: RequestBody, options: CallOptions
     ) -> PreparedCall:
-        """Return a call, checked; `given` are the arguments of the caller, under AWS's names."""
-        if initial_args is not None or [*given.values()].count(None) < len(given):
-            return client.prepare(operation, {**self._fields(initial_args, given), "Body": body}, options)
-        own = (client, self.endpoint_name, self.content_type, self.accept, self.component_name, self.session_id)
-        known = self._heads.get(operation)
-        if known is not None and known[0] == own:
-            return client.prepare_again(operation, known[1], body, options)
-        call = client.prepare(operation, {**self._fields(None, {}), "Body": body}, options)
-        self._heads[operation] = own, call.head
+        """Return a call, checked; `fields` are what `_fields` returned for the operation."""
+        checked = fields.checked
+        if checked is not None and checked[0] is client:
+            return client.prepare_again(operation, checked[1], body, options)
+        call = client.prepare(operation, {**fields.values, "Body": body}, options)
+        fields.checked = client, call.head
         return call
 
-    def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request's fields under AWS's names, in the SDK's order of precedence."""
-        target = {"EndpointName": self.endpoint_name}
-        if self._routing_target is not None:
-            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
-        return invocation_fields(
-            initial_args,
-            self._operation.names,
-            target,
-            self.content_type,
-            self.accept,
-            given,
-            self.component_name,
-            self.session_id,
-        )
+
+def _is_text(value: object) -> bool:
+    """Return whether all that equals the value makes the same field: 1 equals True, a changed list equals itself."""
+    if isinstance(value, tuple):
+        return all(map(_is_text, value))
+    return value is None or type(value) is str
 
 
 def invocation_fields(

@@ -9,6 +9,7 @@ from sagemaker_async import _lazy
 from sagemaker_async.aws.call import Reply
 from sagemaker_async.aws.client import CallOptions
 from sagemaker_async.aws.http import Progress as CallProgress
+from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.codecs.bases import Serializer
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import ConfigurationError
@@ -21,6 +22,7 @@ from .stream import PredictionStream
 
 if TYPE_CHECKING:
     from .batches import Batch
+    from .fields import CallFields
     from .map_options import MapFields
     from .mapping import Outcomes, Records, Watch, WatchedCall
 
@@ -38,8 +40,11 @@ class MapsRecords(Generic[R]):
     content_type: str
 
     if TYPE_CHECKING:
+        _operation: Operation
 
-        def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]: ...
+        def _fields(
+            self, operation: Operation, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]
+        ) -> CallFields: ...
         async def _predicted(
             self, data: Any, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any], options: CallOptions
         ) -> tuple[R, Reply]: ...
@@ -153,7 +158,7 @@ class MapsRecords(Generic[R]):
             raise ConfigurationError("batch and stream exclude each other: a stream is the answer to one record")
         if stream:
             self._check_of_endpoint("response streams")
-        self._fields(initial_args, {})  # what is wrong is refused here
+        self._fields(self._operation, initial_args, {})  # what is wrong is refused here
 
         async def predicted(data: Any, watch: Watch) -> Any:
             call = CallOptions(timeout, CallProgress(on_attempt_failed=watch.attempt_failed))

@@ -130,7 +130,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
         self.capacity: WaitForCapacity | None = capacity
         self._content_type = content_type
         self._accept = accept
-        self._heads = {}
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.endpoint_name!r}>"
@@ -289,12 +288,13 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
         capacity: Capacity = None,
     ) -> tuple[R, Reply]:
         """Return the answer to `data`, deserialised, and as it came."""
+        operation = self._operation
+        fields = self._fields(operation, initial_args, given)  # before others can change the predictor
         session = self.sagemaker_session
         client = session.runtime if self._routing_target is None else session.routers
-        operation = self._operation
         send = self._patient(client.send, capacity)
         body = await serialize_off_loop(self.serializer, data)
-        call = self._prepared(client, operation, body, initial_args, given, options)
+        call = self._prepared(client, operation, fields, body, options)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
         reply = await send(call)
         metadata = reply.metadata
@@ -423,11 +423,13 @@ class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Gen
         capacity: Capacity = None,
     ) -> PredictionStream[T]:
         """Return the answer to `data` as a stream that is not open yet."""
+        operation = INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+        fields = self._fields(operation, initial_args, given)
         check_iterator(iterator)
         self._check_of_endpoint("response streams")
         body = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        call = self._prepared(client, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, body, initial_args, given, options)
+        call = self._prepared(client, operation, fields, body, options)
         return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -21,8 +22,9 @@ from benchmarks.server import bare_tokens, tokens
 from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams, stream
 from benchmarks.suites.cold_start import PROGRAMS
 from benchmarks.targets import TARGETS, Standing, standings
-from benchmarks.without import restore
+from benchmarks.without import remove, restore
 from benchmarks.worker import measured
+from sagemaker_async import Predictor, Session, StubTransport
 from sagemaker_async.aws.eventstream import Decoder
 from sagemaker_async.records.json_values import fastest_loads, plain_loads
 
@@ -66,6 +68,22 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(invoke, "SIZES", {"300 B": (300, 4000, (1, 32)), "64 KB": (65_536, 1500, (2,))})
     commands = {name: command for name, command in measure.available().items() if name in CONTESTANTS}
     return Run(commands, server, rounds=1, scale=0.002)
+
+
+async def test_without_the_kept_heads_of_a_predictor_each_call_collects_its_fields() -> None:
+    async with Session(transport=StubTransport()) as session:
+        predictor = Predictor("my-endpoint", session)
+        with mock.patch.object(session.runtime, "prepare", wraps=session.runtime.prepare) as prepare:
+            remove("heads of a predictor's own fields kept")
+            try:
+                for _ in range(3):
+                    await predictor.predict(b"")
+            finally:
+                restore()
+            assert prepare.call_count == 3
+            for _ in range(3):
+                await predictor.predict(b"")
+            assert prepare.call_count == 4
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # bare aiohttp's

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import io
+import itertools
+import threading
 import warnings
 from typing import Any
 
@@ -557,3 +560,84 @@ class TestFieldsOfItsOwnAreRemembered:
             for _ in range(2):
                 await predictor.predict(None)
         assert [request.body for request in stub.requests] == [b"", b""]
+
+    async def test_content_types_that_are_changed_in_place_are_sent(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        predictor = Predictor("my-endpoint", session)
+        accepted: Any = ["a/b"]
+        predictor.accept = accepted
+        await predictor.predict(b"")
+        accepted.append("c/d")
+        await predictor.predict(b"")
+        assert sent(stub)["Accept"] == "a/b, c/d"
+
+    async def test_values_that_are_equal_and_not_the_same_make_different_fields(self) -> None:
+        stub = StubTransport(otherwise=StubResponse())
+        async with Session(transport=stub, convert_params=True) as session:
+            names: list[Any] = [1, True]
+            predictor = Predictor("my-endpoint", session)
+            for predictor.component_name in names:
+                await predictor.predict(b"")
+        header = SAGEMAKER + "Inference-Component"
+        assert [request.headers.get(header) for request in stub.requests] == ["1", "true"]
+
+    async def test_a_property_that_varies_is_read_once_for_each_call(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        turns = itertools.cycle(["first", "second"])
+
+        class InTurns(Predictor[bytes]):
+            @property
+            def component_name(self) -> str | None:  # type: ignore[override]
+                return next(turns)
+
+            @component_name.setter
+            def component_name(self, name: str | None) -> None: ...
+
+        predictor = InTurns("my-endpoint", session)
+        for _ in range(4):
+            await predictor.predict(b"")
+        called = [request.headers[SAGEMAKER + "Inference-Component"] for request in stub.requests]
+        assert called == ["first", "second", "first", "second"]
+
+    async def test_a_subclass_that_sets_the_attributes_itself_can_predict(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        class Own(Predictor[Any]):
+            def __init__(self) -> None:
+                self.endpoint_name, self.component_name, self.sagemaker_session = "my-endpoint", None, session
+                self.serializer, self.deserializer = CSVSerializer(), JSONDeserializer()
+                self.content_type = self.accept = "a/b"
+
+        assert await Own().predict("1") == {"a": 1}
+        assert sent(stub) == {"Content-Type": "a/b", "Accept": "a/b"}
+
+    async def test_a_call_is_made_of_the_predictor_as_it_was_when_the_call_began(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        begun, changed = threading.Event(), threading.Event()
+
+        class Slow(CSVSerializer):
+            offload = reads_files = True
+
+            def serialize(self, data: Any) -> Any:
+                begun.set()
+                assert changed.wait(10)
+                return b"1,2"
+
+        predictor = Predictor("my-endpoint", session, Slow())
+        call = asyncio.create_task(predictor.predict([1, 2]))
+        assert await asyncio.to_thread(begun.wait, 10)
+        predictor.endpoint_name, predictor.serializer = "another", JSONSerializer()
+        changed.set()
+        await call
+        assert stub.requests[-1].target == "/endpoints/my-endpoint/invocations"
+        assert sent(stub)["Content-Type"] == "text/csv"
+
+    async def test_wrong_fields_are_refused_before_the_data_is_read(self, session: Session) -> None:
+        data = io.BytesIO(b"1,2")
+        predictor = Predictor("my-endpoint", session, CSVSerializer())
+        with pytest.raises(ConfigurationError, match="initial_args"):
+            await predictor.predict(data, {3: "4"})  # type: ignore[dict-item]
+        assert data.read() == b"1,2"
