@@ -48,6 +48,14 @@ def lean_garbage_collections() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def all_garbage_in_the_end() -> Iterator[None]:
+    """Collect what outlived its module and became garbage later, so that it can warn that it was never closed."""
+    yield
+    gc.unfreeze()
+    gc.collect()
+
+
 @pytest.fixture
 async def local() -> AsyncIterator[LocalSageMaker]:
     async with LocalSageMaker() as server:

@@ -185,6 +185,7 @@ def test_imports_point_down(module: str) -> None:
 BEHAVIOUR = {
     "benchmarks",
     "client_options",
+    "conftest",
     "public_names",
     "raising_callbacks",
     "readme",
