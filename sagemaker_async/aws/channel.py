@@ -328,9 +328,8 @@ def _hermetic(config: Config) -> tuple[Config, dict[str, str]]:
     retry = config.retry
     if retry.max_attempts is None:
         retry = replace(retry, max_attempts=1)
-    config = config.with_fields(
-        region=config.region or "us-east-1",
-        credentials=config.credentials or Credentials("AKIDSTUB", "stub", account_id="123456789012"),
-        retry=retry,
-    )
+    credentials = config.credentials
+    if credentials is None:  # a source of the user's may be empty and still be one
+        credentials = Credentials("AKIDSTUB", "stub", account_id="123456789012")
+    config = config.with_fields(region=config.region or "us-east-1", credentials=credentials, retry=retry)
     return config, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}

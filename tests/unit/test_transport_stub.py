@@ -76,6 +76,17 @@ async def test_what_is_configured_is_used() -> None:
     assert "Credential=AKIDMINE/" in stub.requests[0].headers["Authorization"]
 
 
+async def test_a_credential_source_is_used_even_if_it_is_falsy() -> None:
+    class Source(list[Credentials]):
+        async def get(self) -> Credentials:
+            return Credentials("AKIDMINE", "secret")
+
+    stub = StubTransport()
+    async with Session(transport=stub, credentials=Source()) as session:
+        await session.runtime.invoke_endpoint(**INVOKE)
+    assert "Credential=AKIDMINE/" in stub.requests[0].headers["Authorization"]
+
+
 async def test_retries_are_off_unless_asked_for() -> None:
     stub = StubTransport(otherwise=StubResponse.error("ThrottlingException", "slow down", status=429))
     async with Session(transport=stub) as session:
