@@ -57,6 +57,7 @@ PURE = [
     "aws.shapes.models",
     "aws.shapes.operation",
     "aws.shapes.requests",
+    "aws.shapes.response_schema",
     "aws.shapes.words",
     "aws.signing",
     "runtime.events",
@@ -358,7 +359,7 @@ MANY_RECORDS = (
     "predictor.batches", "predictor.caller", "predictor.concurrency", "predictor.engine", "predictor.map_options",
     "predictor.mapping", "predictor.outcome", "predictor.progress_bar", "predictor.scoring", "predictor.source",
 )  # fmt: skip
-MODELS = ("aws.shapes.models", "runtime.shapes")
+MODELS = ("aws.shapes.models", "aws.shapes.response_schema", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
 S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")

@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
 from pydantic_core import core_schema
@@ -26,11 +26,13 @@ from sagemaker_async.errors.by_name import ByAWSName
 
 from .metadata import ResponseMetadata
 from .requests import converted_to
+from .response_schema import response_validator
 from .words import rule_of, unknown_field
 
 __all__ = [
     "AnsweredShape",
     "AsBody",
+    "AsItIs",
     "InHeader",
     "RequestShape",
     "ResponseShape",
@@ -74,6 +76,11 @@ class RequestShape(pydantic.BaseModel):
     model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(**_SHARED, extra="forbid")
 
     @classmethod
+    def prepare_validation(cls) -> None:
+        """Build what validates. Blocks the first time."""
+        cls.model_rebuild()
+
+    @classmethod
     def validated_fields(cls, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request by Python names; see `validate_request`."""
         return fields_of(validate_request(cls, operation, values))
@@ -89,11 +96,11 @@ class RequestShape(pydantic.BaseModel):
         return aws_names(cls)
 
 
-class _AsItIs:
+class AsItIs:
     """Marks a field that is neither checked nor converted.
 
-    `pydantic.SkipValidation` builds the type's schema all the same, which for `ResponseMetadata` takes longer than for
-    all else that most responses hold.
+    `pydantic.SkipValidation` builds the type's schema all the same, which not every type has, and which for
+    `ResponseMetadata` takes longer than for all else that most responses hold.
     """
 
     @classmethod
@@ -117,12 +124,25 @@ class AnsweredShape(pydantic.BaseModel, ByAWSName):
 class ResponseShape(AnsweredShape):
     """What an operation answers."""
 
-    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-    metadata: Annotated[ResponseMetadata, _AsItIs] = pydantic.Field(exclude=True)
+    metadata: Annotated[ResponseMetadata, AsItIs] = pydantic.Field(exclude=True)
     """What travels beside the answer's own fields."""
-    error: Annotated[CallError | None, _AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
+    error: Annotated[CallError | None, AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
+
+    @classmethod
+    def prepare_validation(cls) -> None:
+        """Build what validates. Blocks the first time."""
+        response_validator(cls)
+
+    @classmethod
+    def of_members(cls, members: Mapping[str, Any]) -> Self:
+        """Return an answer with these members, in either spelling, as `model_validate` does.
+
+        Raises:
+            pydantic.ValidationError: a member is missing or of the wrong type.
+        """
+        answer: Self = response_validator(cls).validate_python(members)
+        return answer
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a member by AWS's name of it, or ``ResponseMetadata`` as botocore has it; `default` when absent."""
