@@ -39,6 +39,7 @@ from sagemaker_async.errors import (
 
 from .endpoint import HOSTING
 from .generated.names import BOTOCORE_VERSION, IDEMPOTENCY_TOKENS, ITEMS, OPERATION_NAMES
+from .generated.requests import COMPILED
 
 __all__ = [
     "FAMILIES",
@@ -205,6 +206,7 @@ def modelled(name: str) -> Operation:
         name=name,
         service=SAGEMAKER,
         shapes=DeferredShapes(f"{__package__}.generated.shapes", name),
+        compiled=COMPILED.get(name),
         resource=row.resource,
         repeatable=row.repeatable,
     )

@@ -39,6 +39,7 @@ __all__ = [
     "aws_names",
     "fields_of",
     "python_names",
+    "renamed",
     "validate_request",
 ]
 
@@ -89,6 +90,11 @@ class RequestShape(pydantic.BaseModel):
     def converted(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields, in either spelling and of any depth, with numbers for text and text for numbers as wanted."""
         return _converted_fields(cls, values)
+
+    @classmethod
+    def renamed(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields, checked or not, under AWS's names; see the function of this name."""
+        return renamed(cls, fields)
 
     @classmethod
     def names_by_aws(cls) -> Mapping[str, str]:
@@ -181,6 +187,33 @@ def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
 def python_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     """Return the Python name of each field of a shape, by AWS's name of it."""
     return {aws_name: name for name, aws_name in aws_names(shape).items()}
+
+
+def renamed(shape: type[pydantic.BaseModel], members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return unchecked members of a shape under AWS's names, with the structures in them alike; None drops out."""
+    names = aws_names(shape)
+    nested, by_aws_name = _nested_shapes(shape), python_names(shape)
+    result: dict[str, Any] = {}
+    for key, value in members.items():
+        if value is not None:
+            inside = nested.get(by_aws_name.get(key, key))
+            result[names.get(key, key)] = _renamed_within(inside, value) if inside is not None else value
+    return result
+
+
+def _renamed_within(shape: type[pydantic.BaseModel], value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return renamed(shape, value)
+    if isinstance(value, list | tuple):
+        return [_renamed_within(shape, element) for element in value]
+    return value
+
+
+@functools.cache
+def _nested_shapes(shape: type[pydantic.BaseModel]) -> dict[str, type[pydantic.BaseModel]]:
+    """Return the structure that each field of a shape holds, alone or as elements, by the field's Python name."""
+    found = {name: _nested_shape(info.annotation) for name, info in shape.model_fields.items()}
+    return {name: nested for name, nested in found.items() if nested is not None}
 
 
 def _converted_fields(shape: type[pydantic.BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
