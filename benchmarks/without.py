@@ -12,7 +12,7 @@ from sagemaker_async.aws import client
 from sagemaker_async.aws.eventstream import decoder as eventstream
 from sagemaker_async.aws.signing import sigv4
 from sagemaker_async.aws.transport import pooled, protocol, straight
-from sagemaker_async.predictor import stream
+from sagemaker_async.predictor import predictor, stream
 
 __all__ = ["CALLS", "CHECKS", "STREAMS", "remove", "restore"]
 
@@ -31,14 +31,23 @@ class _Forgetful(dict[Any, Any]):
         return default
 
 
-def _request_heads() -> None:
-    made = client.ServiceClient.__init__
+def _forgetful(owner: type) -> None:
+    made = owner.__init__
 
     def init(self: Any, *args: Any, **fields: Any) -> None:
         made(self, *args, **fields)
         self._heads = _Forgetful()
 
-    _replace(client.ServiceClient, "__init__", init)
+    _replace(owner, "__init__", init)
+
+
+def _own_heads() -> None:
+    _forgetful(predictor.Predictor)
+
+
+def _request_heads() -> None:
+    _forgetful(client.ServiceClient)
+    _own_heads()
 
 
 def _straight_way() -> None:
@@ -54,7 +63,8 @@ def _heads_on_the_wire() -> None:
 
 
 def _signature_templates() -> None:
-    _replace(sigv4.Signer, "_template_of", sigv4.Signer._new_template)
+    made = sigv4.Signer._new_template
+    _replace(sigv4.Signer, "_template_of", lambda signer, request, *kinds: made(signer, request, *kinds[:-1]))
 
 
 def _kept_states() -> None:
@@ -83,6 +93,7 @@ def _records_together() -> None:
 
 CALLS: dict[str, Callable[[], None]] = {
     "request heads remembered": _request_heads,
+    "heads of a predictor's own fields kept": _own_heads,
     "requests sent straight on a connection": _straight_way,
     "read buffers kept by the C library": _read_buffers,
     "forms of heads on the wire made once": _heads_on_the_wire,

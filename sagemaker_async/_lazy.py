@@ -1,9 +1,9 @@
 """The one mechanism by which anything is imported later than `sagemaker_async` itself.
 
-What a prediction and a stream need is imported at the top of its module. Deferred are only pydantic's models, botocore,
-the control plane and optional libraries: a process that only predicts has no use for them, and they cost more to
-import than all the rest. No other module calls `importlib.import_module`, defines a module's ``__getattr__`` or
-imports inside a function.
+What a prediction and a stream need is imported at the top of its module. Deferred are only pydantic's models, botocore
+and what runs it, the control plane and optional libraries: a process that only predicts has no use for them, and they
+cost more to import than all the rest. No other module calls `importlib.import_module`, defines a module's
+``__getattr__`` or imports inside a function.
 
 ===========  =========================================  ========================================================
 `module`     a module of this package, at once          ``_lazy.module("predictor.updates")``

@@ -17,7 +17,7 @@ import aiohttp
 
 from sagemaker_async import Credentials, Predictor, Session, StubTransport
 from sagemaker_async.aws.client import CallOptions
-from sagemaker_async.aws.http import HeadedRequest, HTTPRequest, HTTPResponse, RequestHead
+from sagemaker_async.aws.http import HTTPRequest, HTTPResponse, RequestHead
 from sagemaker_async.aws.signing import Signer
 from sagemaker_async.aws.transport import AiohttpTransport, Transport
 from sagemaker_async.config import Timeouts
@@ -58,16 +58,16 @@ class Answering(StubTransport):
 
 
 class Requests(dict[str, HTTPRequest]):
-    """The request of each endpoint, made from the one that was recorded; it keeps its head, as a client's do."""
+    """The request of each endpoint, made from the one that was recorded; with a head, as a client has."""
 
     def __init__(self, recorded: HTTPRequest) -> None:
         super().__init__()
         self._recorded = recorded
+        self.head = RequestHead({})
 
     def __missing__(self, endpoint: str) -> HTTPRequest:
         target = self._recorded.target.replace("/recorded/", f"/{endpoint}/")
-        request = self._recorded._replace(target=target)
-        self[endpoint] = HeadedRequest.of(request, request.body, RequestHead({}))
+        self[endpoint] = self._recorded._replace(target=target)
         return self[endpoint]
 
 
@@ -125,18 +125,19 @@ async def transport(url: str, connections: int, *, stubbed: bool, signing: bool)
     signer = Signer("us-east-1", "sagemaker")
     sender = Answering() if stubbed else AiohttpTransport(max_connections=connections, keepalive=TIMEOUTS.keepalive)
 
-    def prepared(request: HTTPRequest) -> HTTPRequest:
+    def prepared(endpoint: str, requests: Requests) -> HTTPRequest:
+        request = requests[endpoint]
         if not signing:
             return request
-        headers = signer.sign(request, CREDENTIALS, time.time())
+        headers = signer.sign(request, CREDENTIALS, time.time(), head=requests.head)
         return HTTPRequest(request.method, request.origin, request.target, headers, request.body)
 
     async def invoke(endpoint: str, body: bytes) -> int:  # noqa: ARG001
-        response = await sender.send(prepared(calls[endpoint]), TIMEOUTS)
+        response = await sender.send(prepared(endpoint, calls), TIMEOUTS)
         return len(await response.read())
 
     async def stream(endpoint: str, body: bytes, on_first: Told = None, on_head: Told = None) -> int:  # noqa: ARG001
-        response = await sender.send(prepared(streams[endpoint]), TIMEOUTS)
+        response = await sender.send(prepared(endpoint, streams), TIMEOUTS)
         if on_head is not None:
             on_head()
         chunks = 0
@@ -161,7 +162,9 @@ async def pipeline(url: str, connections: int, *, stubbed: bool) -> AsyncIterato
         runtime_pipeline = await session.channel.pipeline(INVOKE_ENDPOINT.service)
 
         async def invoke(endpoint: str, body: bytes) -> int:  # noqa: ARG001
-            return len((await runtime_pipeline.send(INVOKE_ENDPOINT, unsigned[endpoint], TIMEOUTS, endpoint)).body)
+            request, head = unsigned[endpoint], unsigned.head
+            reply = await runtime_pipeline.send(INVOKE_ENDPOINT, request, TIMEOUTS, endpoint, head=head)
+            return len(reply.body)
 
         yield Layer(invoke=invoke)
 

@@ -12,7 +12,7 @@ from zlib import crc32
 from benchmarks.measure import Result, Run
 from sagemaker_async import Credentials
 from sagemaker_async.aws.eventstream import Decoder, encode_message
-from sagemaker_async.aws.http import HeadedRequest, HTTPRequest, RequestHead
+from sagemaker_async.aws.http import HTTPRequest, RequestHead
 from sagemaker_async.aws.signing import Signer
 
 __all__ = ["run"]
@@ -53,12 +53,12 @@ def _signing(operations: int) -> dict[str, Task]:
     credentials = Credentials("AKIDEXAMPLE", "secret", "t" * 300)
     signer = Signer("us-east-1", "sagemaker")
 
-    request = HTTPRequest("POST", host, "/endpoints/e/invocations", headers)
+    request = HTTPRequest("POST", host, "/endpoints/e/invocations", headers, body)
     head = RequestHead({})
 
     def ours() -> int:
         for number in range(operations):
-            signer.sign(HeadedRequest.of(request, body, head), credentials, NOW + number / 100)
+            signer.sign(request, credentials, NOW + number / 100, head=head)
         return operations
 
     tasks: dict[str, Task] = {"ours": ours}

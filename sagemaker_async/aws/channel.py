@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from sagemaker_async import _lazy
 from sagemaker_async.config import Config, Credentials, Timeouts
 from sagemaker_async.errors import SessionClosedError, WrongEventLoopError
 
@@ -234,6 +235,8 @@ class Channel:
 
     async def _open_shared(self) -> _Opened:
         settings = await resolve_settings(self.config, environ=self._environ)
+        if self.config.credentials is None:
+            await _lazy.load("aws.credentials.chain")
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         credentials = credential_source(
             self.config.credentials, profile=self.config.profile, region=settings.region, timing=self.timing

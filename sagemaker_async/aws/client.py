@@ -31,7 +31,7 @@ from sagemaker_async.errors import (
 
 from .channel import Channel, HasChannel
 from .frames import forget_frames
-from .http import NO_PROGRESS, HeadedRequest, Progress, RequestHead
+from .http import NO_PROGRESS, HTTPRequest, Progress, ProgressCallback, RequestHead, progress_to
 from .pipeline import Pipeline, Reply
 from .protocols import build_request, load_protocol, parse_response
 from .shapes.body import Readable, read_body
@@ -39,7 +39,7 @@ from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
 from .shapes.requests import RequestBody, unchecked_fields
 
-__all__ = ["CallOptions", "PreparedCall", "ServiceClient", "shared_channel"]
+__all__ = ["CallOptions", "PreparedCall", "ServiceClient", "call_options", "shared_channel"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -71,6 +71,23 @@ class PreparedCall(NamedTuple):
 
 
 _NO_OPTIONS = CallOptions()
+
+
+def call_options(
+    timeout: float | Timeouts | None,
+    on_chunk_sent: ProgressCallback | None = None,
+    on_chunk_received: ProgressCallback | None = None,
+) -> CallOptions:
+    """Return the options that the arguments of a public method stand for.
+
+    Raises:
+        ConfigurationError: a callback cannot be called as one.
+    """
+    if timeout is None and on_chunk_sent is None and on_chunk_received is None:
+        return _NO_OPTIONS
+    return CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+
+
 _STR = frozenset({str})
 
 REMEMBERED_HEADS = 64
@@ -156,6 +173,31 @@ class ServiceClient:
         if isinstance(body, bytes):
             problems += self._oversize(operation, operation.request_body, body)
         return PreparedCall(operation, self._head(operation, values, problems), body, options)
+
+    def prepare_again(
+        self, operation: Operation, head: RequestHead, body: object, options: CallOptions = _NO_OPTIONS
+    ) -> PreparedCall:
+        """Do as `prepare`, for the fields of an earlier call of this client: only the body is another.
+
+        Args:
+            operation: what to call; one of whose fields is the body, and required.
+            head: of the earlier call.
+            body: the value of that field.
+            options: how to call it.
+
+        Raises:
+            RequestValidationError, ConfigurationError: as `prepare`.
+        """
+        if options.timeout is not None:
+            _check_timeout(options.timeout)
+        field = operation.request_body
+        assert field is not None
+        sendable, problems = field.sendable(body)
+        if isinstance(sendable, bytes):
+            problems += self._oversize(operation, field, sendable)
+        if problems:
+            raise RequestValidationError(operation.name, problems)
+        return PreparedCall(operation, head, sendable, options)
 
     def _head(self, operation: Operation, values: dict[str, Any], problems: list[FieldProblem]) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.
@@ -249,11 +291,11 @@ class ServiceClient:
                 request = request._replace(headers=MappingProxyType(request.headers))
                 head.request, head.pipeline = request, pipeline
             if operation.request_body is not None or body is not None:
-                request = HeadedRequest.of(request, body or b"", head)
+                request = HTTPRequest(request.method, request.origin, request.target, request.headers, body or b"")
             timeouts, timeout = channel.timeouts, options.timeout
             if timeout is not None:
                 timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
-            return await pipeline.send(operation, request, timeouts, call.resource, options.progress)
+            return await pipeline.send(operation, request, timeouts, call.resource, options.progress, head)
         except BaseException as error:
             forget_frames(error)  # the seam: below it are the signature, the session token, the proxy's login
             raise

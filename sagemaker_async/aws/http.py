@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sagemaker_async.config.http import ChunkCallback, HTTPRequest, HTTPResponse
 from sagemaker_async.errors import CallError, ConfigurationError
@@ -15,7 +15,6 @@ __all__ = [
     "ChunkListener",
     "HTTPRequest",
     "HTTPResponse",
-    "HeadedRequest",
     "Progress",
     "ProgressCallback",
     "RequestHead",
@@ -69,8 +68,6 @@ def progress_to(on_chunk_sent: ProgressCallback | None, on_chunk_received: Progr
     Raises:
         ConfigurationError: one cannot be called with a piece and two numbers, nor with two numbers.
     """
-    if on_chunk_sent is None and on_chunk_received is None:
-        return NO_PROGRESS
     return Progress(_listener(on_chunk_sent, "on_chunk_sent"), _listener(on_chunk_received, "on_chunk_received"))
 
 
@@ -119,24 +116,6 @@ class RequestHead:
         """What `request` was made for."""
         self.signature: object | None = None
         """What signing keeps of it, see `signing.Signer`."""
-
-
-class HeadedRequest(HTTPRequest):
-    """A request that knows its head, so that the layers below find what they kept there; its copies do as well."""
-
-    head: RequestHead
-
-    @classmethod
-    def of(cls, request: HTTPRequest, body: bytes, head: RequestHead) -> Self:
-        """Return `request` with a body."""
-        headed = cls(request.method, request.origin, request.target, request.headers, body)
-        headed.head = head
-        return headed
-
-    def _replace(self, **fields: Any) -> Self:
-        replaced = super()._replace(**fields)
-        replaced.head = self.head
-        return replaced
 
 
 Sign = Callable[[HTTPRequest], HTTPRequest]

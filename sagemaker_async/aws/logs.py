@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sagemaker_async.errors import CallError
 
+from .call import Call
 from .http import HTTPRequest, HTTPResponse
 from .shapes.metadata import ResponseMetadata
 from .shapes.operation import Operation
@@ -40,13 +41,7 @@ LOGGERS = Loggers(logging.getLogger("sagemaker_async.calls"), logging.getLogger(
 MASKED_HEADERS = frozenset({"authorization", "proxy-authorization", "x-amz-security-token", "set-cookie", "cookie"})
 
 
-def log_call(
-    operation: Operation,
-    resource: str | None,
-    outcome: ResponseMetadata | CallError,
-    seconds: float,
-    loggers: Loggers = LOGGERS,
-) -> None:
+def log_call(call: Call, outcome: ResponseMetadata | CallError, loggers: Loggers = LOGGERS) -> None:
     """Log the one line of a call that has ended, or of a stream that has begun."""
     if not loggers.calls.isEnabledFor(logging.INFO):
         return
@@ -54,37 +49,29 @@ def log_call(
         result, why = outcome.outcome, outcome.not_repeated
     else:
         result, why = str(outcome.status), None
-    _log(loggers.calls, operation, resource, result, seconds, len(outcome.attempts), outcome.request_id, why)
+    _log(loggers.calls, call, result, len(outcome.attempts), outcome.request_id, why)
 
 
-def log_abandoned(
-    operation: Operation,
-    resource: str | None,
-    error: BaseException,
-    seconds: float,
-    attempts: int,
-    loggers: Loggers = LOGGERS,
-) -> None:
+def log_abandoned(call: Call, error: BaseException, loggers: Loggers = LOGGERS) -> None:
     """Log the one line of a call that has ended without an outcome, such as a cancelled one."""
     if loggers.calls.isEnabledFor(logging.INFO):
-        _log(loggers.calls, operation, resource, type(error).__name__, seconds, attempts, None)
+        _log(loggers.calls, call, type(error).__name__, call.number, None)
 
 
 def _log(
     logger: logging.Logger,
-    operation: Operation,
-    resource: str | None,
+    call: Call,
     result: str,
-    seconds: float,
     attempts: int,
     request_id: str | None,
     why_no_more: str | None = None,
 ) -> None:
+    operation, resource = call.operation, call.resource
     logger.info(
         "%s: %s in %.3f s, %d attempt%s, request id %s%s",
         f"{operation.name} on {resource!r}" if resource else operation.name,
         result,
-        seconds,
+        call.timing.monotonic() - call.started,
         attempts,
         "" if attempts == 1 else "s",
         request_id,

@@ -30,7 +30,7 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .frames import forget_frames
-from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress
+from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress, RequestHead
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
 from .protocols import is_error, service_error
@@ -90,6 +90,7 @@ class Pipeline:
         self._policy = RetryPolicy(retry, service.retry_rules, now=timing.monotonic())
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
+        self._has_interceptors = bool(interceptors)
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
@@ -103,16 +104,25 @@ class Pipeline:
         timeouts: Timeouts,
         resource: str | None = None,
         progress: Progress = NO_PROGRESS,
+        head: RequestHead | None = None,
     ) -> Reply:
         """Send a request until it succeeds or may not be repeated.
+
+        Args:
+            operation: what is called.
+            request: what to send.
+            timeouts: how long to wait for what.
+            resource: what the call is on, for messages.
+            progress: who wants to know how far the bytes have got.
+            head: where signing keeps what it works out for calls with the same fields.
 
         Raises:
             CallError: with all its attempts, and where it went.
             CredentialsError: there were none to sign with.
             SessionClosedError: the session was closed meanwhile.
         """
-        call = Call(operation, resource, request.origin, timeouts, progress, self._timing)
-        if self._interceptors:
+        call = Call(operation, resource, request.origin, timeouts, progress, self._timing, head)
+        if self._has_interceptors:
             call.context = self._context(call)
         try:
             if timeouts.total is None:
@@ -120,17 +130,16 @@ class Pipeline:
             else:
                 reply = await self._within(timeouts.total, call, request)
         except CallError as error:
-            log_call(operation, resource, error, self._timing.monotonic() - call.started, self._loggers)
+            log_call(call, error, self._loggers)
             if call.context is not None:
                 await self._interceptors.after_call(call.outcome(None, error))
             raise
         except BaseException as error:
-            seconds = self._timing.monotonic() - call.started
-            log_abandoned(operation, resource, error, seconds, call.number, self._loggers)
+            log_abandoned(call, error, self._loggers)
             if call.context is not None:
                 self._interceptors.abandoned(call.context, error)
             raise
-        log_call(operation, resource, reply.metadata, self._timing.monotonic() - call.started, self._loggers)
+        log_call(call, reply.metadata, self._loggers)
         if call.context is not None:
             try:
                 await self._interceptors.after_call(call.outcome(reply.response))
@@ -283,7 +292,8 @@ class Pipeline:
         clock = self._timing.clock()
         # It may have waited for its connection for longer than its credentials are good.
         credentials = self._credentials.fresh(clock) or credentials
-        headers = self._signer.sign(request, credentials, clock + self.clock_offset, payload_hash=payload_hash)
+        timestamp = clock + self.clock_offset
+        headers = self._signer.sign(request, credentials, timestamp, payload_hash=payload_hash, head=call.head)
         headers |= self._own_headers(call)  # after signing, as botocore does
         outgoing = HTTPRequest(request.method, request.origin, request.target, headers, request.body)
         log_request(call.operation, outgoing, self._loggers)

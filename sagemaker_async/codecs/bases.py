@@ -182,8 +182,11 @@ class SimpleBaseDeserializer(BaseDeserializer[T_co]):
         return (self.accept,) if isinstance(self.accept, str) else self.accept
 
 
+_BUFFERS = (bytes, bytearray, memoryview)
+
+
 def read_body(stream: bytes | BodyStream) -> bytes:
-    if isinstance(stream, bytes | bytearray | memoryview):
+    if isinstance(stream, _BUFFERS):
         return bytes(stream)
     try:
         body = stream.read()
@@ -191,7 +194,7 @@ def read_body(stream: bytes | BodyStream) -> bytes:
         close = getattr(stream, "close", None)
         if close is not None:
             close()
-    if not isinstance(body, bytes | bytearray | memoryview):
+    if not isinstance(body, _BUFFERS):
         raise DeserializationError(
             f"the stream's read() returned {type(body).__name__} instead of bytes; open files in binary mode"
         )

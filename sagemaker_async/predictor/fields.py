@@ -1,13 +1,95 @@
-"""The fields of an invocation: what a predictor has and what a call adds, in the SDK's order of precedence. Pure."""
+"""The fields of an invocation: what a predictor has and what a call adds, in the SDK's order of precedence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
+from sagemaker_async.aws.http import RequestHead
+from sagemaker_async.aws.shapes.operation import Operation
+from sagemaker_async.codecs.bases import Deserializer, RequestBody, Serializer
 from sagemaker_async.errors import ConfigurationError
 
-__all__ = ["invocation_fields"]
+__all__ = ["PreparesCalls", "invocation_fields"]
+
+
+class PreparesCalls:
+    """Mixed into `Predictor`: makes calls of its fields and those of the caller.
+
+    Most calls give data and nothing else. Their fields are the predictor's own, so they share one head, which is kept
+    until the predictor is changed.
+    """
+
+    endpoint_name: str
+    component_name: str | None
+    serializer: Serializer
+    deserializer: Deserializer[Any]
+    _operation: Operation
+    _routing_target: str | None
+    _content_type: str | None
+    _accept: str | tuple[str, ...] | None
+    _heads: dict[Operation, tuple[tuple[object, ...], RequestHead]]
+    """For calls without fields of their own: what each head was made of, and the head."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def session_id(self) -> str | None: ...
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of requests: what was set, or the serializer's."""
+        return self._content_type or self.serializer.CONTENT_TYPE
+
+    @content_type.setter
+    def content_type(self, content_type: str | None) -> None:
+        self._content_type = content_type
+
+    @property
+    def accept(self) -> str | tuple[str, ...]:
+        """The content types asked for: what was set, or the deserializer's."""
+        return self._accept or self.deserializer.ACCEPT
+
+    @accept.setter
+    def accept(self, accept: str | tuple[str, ...] | None) -> None:
+        self._accept = accept
+
+    def _prepared(
+        self,
+        client: ServiceClient,
+        operation: Operation,
+        body: RequestBody,
+        initial_args: Mapping[str, Any] | None,
+        given: Mapping[str, Any],
+        options: CallOptions,
+    ) -> PreparedCall:
+        """Return a call, checked; `given` are the arguments of the caller, under AWS's names."""
+        if initial_args is not None or [*given.values()].count(None) < len(given):
+            return client.prepare(operation, {**self._fields(initial_args, given), "Body": body}, options)
+        own = (client, self.endpoint_name, self.content_type, self.accept, self.component_name, self.session_id)
+        known = self._heads.get(operation)
+        if known is not None and known[0] == own:
+            return client.prepare_again(operation, known[1], body, options)
+        call = client.prepare(operation, {**self._fields(None, {}), "Body": body}, options)
+        self._heads[operation] = own, call.head
+        return call
+
+    def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request's fields under AWS's names, in the SDK's order of precedence."""
+        target = {"EndpointName": self.endpoint_name}
+        if self._routing_target is not None:
+            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
+        return invocation_fields(
+            initial_args,
+            self._operation.names,
+            target,
+            self.content_type,
+            self.accept,
+            given,
+            self.component_name,
+            self.session_id,
+        )
 
 
 def invocation_fields(
@@ -20,7 +102,7 @@ def invocation_fields(
     component_name: str | None = None,
     session_id: str | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of a request under AWS's names.
+    """Return the fields of a request under AWS's names. Pure.
 
     Args:
         initial_args: fields under either spelling.

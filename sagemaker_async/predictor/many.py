@@ -39,12 +39,18 @@ class MapsRecords(Generic[R]):
 
     if TYPE_CHECKING:
 
-        def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]: ...
-        async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions) -> Reply: ...
-        async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R: ...
+        def _fields(self, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]: ...
+        async def _predicted(
+            self, data: Any, initial_args: Mapping[str, Any] | None, given: Mapping[str, Any], options: CallOptions
+        ) -> tuple[R, Reply]: ...
         def _check_of_endpoint(self, what: str) -> None: ...
         def _stream(
-            self, data: Any, fields: dict[str, Any], options: CallOptions, iterator: IteratorFactory[T]
+            self,
+            data: Any,
+            initial_args: Mapping[str, Any] | None,
+            given: Mapping[str, Any],
+            options: CallOptions,
+            iterator: IteratorFactory[T],
         ) -> PredictionStream[T]: ...
 
     @overload
@@ -147,20 +153,20 @@ class MapsRecords(Generic[R]):
             raise ConfigurationError("batch and stream exclude each other: a stream is the answer to one record")
         if stream:
             self._check_of_endpoint("response streams")
-        self._fields(initial_args)  # what is wrong is refused here
+        self._fields(initial_args, {})  # what is wrong is refused here
 
         async def predicted(data: Any, watch: Watch) -> Any:
             call = CallOptions(timeout, CallProgress(on_attempt_failed=watch.attempt_failed))
-            fields = self._fields(initial_args)
-            return await self._answer(await self._reply(data, fields, call), fields)
+            answer, _ = await self._predicted(data, initial_args, {}, call)
+            return answer
 
         async def streamed(data: Any, watch: Watch) -> Any:
             call = CallOptions(timeout, CallProgress(on_attempt_failed=watch.attempt_failed))
             if callable(stream):
-                async with self._stream(data, self._fields(initial_args), call, ByteIterator) as opened:
+                async with self._stream(data, initial_args, {}, call, ByteIterator) as opened:
                     watch.answer_began()
                     return await stream(opened)
-            async with self._stream(data, self._fields(initial_args), call, TokenIterator) as tokens:
+            async with self._stream(data, initial_args, {}, call, TokenIterator) as tokens:
                 texts: list[str] = []
                 async for token in tokens:
                     watch.answer_began()

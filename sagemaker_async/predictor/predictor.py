@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from sagemaker_async.aws.call import Reply
-from sagemaker_async.aws.client import CallOptions, shared_channel
-from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.client import CallOptions, call_options, shared_channel
+from sagemaker_async.aws.http import ProgressCallback
 from sagemaker_async.codecs.offload import deserialize_off_loop, serialize_off_loop
 from sagemaker_async.config import Timeouts
 from sagemaker_async.deserializers import BytesDeserializer, Deserializer
@@ -26,7 +26,7 @@ from sagemaker_async.serializers import IdentitySerializer, Serializer
 from sagemaker_async.session import Session
 
 from .chat import ChatEndpoint
-from .fields import invocation_fields
+from .fields import PreparesCalls
 from .iterating import IteratorFactory, check_iterator
 from .management import HostedEndpoint
 from .many import MapsRecords
@@ -42,7 +42,7 @@ R = TypeVar("R")
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
+class Predictor(HostedEndpoint, ChatEndpoint, PreparesCalls, MapsRecords[R], Generic[R]):
     """Makes predictions with one endpoint, and updates, watches and deletes it; an asynchronous context manager.
 
     Args:
@@ -130,6 +130,7 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
         self.capacity: WaitForCapacity | None = capacity
         self._content_type = content_type
         self._accept = accept
+        self._heads = {}
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.endpoint_name!r}>"
@@ -139,24 +140,6 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
         """Deprecated name of `endpoint_name`."""
         warnings.warn("Predictor.endpoint is now Predictor.endpoint_name", DeprecationWarning, stacklevel=2)
         return self.endpoint_name
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type of requests: what was set, or the serializer's."""
-        return self._content_type or self.serializer.CONTENT_TYPE
-
-    @content_type.setter
-    def content_type(self, content_type: str | None) -> None:
-        self._content_type = content_type
-
-    @property
-    def accept(self) -> str | tuple[str, ...]:
-        """The content types asked for: what was set, or the deserializer's."""
-        return self._accept or self.deserializer.ACCEPT
-
-    @accept.setter
-    def accept(self, accept: str | tuple[str, ...] | None) -> None:
-        self._accept = accept
 
     async def __aenter__(self) -> Self:
         self.sagemaker_session.channel.check_usable()
@@ -225,20 +208,20 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
             CallError: the call failed in another way.
             DeserializationError: the answer cannot be deserialised; its `body` is the beginning of what came.
         """
-        fields = self._fields(
-            initial_args,
-            TargetModel=target_model,
-            TargetVariant=target_variant,
-            InferenceId=inference_id,
-            CustomAttributes=custom_attributes,
-            InferenceComponentName=component_name,
-            TargetContainerHostname=target_container_hostname,
-            SessionId=session_id,
-            PrefixAwareId=prefix_aware_id,
-            EnableExplanations=enable_explanations,
-        )
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return await self._answer(await self._reply(data, fields, options, capacity), fields)
+        given = {
+            "TargetModel": target_model,
+            "TargetVariant": target_variant,
+            "InferenceId": inference_id,
+            "CustomAttributes": custom_attributes,
+            "InferenceComponentName": component_name,
+            "TargetContainerHostname": target_container_hostname,
+            "SessionId": session_id,
+            "PrefixAwareId": prefix_aware_id,
+            "EnableExplanations": enable_explanations,
+        }
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
+        answer, _ = await self._predicted(data, initial_args, given, options, capacity)
+        return answer
 
     async def predict_full(
         self,
@@ -269,24 +252,23 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
                 prediction = await predictor.predict_full({"inputs": "hello"}, custom_attributes="trace=1")
                 print(prediction.answer, prediction.variant, prediction.custom_attributes)
         """
-        fields = self._fields(
-            initial_args,
-            TargetModel=target_model,
-            TargetVariant=target_variant,
-            InferenceId=inference_id,
-            CustomAttributes=custom_attributes,
-            InferenceComponentName=component_name,
-            TargetContainerHostname=target_container_hostname,
-            SessionId=session_id,
-            PrefixAwareId=prefix_aware_id,
-            EnableExplanations=enable_explanations,
-        )
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        reply = await self._reply(data, fields, options, capacity)
+        given = {
+            "TargetModel": target_model,
+            "TargetVariant": target_variant,
+            "InferenceId": inference_id,
+            "CustomAttributes": custom_attributes,
+            "InferenceComponentName": component_name,
+            "TargetContainerHostname": target_container_hostname,
+            "SessionId": session_id,
+            "PrefixAwareId": prefix_aware_id,
+            "EnableExplanations": enable_explanations,
+        }
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
+        answer, reply = await self._predicted(data, initial_args, given, options, capacity)
         headers = reply.metadata.headers
         said = {name: headers.get(header) for name, header in self._operation.response_headers.items()}
         return Prediction(
-            answer=await self._answer(reply, fields),
+            answer=answer,
             content_type=said["ContentType"],
             custom_attributes=said["CustomAttributes"],
             variant=said["InvokedProductionVariant"],
@@ -298,32 +280,38 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
             attempts=reply.metadata.attempts,
         )
 
-    async def _reply(self, data: Any, fields: dict[str, Any], options: CallOptions, capacity: Capacity = None) -> Reply:
-        """Return the answer to `data`, its body read and not deserialised."""
+    async def _predicted(
+        self,
+        data: Any,
+        initial_args: Mapping[str, Any] | None,
+        given: Mapping[str, Any],
+        options: CallOptions,
+        capacity: Capacity = None,
+    ) -> tuple[R, Reply]:
+        """Return the answer to `data`, deserialised, and as it came."""
         session = self.sagemaker_session
         client = session.runtime if self._routing_target is None else session.routers
+        operation = self._operation
         send = self._patient(client.send, capacity)
-        fields["Body"] = await serialize_off_loop(self.serializer, data)
+        body = await serialize_off_loop(self.serializer, data)
+        call = self._prepared(client, operation, body, initial_args, given, options)
         # Not through invoke_endpoint: of its response shape, nothing but body and content type would be used.
-        reply = await send(client.prepare(self._operation, fields, options))
-        if self._sticky is not None:
-            self._sticky.note(reply.metadata.headers)
-        return reply
-
-    async def _answer(self, reply: Reply, fields: Mapping[str, Any]) -> R:
+        reply = await send(call)
         metadata = reply.metadata
+        if self._sticky is not None:
+            self._sticky.note(metadata.headers)
         content_type = metadata.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
         try:
-            return await deserialize_off_loop(self.deserializer, io.BytesIO(reply.body), content_type, len(reply.body))
+            stream = io.BytesIO(reply.body)
+            answer = await deserialize_off_loop(self.deserializer, stream, content_type, len(reply.body))
         except (DeserializationError, InBandError) as error:
-            operation = self._operation
-            called = fields.get("EndpointName", self.endpoint_name)
-            origin = self.sagemaker_session.channel.origin(operation.service)
-            error.locate(operation.name, called, origin, metadata.request_id)
+            origin = session.channel.origin(operation.service)
+            error.locate(operation.name, call.resource, origin, metadata.request_id)
             error.attempts = metadata.attempts
             if isinstance(error, DeserializationError):
                 error.keep_answer(metadata.status, content_type, reply.body)
             raise
+        return answer, reply
 
     @overload
     def predict_stream(
@@ -413,23 +401,23 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
                 async with predictor.predict_stream({"inputs": "hello"}, iterator=LineIterator) as lines:
                     async for line in lines: ...
         """
-        fields = self._fields(
-            initial_args,
-            TargetVariant=target_variant,
-            InferenceId=inference_id,
-            CustomAttributes=custom_attributes,
-            InferenceComponentName=component_name,
-            TargetContainerHostname=target_container_hostname,
-            SessionId=session_id,
-            PrefixAwareId=prefix_aware_id,
-        )
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
-        return self._stream(data, fields, options, iterator, capacity)
+        given = {
+            "TargetVariant": target_variant,
+            "InferenceId": inference_id,
+            "CustomAttributes": custom_attributes,
+            "InferenceComponentName": component_name,
+            "TargetContainerHostname": target_container_hostname,
+            "SessionId": session_id,
+            "PrefixAwareId": prefix_aware_id,
+        }
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
+        return self._stream(data, initial_args, given, options, iterator, capacity)
 
     def _stream(
         self,
         data: Any,
-        fields: dict[str, Any],
+        initial_args: Mapping[str, Any] | None,
+        given: Mapping[str, Any],
         options: CallOptions,
         iterator: IteratorFactory[T],
         capacity: Capacity = None,
@@ -437,26 +425,10 @@ class Predictor(HostedEndpoint, ChatEndpoint, MapsRecords[R], Generic[R]):
         """Return the answer to `data` as a stream that is not open yet."""
         check_iterator(iterator)
         self._check_of_endpoint("response streams")
-        fields["Body"] = self.serializer.serialize(data)
+        body = self.serializer.serialize(data)
         client = self.sagemaker_session.runtime
-        call = client.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
+        call = self._prepared(client, INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, body, initial_args, given, options)
         return PredictionStream(partial(self._patient(client.open_stream, capacity), call), iterator)
-
-    def _fields(self, initial_args: Mapping[str, Any] | None, **given: str | None) -> dict[str, Any]:
-        """Return the request's fields under AWS's names, in the SDK's order of precedence."""
-        target = {"EndpointName": self.endpoint_name}
-        if self._routing_target is not None:
-            target = {"InferenceRouterName": self.endpoint_name, "RoutingTargetName": self._routing_target}
-        return invocation_fields(
-            initial_args,
-            self._operation.names,
-            target,
-            self.content_type,
-            self.accept,
-            given,
-            self.component_name,
-            self.session_id,
-        )
 
 
 def _check(value: object, name: str, method: str, attribute: str) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, overload
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.body_stream import BodyStream
-from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
-from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.client import PreparedCall, ServiceClient, call_options
+from sagemaker_async.aws.http import ProgressCallback
 from sagemaker_async.aws.protocols import parse_response
 from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
@@ -178,7 +178,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "enable_explanations": enable_explanations,
             **aws_fields,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         if stream_body:
             return await self._with_streamed_body(self.prepare(INVOKE_ENDPOINT_STREAMED_BODY, fields, options))
         response: shapes.InvokeEndpointResponse = await self.perform(self.prepare(INVOKE_ENDPOINT, fields, options))
@@ -262,7 +262,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "prefix_aware_id": prefix_aware_id,
             **aws_fields,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         call = self.prepare(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, fields, options)
         return ResponseStreamCall(partial(self._response_stream, call))
 
@@ -321,7 +321,7 @@ class SageMakerRuntimeClient(ServiceClient):
             "invocation_timeout_seconds": invocation_timeout_seconds,
             **aws_fields,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         call = self.prepare(INVOKE_ENDPOINT_ASYNC, fields, options)
         response: shapes.InvokeEndpointAsyncResponse = await self.perform(call)
         return response

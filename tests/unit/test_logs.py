@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
 import pytest
 
 from sagemaker_async import Session
+from sagemaker_async.aws.call import Call
+from sagemaker_async.aws.http import NO_PROGRESS
 from sagemaker_async.aws.logs import log_abandoned
+from sagemaker_async.aws.timing import SYSTEM_TIMING
 from sagemaker_async.aws.transport.stub import StubTransport
-from sagemaker_async.config import Credentials, RetryConfig
+from sagemaker_async.config import Credentials, RetryConfig, Timeouts
 from sagemaker_async.errors import ConnectionLostError, DNSError, NoCredentialsError, ServiceUnavailable
 from sagemaker_async.runtime.operations import INVOKE_ENDPOINT
 from sagemaker_async.runtime.stub import StubResponse
@@ -24,6 +28,11 @@ async def invoke(*answers: Any, max_attempts: int = 1, **fields: Any) -> None:
     keys = Credentials("AKIDEXAMPLE", "secret-canary", "token-canary")
     async with Session(transport=StubTransport(*answers), retry=retry, credentials=keys) as session:
         await session.runtime.invoke_endpoint(endpoint_name="my-endpoint", body=b"body-canary", **fields)
+
+
+def begun_call(**clocks: Any) -> Call:
+    timing = dataclasses.replace(SYSTEM_TIMING, **clocks)
+    return Call(INVOKE_ENDPOINT, "e", "https://service.invalid", Timeouts(), NO_PROGRESS, timing)
 
 
 def lines(caplog: pytest.LogCaptureFixture, logger: str, level: int) -> list[str]:
@@ -112,7 +121,10 @@ async def test_a_call_without_credentials_is_a_line(caplog: pytest.LogCaptureFix
 def test_an_abandoned_call_is_a_line_with_the_kind_of_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "sagemaker_async")
 
-    log_abandoned(INVOKE_ENDPOINT, "e", KeyboardInterrupt("canary"), 1.5, 2)
+    call = begun_call(monotonic=iter([100.0, 100.5, 101.0, 101.5]).__next__)
+    call.begin_attempt()
+    call.begin_attempt()
+    log_abandoned(call, KeyboardInterrupt("canary"))
 
     assert lines(caplog, "sagemaker_async.calls", logging.INFO) == [
         "InvokeEndpoint on 'e': KeyboardInterrupt in 1.500 s, 2 attempts, request id None"
@@ -170,7 +182,7 @@ async def test_nothing_is_formatted_when_nobody_listens(
     caplog.set_level(logging.WARNING, "sagemaker_async")
 
     await invoke(StubResponse())
-    log_abandoned(INVOKE_ENDPOINT, "e", ValueError(), 0.1, 1)
+    log_abandoned(begun_call(), ValueError())
 
 
 async def test_a_session_may_have_a_logger_of_its_own(caplog: pytest.LogCaptureFixture) -> None:

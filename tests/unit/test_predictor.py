@@ -483,3 +483,65 @@ async def test_callbacks_that_cannot_be_called_are_refused_before_anything_is_se
         with pytest.raises(ConfigurationError, match="on_chunk_sent"):
             await Predictor("e", session).predict(b"", on_chunk_sent=7)  # type: ignore[arg-type]
     assert stub.requests == []
+
+
+class TestFieldsOfItsOwnAreRemembered:
+    """A predictor whose calls give nothing but data keeps what was worked out; what is sent must not show it."""
+
+    @pytest.mark.parametrize("calls", [1, 2])
+    @pytest.mark.parametrize(
+        ("attribute", "value"),
+        [
+            ("endpoint_name", "other"),
+            ("component_name", "component"),
+            ("component_name", ""),
+            ("content_type", "text/csv"),
+            ("accept", "text/csv"),
+            ("accept", ("text/csv", "application/json")),
+            ("serializer", CSVSerializer()),
+            ("deserializer", JSONDeserializer()),
+            ("sagemaker_session", None),
+        ],
+    )
+    async def test_a_predictor_that_was_changed_sends_what_a_new_one_would(
+        self, stub: StubTransport, session: Session, attribute: str, value: Any, calls: int
+    ) -> None:
+        changed, fresh = Predictor("my-endpoint", session), Predictor("my-endpoint", session)
+        for _ in range(calls):
+            await changed.predict("1")
+            await changed.predict_stream("1").collect()
+        if attribute == "sagemaker_session":
+            value = Session(transport=stub, region="eu-west-1", strict_params=False)
+        for predictor in (changed, fresh):
+            setattr(predictor, attribute, value)
+        requests = []
+        for predictor in (changed, fresh):
+            await predictor.predict("1")
+            requests.append((stub.requests[-1].origin, stub.requests[-1].target, stub.requests[-1].body, sent(stub)))
+        assert requests[0] == requests[1]
+
+    async def test_a_call_with_a_field_of_its_own_leaves_the_others_as_they_are(
+        self, stub: StubTransport, session: Session
+    ) -> None:
+        predictor = Predictor("my-endpoint", session)
+        for fields in ({}, {"inference_id": "1"}, {}, {"initial_args": {"TargetVariant": "v"}}, {"target_model": ""}):
+            await predictor.predict(b"", **fields)
+        named = [{name for name in request.headers if name.startswith(SAGEMAKER)} for request in stub.requests]
+        assert named == [set(), {SAGEMAKER + "Inference-Id"}, set(), {SAGEMAKER + "Target-Variant"}, set()]
+
+    @pytest.mark.parametrize("body", [None, {"a": 1}, "\ud800", b"x" * 11])
+    async def test_a_body_is_checked_in_each_call(self, body: Any) -> None:
+        class AsItIs(CSVSerializer):
+            def serialize(self, data: Any) -> Any:
+                return data
+
+        async with Session(transport=StubTransport(otherwise=StubResponse()), max_body_bytes=10) as session:
+            predictor = Predictor("my-endpoint", session, AsItIs())
+            with pytest.raises(RequestValidationError) as first:
+                await predictor.predict(body)
+            await predictor.predict(b"good")
+            with pytest.raises(RequestValidationError) as again:
+                await predictor.predict(body)
+            with pytest.raises(ConfigurationError, match="timeout"):
+                await predictor.predict(b"good", timeout=-1)
+        assert str(again.value) == str(first.value)

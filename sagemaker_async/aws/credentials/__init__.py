@@ -21,7 +21,7 @@ source can serve several sessions, event loops and forked processes, and can be 
 
 `CredentialCache` keeps the credentials that a source gave and renews them; its module's docstring is the refresh
 policy. A session makes one with `credential_source`. Fixed and environment credentials never import botocore; all other
-sources run botocore's own providers in a thread, never on the event loop.
+sources run botocore's own providers in a thread, never on the event loop, and are imported when one is wanted.
 
 Endpoints. `Config.endpoint_url` and `Config.endpoint_urls` say where *requests* go and do not affect the sources.
 ``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL_SSO`` and the same settings of the profile are meant
@@ -30,11 +30,33 @@ for every SDK, so the calls that fetch credentials obey them, as botocore's do.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from sagemaker_async import _lazy
+
 from .cache import CredentialCache
-from .chain import DefaultChain, ProfileCredentials
-from .exchange import SSO, AssumeRole, CognitoIdentityProvider, WebIdentity
-from .machine import ContainerCredentials, EnvironmentCredentials, InstanceMetadata, Process
 from .source import credential_source
+
+if TYPE_CHECKING:
+    from .chain import DefaultChain, ProfileCredentials
+    from .exchange import SSO, AssumeRole, CognitoIdentityProvider, WebIdentity
+    from .machine import ContainerCredentials, EnvironmentCredentials, InstanceMetadata, Process
+else:
+    __getattr__, __dir__ = _lazy.names(
+        __name__,
+        {
+            "AssumeRole": "aws.credentials.exchange",
+            "CognitoIdentityProvider": "aws.credentials.exchange",
+            "ContainerCredentials": "aws.credentials.machine",
+            "DefaultChain": "aws.credentials.chain",
+            "EnvironmentCredentials": "aws.credentials.machine",
+            "InstanceMetadata": "aws.credentials.machine",
+            "Process": "aws.credentials.machine",
+            "ProfileCredentials": "aws.credentials.chain",
+            "SSO": "aws.credentials.exchange",
+            "WebIdentity": "aws.credentials.exchange",
+        },
+    )
 
 __all__ = [
     "SSO",

@@ -25,6 +25,8 @@ from sagemaker_async.aws.frames import forget_frames
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError, CredentialsConfigurationError, CredentialsError
 
+from .cache import KeepsUnexpiring
+
 if TYPE_CHECKING:
     from botocore.session import Session
 
@@ -75,7 +77,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     return await outcome
 
 
-class ThreadedSource(ABC):
+class ThreadedSource(KeepsUnexpiring, ABC):
     """A credential source whose work blocks: `get` runs `_load` in a thread."""
 
     __slots__ = ()

@@ -42,7 +42,7 @@ from sagemaker_async.errors import (
     SessionClosedError,
 )
 
-__all__ = ["ADVISORY_SECONDS", "MANDATORY_SECONDS", "CredentialCache"]
+__all__ = ["ADVISORY_SECONDS", "MANDATORY_SECONDS", "CredentialCache", "KeepsUnexpiring"]
 
 ADVISORY_SECONDS = 15 * 60.0
 """How long before their expiration credentials are refreshed in the background."""
@@ -53,6 +53,12 @@ _Flight: TypeAlias = "asyncio.Task[Credentials | SageMakerAsyncError]"
 """A refresh under way; it returns its error, so that asyncio does not report one that nobody waits for any more."""
 
 _logger = logging.getLogger(__name__)
+
+
+class KeepsUnexpiring:
+    """Marks a source whose credentials, when they have no expiration, are long-lived: good until AWS refuses them."""
+
+    __slots__ = ()
 
 
 class CredentialCache:

@@ -40,6 +40,7 @@ from .blocking import (
     selected_profile,
     translated,
 )
+from .cache import KeepsUnexpiring
 from .machine import EnvironmentCredentials, explained_process
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ Profiles = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultChain:
+class DefaultChain(KeepsUnexpiring):
     """The places where every AWS SDK looks, in their order; see the module's docstring.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html

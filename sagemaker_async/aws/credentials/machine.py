@@ -31,6 +31,7 @@ from .blocking import (
     new_session,
     translated,
 )
+from .cache import KeepsUnexpiring
 
 __all__ = [
     "ContainerCredentials",
@@ -42,7 +43,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class EnvironmentCredentials:
+class EnvironmentCredentials(KeepsUnexpiring):
     """``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, and if set ``AWS_SESSION_TOKEN``, ``AWS_CREDENTIAL_EXPIRATION``
     (ISO 8601) and ``AWS_ACCOUNT_ID``; needs no botocore.
 

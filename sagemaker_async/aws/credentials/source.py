@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from sagemaker_async import _lazy
 from sagemaker_async.aws.timing import SYSTEM_TIMING, Timing
 from sagemaker_async.config import Credentials, CredentialSource
 
-from .blocking import ThreadedSource
-from .cache import CredentialCache
-from .chain import DefaultChain
-from .machine import EnvironmentCredentials
+from .cache import CredentialCache, KeepsUnexpiring
 
 __all__ = ["credential_source"]
 
@@ -33,11 +31,10 @@ def credential_source(
     if isinstance(value, Credentials):
         fixed = _FixedCredentials(value)
         return CredentialCache(fixed, advisory=0, mandatory=0, name="Config.credentials", timing=timing)
-    if value is None:
-        return CredentialCache(DefaultChain(profile=profile, region=region), timing=timing)
-    # Credentials without an expiration from these are long-lived ones, good until AWS refuses them.
-    kept = isinstance(value, ThreadedSource | DefaultChain | EnvironmentCredentials)
-    return CredentialCache(value, keep_unexpiring=kept, timing=timing)
+    source: CredentialSource | None = value
+    if source is None:
+        source = _lazy.module("aws.credentials.chain").DefaultChain(profile=profile, region=region)
+    return CredentialCache(source, keep_unexpiring=isinstance(source, KeepsUnexpiring), timing=timing)
 
 
 class _FixedCredentials:

@@ -29,7 +29,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sagemaker_async.aws.http import HeadedRequest, HTTPRequest
+from sagemaker_async.aws.http import HTTPRequest, RequestHead
 from sagemaker_async.config import Credentials
 from sagemaker_async.errors import ConfigurationError
 
@@ -206,7 +206,13 @@ class Signer:
         return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
 
     def sign(
-        self, request: HTTPRequest, credentials: Credentials, timestamp: float, *, payload_hash: str | None = None
+        self,
+        request: HTTPRequest,
+        credentials: Credentials,
+        timestamp: float,
+        *,
+        payload_hash: str | None = None,
+        head: RequestHead | None = None,
     ) -> dict[str, str]:
         """Return all headers to send except Host: those of the request, and those that sign it.
 
@@ -220,6 +226,7 @@ class Signer:
             credentials: Whose signature it will be.
             timestamp: Seconds since the epoch, by the service's clock.
             payload_hash: Hexadecimal SHA-256 of the body when it is known, or `UNSIGNED_PAYLOAD`; None hashes the body.
+            head: Where the signer keeps what the next signature of such a request can begin with.
 
         Raises:
             RequestValidationError: The target is not percent-encoded, a header name is not a token, or a header value
@@ -234,7 +241,7 @@ class Signer:
             check_header_values([payload_hash])
         signatory = self._signatory(credentials, date_time[:8])
         token = credentials.session_token
-        template = self._template_of(request, bool(token), hash_sent)
+        template = self._template_of(request, bool(token), hash_sent, head)
         headers = {**template.headers, "X-Amz-Date": date_time}
         filled_in: tuple[str, ...] = (date_time, payload_hash)
         if token:
@@ -250,14 +257,16 @@ class Signer:
         )
         return headers
 
-    def _template_of(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:
+    def _template_of(
+        self, request: HTTPRequest, with_token: bool, hash_sent: bool, head: RequestHead | None
+    ) -> SignatureTemplate:
         """Return the template for such a request: the one its head has, if it was made for an equal request."""
-        if not isinstance(request, HeadedRequest):
+        if head is None:
             return self._new_template(request, with_token, hash_sent)
-        template = request.head.signature
+        template = head.signature
         wanted = (self.rules, with_token, hash_sent, request.method, request.origin, request.target, request.headers)
         if not isinstance(template, SignatureTemplate) or template.head != wanted:
-            template = request.head.signature = self._new_template(request, with_token, hash_sent)
+            template = head.signature = self._new_template(request, with_token, hash_sent)
         return template
 
     def _new_template(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:

@@ -183,11 +183,10 @@ def head_of(request: HTTPRequest) -> bytes:
         ConfigurationError: the origin names no host.
     """
     method, origin, target, headers, body = request
-    values = (method, target, host_header(origin), *headers.values())
-    text = "".join(values)
-    if "\n" in text or "\r" in text or "\0" in text:
+    form, lines = _head_form(tuple(headers))
+    head = form % (method, target, host_header(origin), *headers.values())
+    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
         raise ValueError("a header field or the target holds CR, LF or NUL")
-    head = _head_form(tuple(headers)) % values
     if body or method not in _BODILESS:
         head = f"{head}Content-Length: {len(body)}\r\n\r\n"
     else:
@@ -196,12 +195,13 @@ def head_of(request: HTTPRequest) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _head_form(names: tuple[str, ...]) -> str:
-    """Return the form of heads with these fields, for ``%`` with method, target, Host and values.
+def _head_form(names: tuple[str, ...]) -> tuple[str, int]:
+    """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its lines.
 
     Made once for all requests alike. ``%.0s`` takes a value and shows nothing of it.
     """
     signable_names(names)
     fields = ["%.0s" if name.lower() in _FRAMING else f"{name.replace('%', '%%')}: %s\r\n" for name in names]
     host = "%.0s" if any(name.lower() == "host" for name in names) else "Host: %s\r\n"
-    return f"%s %s HTTP/1.1\r\n{host}{''.join(fields)}"
+    form = f"%s %s HTTP/1.1\r\n{host}{''.join(fields)}"
+    return form, form.count("\n")

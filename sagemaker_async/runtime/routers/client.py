@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Unpack
 
 from sagemaker_async import _lazy
 from sagemaker_async.aws.call import Reply
-from sagemaker_async.aws.client import CallOptions, PreparedCall, ServiceClient
-from sagemaker_async.aws.http import ProgressCallback, progress_to
+from sagemaker_async.aws.client import PreparedCall, ServiceClient, call_options
+from sagemaker_async.aws.http import ProgressCallback
 from sagemaker_async.aws.pipeline import Pipeline
 from sagemaker_async.aws.shapes.body import BodyLike
 from sagemaker_async.aws.shapes.operation import Operation
@@ -111,7 +111,7 @@ class InferenceRouterClient(ServiceClient):
             "prefix_aware_id": prefix_aware_id,
             **aws_fields,
         }
-        options = CallOptions(timeout, progress_to(on_chunk_sent, on_chunk_received))
+        options = call_options(timeout, on_chunk_sent, on_chunk_received)
         response: shapes.InvokeInferenceRouterResponse = await self.perform(
             self.prepare(INVOKE_INFERENCE_ROUTER, fields, options)
         )
@@ -170,6 +170,6 @@ class InferenceRouterClient(ServiceClient):
             "invocation_timeout_seconds": invocation_timeout_seconds,
             **aws_fields,
         }
-        call = self.prepare(INVOKE_INFERENCE_ROUTER_ASYNC, fields, CallOptions(timeout))
+        call = self.prepare(INVOKE_INFERENCE_ROUTER_ASYNC, fields, call_options(timeout))
         response: shapes.InvokeInferenceRouterAsyncResponse = await self.perform(call)
         return response
