@@ -5,8 +5,9 @@ unknown fields and unknown enumeration values are kept, because the service may 
 
 Both spellings of a field are accepted on the way in: ``endpoint_name`` and AWS's ``EndpointName``.
 
-Requests of most operations are validated by their models. Those of the hot ones are validated by what a generator
-compiled from the models, see `requests`; for it, `InHeader` and `AsBody` say where a field travels.
+Requests of most operations are validated by their models. Those of the hot ones, and those of scalars alone, are
+validated by what generators wrote, see `requests`; for it, `InHeader` and `AsBody` say where a field travels. Answers
+are validated by a schema that is read off their models, see `response_schema`.
 """
 
 from __future__ import annotations
