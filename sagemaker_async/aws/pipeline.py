@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections.abc import Awaitable
 from hashlib import sha256
 
 from sagemaker_async.config import MAX_RESPONSE_BYTES, Credentials, RetryConfig, Timeouts
@@ -30,7 +31,7 @@ from .call import Call, Reply, StreamWatcher
 from .credentials import CredentialCache
 from .endpoints import Endpoint
 from .frames import forget_frames
-from .http import NO_PROGRESS, HTTPRequest, HTTPResponse, Progress, RequestHead
+from .http import NO_PROGRESS, ChunkListener, HTTPRequest, HTTPResponse, Progress, RequestHead
 from .interceptors import CallContext, InterceptorChain
 from .logs import LOGGERS, Loggers, log_abandoned, log_call, log_request, log_response
 from .protocols import is_error, service_error
@@ -321,10 +322,13 @@ class Pipeline:
             await self._timing.sleep(wait)
             wait = self._policy.acquire(self._timing.monotonic())
 
-    async def _body(self, response: HTTPResponse, progress: Progress) -> bytes:
-        limit = self._max_response_bytes
+    def _body(self, response: HTTPResponse, progress: Progress) -> Awaitable[bytes]:
         if progress.on_chunk_received is None:
-            return await response.read(limit)
+            return response.read(self._max_response_bytes)
+        return self._body_by_chunks(response, progress.on_chunk_received)
+
+    async def _body_by_chunks(self, response: HTTPResponse, on_chunk_received: ChunkListener) -> bytes:
+        limit = self._max_response_bytes
         length = response.headers.get("Content-Length", "")
         total = int(length) if length.isascii() and length.isdigit() else None
         chunks: list[bytes] = []
@@ -335,7 +339,7 @@ class Pipeline:
             if received > limit:
                 response.close()
                 raise ResponseTooLargeError(limit, received)
-            progress.on_chunk_received(chunk, received, total)
+            on_chunk_received(chunk, received, total)
         return b"".join(chunks)
 
     def _outcome(self, error: CallError, response: HTTPResponse | None) -> Outcome:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import warnings
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sagemaker_async.aws.http import ChunkCallback, HTTPRequest, HTTPResponse, Sign
@@ -134,7 +134,7 @@ class AiohttpTransport:
             proxy = self._proxies[origin] = None if url is None else Proxy.of(url)
             return proxy
 
-    async def _answer(
+    def _answer(
         self,
         request: HTTPRequest,
         proxy: Proxy | None,
@@ -142,16 +142,16 @@ class AiohttpTransport:
         place: Place,
         on_chunk_sent: ChunkCallback | None,
         sign: Sign | None,
-    ) -> Answer | aiohttp.ClientResponse:
+    ) -> Awaitable[Answer | aiohttp.ClientResponse]:
         """Send a request on the shortest way that is open to it; the place is freed with its connection."""
         if proxy is None and session_is_plain():
             destination = self._destinations.get(request.origin)
             if destination is None:
                 destination = self._destinations[request.origin] = Destination(request.origin, self.loop)
-            return await send_straight(self._connector, destination, request, facts, place, on_chunk_sent, sign)
+            return send_straight(self._connector, destination, request, facts, place, on_chunk_sent, sign)
         if self._session is None:
             self._session = opened_session(self._connector)
-        return await send_through_session(self._session, proxy, request, facts, place, on_chunk_sent, sign)
+        return send_through_session(self._session, proxy, request, facts, place, on_chunk_sent, sign)
 
     async def close(self) -> None:
         """See `Transport.close`."""
