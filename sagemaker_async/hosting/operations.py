@@ -20,8 +20,7 @@ import functools
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
@@ -73,8 +72,7 @@ SAGEMAKER = Service(
 )
 
 
-@dataclass(frozen=True)
-class HostingOperation:
+class HostingOperation(NamedTuple):
     """One operation of SageMaker hosting."""
 
     name: str

@@ -16,8 +16,7 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import pydantic
 from pydantic_core import core_schema
@@ -53,15 +52,13 @@ _SHARED = pydantic.ConfigDict(
 )
 
 
-@dataclass(frozen=True)
-class InHeader:
+class InHeader(NamedTuple):
     """Marks a request's field, as ``Annotated[str, InHeader("Accept")]``: it travels in this header field."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class AsBody:
+class AsBody(NamedTuple):
     """Marks a request's field: it is the HTTP body."""
 
     instead: str | None = None
