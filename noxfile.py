@@ -1,25 +1,8 @@
-"""The project's checks: ``nox`` runs the tests in both environments, ``nox -s oldest lint types`` the rest.
+"""The project's checks: ``nox`` runs the tests in both environments; ``nox --list`` says what the other sessions do.
 
-Two environments, because aiobotocore needs an older botocore than the one we test and generate against:
-
-- ``tests``: everything but the folders below, with the newest botocore as the oracle.
-- ``foreign``: `tests/foreign`, aiobotocore with its own botocore as a client of the embedded SageMaker.
-
-``sdk`` runs `tests/sdk`, for which the SageMaker Python SDK is installed (300 MB).
-``openai`` runs `tests/openai`, and those examples of the guides that need OpenAI's client, with its oldest and newest,
-and with LiteLLM. ``ray`` runs `tests/ray`, on a Ray of this machine, which is too large for the others' environments.
-
-``docs`` builds the site of guides and reference and runs `tests/docs`: its links, its names, its search in a browser;
-what is in the wheel; and the notebook among the examples.
-
-``lint`` and ``types`` check style and types, ``audit`` looks for known vulnerabilities of the dependencies,
-``coverage`` measures the lines and branches of the pure core that its tests take.
-
-``newer`` runs most of ``tests`` on a Python after 3.11 that is installed: CI on the newest (``newer-3.13``), and
-whoever wants to on the other (``newer-3.12``). It measures which lines of the whole package they run.
-
-Three more run the tests of the request path and those against hostile servers: ``oldest``, with each dependency at its
-lower bound; ``loops``, on uvloop; ``prerelease``, on the next aiohttp, which may fail and is there to be seen.
+Two environments, because aiobotocore needs an older botocore than the one we test and generate against: ``tests``, with
+the newest botocore as the oracle, and ``foreign``, with aiobotocore and its own botocore as a client of the embedded
+SageMaker. Sessions of their own have what is too large for these (``sdk``, ``ray``) or is tested in several versions.
 
 Tests run on all cores. No test depends on another, so how they are spread changes nothing.
 """

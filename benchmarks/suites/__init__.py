@@ -22,6 +22,6 @@ SUITES = {
     "compat": "the client with aiobotocore's names, beside our own and aiobotocore",
     "hosting": "a control plane call, the first and the others",
     "loop_stall": "how long the event loop stands still while credentials are looked up for the first time",
-    "openai_router": "what OpenAI's door adds to each token",
+    "openai_router": "what `openai_router` adds to each token",
     "fastapi": "what FastAPI adds to the latency of a call",
 }

@@ -25,7 +25,7 @@ from sagemaker_async.errors import (
 )
 from sagemaker_async.session import Session
 
-from . import letter
+from .job_json import fields_of, job_json
 from .lookup import Counter, Denied, Locations, Outcome, Status, look, status_of
 from .poller import Pace, Poller, Watch
 from .waiter_config import WaiterConfig
@@ -276,7 +276,7 @@ class AsyncInferenceJob(Generic[R]):
 
     def to_json(self) -> str:
         """Return the job as a text from which another process can make it; it holds no secret, and no result."""
-        return letter.written(
+        return job_json(
             {
                 "output_path": self.output_path,
                 "failure_path": self.failure_path,
@@ -303,7 +303,7 @@ class AsyncInferenceJob(Generic[R]):
         Raises:
             InvalidJobError: the text is not a job, was changed, or was written by a version with another format.
         """
-        fields = letter.read(text)
+        fields = fields_of(text)
         return AsyncInferenceJob(session, deserializer=deserializer, **fields)
 
 

@@ -75,8 +75,9 @@ class CompletionQueue:
         if self._task is not None:
             raise UsageError("this CompletionQueue is entered already; make another one")
         await self._receive(0)
-        Poller.of(self.session).listeners += 1
-        self._task = asyncio.get_running_loop().create_task(self._listen(), name="sagemaker-async completions")
+        self._task = asyncio.get_running_loop().create_task(
+            self._listen(Poller.of(self.session)), name="sagemaker-async completions"
+        )
         return self
 
     async def __aexit__(
@@ -91,9 +92,9 @@ class CompletionQueue:
             task.cancel()
             await asyncio.wait((task,))
 
-    async def _listen(self) -> None:
-        poller = Poller.of(self.session)
+    async def _listen(self, poller: Poller) -> None:
         pause = FIRST_PAUSE
+        poller.listeners += 1  # not before: a task that is cancelled before it begins runs no `finally`
         try:
             while True:
                 try:

@@ -1,6 +1,6 @@
 """`BodyStream`: the body of one answer as it comes, for operations that answer with something large.
 
-It owns the connection, and lets go of it at the end, on any failure, when a read is cancelled, by `aclose`, and when
+It owns the connection, and releases it at the end, on any failure, when a read is cancelled, by `aclose`, and when
 its last reference goes. A body that breaks off raises; it never just stops. Single use, one consumer, on the event loop
 that has opened it.
 """
@@ -60,7 +60,7 @@ class BodyStream:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has been let go of."""
+        """Whether the connection was released."""
         return self._response is None
 
     def __aiter__(self) -> Self:
@@ -140,7 +140,7 @@ class BodyStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Drop what is not read yet and let go of the connection; idempotent."""
+        """Drop what is not read yet and release the connection; idempotent."""
         self.close()
 
     def close(self) -> None:

@@ -294,6 +294,7 @@ class Channel:
             stack.push_async_callback(self._close_opened)
             for attached in self._attached.values():
                 stack.push_async_callback(attached.close)
+        self._attached.clear()
 
     async def _close_opened(self) -> None:
         if self._opening is not None and not self._opening.done():

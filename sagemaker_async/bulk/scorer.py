@@ -134,20 +134,20 @@ class Scorer:
         def summary(*, complete: bool = False) -> Summary:
             return self._tally.summary(self.timing.monotonic() - started, complete=complete)
 
-        output = Output(self.files.output, end, self.timing.sleep)
         try:
+            output = Output(self.files.output, end, self.timing.sleep)
             try:
                 await self._score(reader, records, output, stop)
             finally:
                 await output.close()
         except _Halt as halt:
             raise self._stopped(str(halt), summary()) from halt.__cause__
+        except SageMakerAsyncError as error:  # first, because some are a TimeoutError, and so an OSError
+            raise self._stopped(str(error), summary()) from error
         except OSError as error:
             with suppress(OSError):
                 await self._recount()
             raise self._stopped(f"a file cannot be read or written: {error}", summary()) from error
-        except SageMakerAsyncError as error:
-            raise self._stopped(str(error), summary()) from error
         return summary(complete=self._read_all)
 
     async def _recount(self) -> None:

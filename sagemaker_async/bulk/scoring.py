@@ -113,6 +113,7 @@ async def run(
         RequestValidationError: likewise for a URI or a field of the request.
         RunStoppedError: the run ended before its end, or could not be uploaded; what is finished is kept.
         CallError: S3 failed before the first record was sent.
+        OSError: a file of the run could not be written or read back, before the first record was sent.
 
     Example:
         ::
@@ -211,7 +212,7 @@ async def run(
         finally:
             await asyncio.to_thread(reader.close)
         if summary.complete:
-            await finish(files, checkpoint, session, summary)
+            await finish(files, found, checkpoint, session, summary)
     return summary
 
 

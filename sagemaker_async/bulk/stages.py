@@ -111,7 +111,13 @@ def begin(files: RunFiles, checkpoint: Checkpoint, manifest: Manifest) -> None:
         ) from error
 
 
-async def finish(files: RunFiles, checkpoint: Checkpoint, session: Session | None, summary: Summary) -> None:
+async def finish(
+    files: RunFiles,
+    found: Input,
+    checkpoint: Checkpoint,
+    session: Session | None,
+    summary: Summary,
+) -> None:
     """Upload a complete output, and remove the files that are no longer needed: all of them, when no record failed."""
     if files.location is not None:
         assert session is not None
@@ -130,7 +136,8 @@ async def finish(files: RunFiles, checkpoint: Checkpoint, session: Session | Non
             ) from error
     if summary.failed:
         return
-    files.copy.unlink(missing_ok=True)
+    if found.path == files.copy:  # else it is a file of the user's
+        files.copy.unlink(missing_ok=True)
     if files.location is not None:
         # In this order: an output without a checkpoint is refused, a checkpoint without an output begins anew.
         await asyncio.to_thread(checkpoint.clear)

@@ -1,8 +1,8 @@
 """`in_thread`: an iterator that blocks, taken step by step in a worker thread.
 
-Files are read, hashed and checked so: the event loop never waits for a disk, and whoever is cancelled waits for one
-step, not for the whole file. The next step is taken while the last one is used, so that nobody waits for a disk that
-is fast enough.
+This is how files are read, hashed and checked: the event loop never waits for a disk, and a caller that is cancelled
+waits for one step, not for the whole file. The next step is taken while the last one is used, so that nobody waits for
+a disk that is fast enough.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not 0 <= arguments.port <= 65_535:
         raise ConfigurationError(f"--port must be from 0 (any free one) to 65535, got {arguments.port}")
-    door = _lazy.optional("sagemaker_async.cli.openai_door", "sagemaker-async openai", extra="demo")
+    openai_app = _lazy.optional("sagemaker_async.cli.openai_app", "sagemaker-async openai", extra="demo")
     with suppress(KeyboardInterrupt):
-        asyncio.run(door.serve(arguments))
+        asyncio.run(openai_app.serve(arguments))
     return 0

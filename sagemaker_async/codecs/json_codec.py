@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sagemaker_async import _lazy
@@ -53,25 +54,24 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{name} objects cannot be written as JSON; {remedy}")
 
 
+@dataclass(frozen=True, kw_only=True)
 class JSONCodec:
     """Writes and reads JSON in one configured way.
-
-    Args:
-        library: ``orjson`` is several times faster on large bodies; it needs the extra of that name.
-        allow_nan: write and read NaN and infinities, which RFC 8259 does not know and Python's json does; orjson
-            cannot.
 
     Raises:
         ConfigurationError: for an unknown `library`, or one that is not installed (`MissingExtraError`).
     """
 
-    def __init__(self, *, library: JSONLibrary = "json", allow_nan: bool = False) -> None:
-        if library == "orjson":
+    library: JSONLibrary = "json"
+    """``orjson`` is several times faster on large bodies; it needs the extra of that name."""
+    allow_nan: bool = False
+    """Write and read NaN and infinities, which RFC 8259 does not know and Python's json does; orjson cannot."""
+
+    def __post_init__(self) -> None:
+        if self.library == "orjson":
             _lazy.optional("orjson", "library='orjson'")
-        elif library != "json":
-            raise ConfigurationError(f"library must be 'json' or 'orjson', got {library!r}")
-        self.library = library
-        self.allow_nan = allow_nan
+        elif self.library != "json":
+            raise ConfigurationError(f"library must be 'json' or 'orjson', got {self.library!r}")
 
     def dumps(self, data: Any) -> str | bytes:
         """Return `data` as JSON text on one line: ASCII str from the standard library, UTF-8 bytes from orjson.

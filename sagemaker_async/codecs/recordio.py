@@ -23,7 +23,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sagemaker_async import _lazy
 from sagemaker_async.errors import DeserializationError, SerializationError
@@ -334,23 +334,24 @@ def _decode_tensor(kind: TensorKind, message: bytes) -> Tensor:
     return Tensor(kind=kind, values=values, keys=keys, shape=shape)
 
 
-def _floats(kind: TensorKind, content: bytes | int | memoryview) -> tuple[float, ...]:
+def _floats(kind: TensorKind, content: bytes | int | _Fixed) -> tuple[float, ...]:
     letter, width = ("f", 4) if kind == "float32" else ("d", 8)
     if isinstance(content, int):
         return ()
-    if len(content) % width:
-        raise _MalformedError(f"{len(content)} bytes of packed {kind} are not a multiple of {width}")
-    return struct.unpack(f"<{len(content) // width}{letter}", content)
+    packed = content.content if isinstance(content, _Fixed) else content
+    if len(packed) % width:
+        raise _MalformedError(f"{len(packed)} bytes of packed {kind} are not a multiple of {width}")
+    return struct.unpack(f"<{len(packed) // width}{letter}", packed)
 
 
-def _int32s(content: bytes | int | memoryview) -> list[int]:
+def _int32s(content: bytes | int | _Fixed) -> list[int]:
     return [(number & 0xFFFFFFFF ^ 0x80000000) - 0x80000000 for number in _varints(content)]
 
 
-def _varints(content: bytes | int | memoryview) -> list[int]:
+def _varints(content: bytes | int | _Fixed) -> list[int]:
     if isinstance(content, int):
         return [content]
-    if isinstance(content, memoryview):
+    if isinstance(content, _Fixed):
         return []
     if content.isascii():
         return list(content)  # all below 0x80: one byte each
@@ -362,8 +363,14 @@ def _varints(content: bytes | int | memoryview) -> list[int]:
     return numbers
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | memoryview]]:
-    """Yield each field's number and contents: bytes (length-delimited), int (varint) or memoryview (of fixed width)."""
+class _Fixed(NamedTuple):
+    """The contents of a field of the wire type fixed32 or fixed64: one number."""
+
+    content: bytes
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | _Fixed]]:
+    """Yield each field's number and contents: bytes (length-delimited), int (varint) or `_Fixed`."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)
@@ -386,7 +393,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | memoryview]]:
                 f"field {number} is cut off: {length} bytes announced, {len(message) - position} there"
             )
         chunk = message[position:end]
-        yield number, chunk if wire_type == _DELIMITED else memoryview(chunk)
+        yield number, chunk if wire_type == _DELIMITED else _Fixed(chunk)
         position = end
 
 

@@ -1,15 +1,7 @@
-"""Client-side monitoring: a JSON datagram to AWS's monitoring agent for every attempt and every call.
+"""Client-side monitoring: botocore's datagrams (``monitoring.py``) to AWS's agent, without the session token.
 
-    Session(interceptors=[ClientSideMonitoring(client_id="my-application")])
-
-AWS has retired the service behind these datagrams (SDK Metrics), so nothing turns them on by itself, and
-``AWS_CSM_ENABLED`` and its companions are not read. The fields are those of botocore's ``monitoring.py``: an
-``ApiCallAttempt`` when an attempt has ended, an ``ApiCall`` when the call has (for a stream, when its head has come).
-Three differences are intended: ``SessionToken`` is left out, because it is a secret; ``MaxRetriesExceeded`` is 1 for
-connection errors too, when the last attempt allowed has failed with an error that could be retried; and the attempt
-during which a call is cancelled is counted but not reported.
-
-A datagram that cannot be sent is dropped: monitoring neither delays nor fails the calls it reports.
+AWS has retired the service behind them (SDK Metrics), so no setting turns them on. An attempt that does not end by
+itself, but with its call, is counted and not reported. A datagram that cannot be sent is dropped.
 """
 
 from __future__ import annotations
@@ -31,67 +23,48 @@ __all__ = ["ClientSideMonitoring"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-MAX_DATAGRAM_BYTES = 8 * 1024
-"""The agent drops longer datagrams, so they are not sent."""
-
+MAX_DATAGRAM_BYTES = 8 * 1024  # the agent drops longer ones
 _HEADERS = {"x-amzn-requestid": "XAmznRequestId", "x-amz-request-id": "XAmzRequestId", "x-amz-id-2": "XAmzId2"}
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call under way."""
-
     timestamp: float
-    started: float
     headers: Mapping[str, str]
-    """The header fields of the last request."""
+    """Those of the last request."""
     attempts: int = 0
-    reported: int = 0
-    """How many of the attempts have been reported."""
 
 
+@dataclass(kw_only=True, eq=False)
 class ClientSideMonitoring(Interceptor):
-    """Reports every attempt and every call to AWS's monitoring agent.
+    """Reports every attempt and every call; raises `ConfigurationError` when a field is wrong."""
 
-    Args:
-        client_id: a name for the application, up to 255 characters.
-        host: the IP address of the agent. Host names are not accepted, because looking one up would block.
-        port: the UDP port of the agent.
-        publisher: called with each datagram (JSON in UTF-8) instead of sending it to `host` and `port`; called on the
-            event loop, so it must not block.
-        timing: the clocks of timestamps and latencies.
+    client_id: str = ""
+    """A name for the application, up to 255 characters."""
+    host: str = "127.0.0.1"
+    """The agent's IP address; not a host name, because looking one up would block."""
+    port: int = 31000
+    """The agent's UDP port."""
+    publisher: Callable[[bytes], object] | None = None
+    """Called on the event loop with each datagram (JSON in UTF-8), which is not sent then; it must not block."""
+    timing: Timing = SYSTEM_TIMING
+    """The clock."""
 
-    Raises:
-        ConfigurationError: an argument is wrong.
-    """
-
-    def __init__(
-        self,
-        *,
-        client_id: str = "",
-        host: str = "127.0.0.1",
-        port: int = 31000,
-        publisher: Callable[[bytes], object] | None = None,
-        timing: Timing = SYSTEM_TIMING,
-    ) -> None:
-        if not isinstance(client_id, str) or len(client_id) > 255:
+    def __post_init__(self) -> None:
+        if not isinstance(self.client_id, str) or len(self.client_id) > 255:
             raise ConfigurationError("ClientSideMonitoring.client_id must be a str of at most 255 characters")
         try:
-            ipaddress.ip_address(host if isinstance(host, str) else "")
-        except ValueError:
+            ipaddress.ip_address(str(self.host))
+        except ValueError as error:
+            raise ConfigurationError(f"ClientSideMonitoring.host must be an IP address: {error}") from None
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise ConfigurationError(
-                f"ClientSideMonitoring.host must be an IP address such as 127.0.0.1, got {host!r}"
-            ) from None
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-            raise ConfigurationError(f"ClientSideMonitoring.port must be a whole number from 1 to 65535, got {port!r}")
-        self._client_id = client_id
-        self._address = (host, port)
-        self._publish = publisher or self._send
-        self._timing = timing
+                f"ClientSideMonitoring.port must be a whole number from 1 to 65535, got {self.port!r}"
+            )
 
     def before_call(self, call: CallContext, request: HTTPRequest) -> None:
         """Note when the call begins."""
-        call.state[self] = _Call(self._timing.clock(), self._timing.monotonic(), request.headers)
+        call.state[self] = _Call(self.timing.clock(), request.headers)
 
     def before_attempt(self, call: CallContext, request: HTTPRequest) -> None:
         """Count the attempt."""
@@ -101,23 +74,16 @@ class ClientSideMonitoring(Interceptor):
 
     def after_attempt(self, outcome: AttemptOutcome) -> None:
         """Report the attempt."""
-        call, attempt, headers = outcome.call, outcome.attempt, outcome.headers or {}
-        begun: _Call = call.state[self]
-        begun.reported = attempt.number
-        facts = {"AttemptLatency": int(attempt.duration * 1000), "Fqdn": call.origin.partition("://")[2]}
-        facts |= _sender(call, begun)
+        call, headers = outcome.call, outcome.headers or {}
+        facts = {"AttemptLatency": int(outcome.attempt.duration * 1000), "Fqdn": call.origin.partition("://")[2]}
         if call.access_key_id is not None:
             facts["AccessKey"] = call.access_key_id
         facts |= {name: headers[header] for header, name in _HEADERS.items() if header in headers}
-        self._report(
-            "ApiCallAttempt", call, begun.timestamp + attempt.started, facts | _result(outcome.status, outcome.error)
-        )
+        facts |= _result(outcome.status, outcome.error)
+        self._report("ApiCallAttempt", call, outcome.attempt.started, facts)
 
     def after_call(self, outcome: AttemptOutcome) -> None:
-        """Report the call, and before it an attempt that the time limit of the whole call cut off."""
-        begun: _Call | None = outcome.call.state.get(self)
-        if begun is not None and outcome.attempt.number > begun.reported:
-            self.after_attempt(outcome)
+        """Report the call."""
         self._report_call(outcome.call, outcome.status, outcome.error)
 
     def abandoned(self, call: CallContext, error: BaseException) -> None:
@@ -125,50 +91,39 @@ class ClientSideMonitoring(Interceptor):
         self._report_call(call, None, error)
 
     def _report_call(self, call: CallContext, status: int | None, error: BaseException | None) -> None:
-        begun: _Call | None = call.state.pop(self, None)
-        if begun is None:  # the call ended before it reached this interceptor
+        begun: _Call | None = call.state.get(self)
+        if begun is None:  # it ended in an earlier interceptor
             return
-        latency = int((self._timing.monotonic() - begun.started) * 1000)
-        allowed = begun.headers.get("amz-sdk-request", "").rpartition("max=")[2]
-        exhausted = allowed.isdecimal() and begun.attempts >= int(allowed)
-        given_up = exhausted and isinstance(error, CallError) and error.retryable
-        facts = {"AttemptCount": begun.attempts, "Latency": latency, "MaxRetriesExceeded": int(given_up)}
-        if begun.attempts:
-            facts |= _sender(call, begun)
-            facts |= {f"Final{name}": value for name, value in _result(status, error).items()}
-        self._report("ApiCall", call, begun.timestamp, facts)
+        last = begun.headers.get("amz-sdk-request", "").endswith(f"max={begun.attempts}")
+        facts = {"AttemptCount": begun.attempts, "Latency": int((self.timing.clock() - begun.timestamp) * 1000)}
+        facts["MaxRetriesExceeded"] = int(last and isinstance(error, CallError) and error.retryable)
+        self._report("ApiCall", call, 0.0, facts | {f"Final{k}": v for k, v in _result(status, error).items()})
 
-    def _report(self, kind: str, call: CallContext, timestamp: float, facts: Mapping[str, Any]) -> None:
-        event = {"Version": 1, "ClientId": self._client_id, "Type": kind, "Timestamp": int(timestamp * 1000)}
-        event |= {"Service": call.service_id, "Api": call.operation, **facts}
+    def _report(self, kind: str, call: CallContext, started: float, facts: dict[str, Any]) -> None:
+        begun: _Call = call.state[self]
+        event = {"Version": 1, "ClientId": self.client_id, "Type": kind, "Service": call.service_id}
+        event |= {"Api": call.operation, "Timestamp": int((begun.timestamp + started) * 1000), "Region": call.region}
+        event |= {"UserAgent": begun.headers.get("User-Agent", "")[:256], **facts}
         datagram = json.dumps(event, separators=(",", ":")).encode()
-        if len(datagram) > MAX_DATAGRAM_BYTES:
-            logger.debug("dropped an event of %d bytes; the agent takes %d", len(datagram), MAX_DATAGRAM_BYTES)
-            return
         try:
-            self._publish(datagram)
-        except Exception as error:  # noqa: BLE001 - whatever a publisher raises must not fail the call
+            if len(datagram) <= MAX_DATAGRAM_BYTES:
+                (self.publisher or self._send)(datagram)
+        except Exception as error:  # noqa: BLE001 - it must not fail the call
             logger.debug("an event was not published: %s", type(error).__name__)
 
     def _send(self, datagram: bytes) -> None:
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as agent:
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM) as agent:
             agent.setblocking(False)
-            agent.sendto(datagram, self._address)
-
-
-def _sender(call: CallContext, begun: _Call) -> dict[str, Any]:
-    return {"UserAgent": begun.headers.get("User-Agent", "")[:256], "Region": call.region}
+            agent.sendto(datagram, (self.host, self.port))
 
 
 def _result(status: int | None, error: BaseException | None) -> dict[str, Any]:
     """Return the HTTP status, if there is one, and for a failure its class or AWS's code with the message."""
-    if status is None and isinstance(error, ServiceError | ResponseError):
-        status = error.status or None
-    facts: dict[str, Any] = {} if status is None else {"HttpStatusCode": status}
-    if isinstance(error, ServiceError) and error.status:
-        code = error.code or str(error.status)
-        facts |= {"AwsException": code[:128], "AwsExceptionMessage": error.error_message[:512]}
+    if isinstance(error, ServiceError | ResponseError):
+        status = error.status
+    facts: dict[str, Any] = {"HttpStatusCode": status} if status else {}
+    if isinstance(error, ServiceError) and status:
+        facts |= {"AwsException": (error.code or str(status))[:128], "AwsExceptionMessage": error.error_message[:512]}
     elif error is not None:
         facts |= {"SdkException": type(error).__name__[:128], "SdkExceptionMessage": str(error)[:512]}
     return facts

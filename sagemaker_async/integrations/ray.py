@@ -155,6 +155,8 @@ class Score:
         for name, value in (("column", column), ("output", output), ("errors", errors)):
             if not (isinstance(value, str) and value) and (value is not None or name == "output"):
                 raise ConfigurationError(f"{name} must be the name of a column, got {value!r}")
+        if output == errors:
+            raise ConfigurationError(f"output and errors must be two columns, got {output!r} for both")
         self._scoring = scoring
         self._column = column
         self._output = output

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sagemaker_async.errors import ConfigurationError
 
-from .models import InvocationRequest, ModelFailure, ModelOutput, definite_type, whole_body
+from .models import InvocationRequest, ModelFailure, ModelOutput, content_type_of, whole_body
 
 __all__ = [
     "ANY_NUMBER",
@@ -276,9 +276,7 @@ async def _answer(
         if invocation.input_location is not None:
             body = await around.objects.read(invocation.input_location)
         output = await around.run(replace(request, body=body))
-        return await whole_body(output), (
-            output.content_type or definite_type(request.accept) or request.content_type or "application/octet-stream"
-        )
+        return await whole_body(output), content_type_of(output, request)
 
     try:
         return await _within(invocation.timeout, around.sleep, work())

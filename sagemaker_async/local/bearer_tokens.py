@@ -1,9 +1,10 @@
 """Verifying the bearer tokens of SageMaker's OpenAI-compatible route, which are presigned URLs in base64.
 
 `verify` has the signature of `signatures.verify` and takes its place on that route: it returns whose token it is, or
-raises the `Refusal`. Checked are the form, the credentials and their session, the region and service in the scope, the
-time from the token's date to its end, and the signature. A plain Signature Version 4 is refused with 403, as SageMaker
-does; what SageMaker answers to a wrong token is not documented, so 401 and 403 with these codes are ours. Pure.
+raises the `Refusal`. A token is not bound to a request. Checked are the form, the credentials and their session, the
+region and service in the scope, the time from the token's date to its end, and the signature. A plain Signature Version
+4 is refused with 403, as SageMaker does; what SageMaker answers to a wrong token is not documented, so 401 and 403 with
+these codes are ours. Pure.
 
 Source: ``sagemaker.core.token_generator`` of AWS's sagemaker-core, which makes such tokens.
 """
@@ -14,7 +15,6 @@ import base64
 import hmac
 import re
 from calendar import timegm
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import strptime
 from typing import Final
@@ -32,7 +32,7 @@ from sagemaker_async.aws.signing import (
 from sagemaker_async.config import Credentials
 
 from .answers import Refusal
-from .signatures import MAX_SKEW
+from .signatures import MAX_SKEW, Recipient, SignedRequest
 
 __all__ = ["verify"]
 
@@ -43,33 +43,14 @@ _url_of = re.compile(rf"{re.escape(_HOST)}/\?([!-~]+)&X-Amz-Signature=([0-9a-f]{
 _is_date = re.compile(r"[0-9]{8}T[0-9]{6}Z").fullmatch
 
 
-def verify(
-    method: str,  # noqa: ARG001 - a token is not bound to a request
-    target: str,  # noqa: ARG001
-    headers: Mapping[str, str],
-    payload_hash: str,  # noqa: ARG001
-    *,
-    keys: Mapping[str, Credentials],
-    region: str,
-    service: str,
-    now: float,
-) -> Credentials:
+def verify(request: SignedRequest, recipient: Recipient) -> Credentials:
     """Return the credentials that the token in a request's ``Authorization`` was made of.
-
-    Args:
-        method: the HTTP method; of no consequence.
-        target: path and query; of no consequence.
-        headers: the header fields as received; look-up ignores case.
-        payload_hash: SHA-256 of the body; of no consequence.
-        keys: who may call, by access key id.
-        region: the region of this server.
-        service: the service in the token's scope.
-        now: seconds since the epoch by the server's clock.
 
     Raises:
         Refusal: there is no token, or it is wrong.
     """
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    keys, region, service, now = recipient
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme == ALGORITHM:
         raise _forbidden("Signature Version 4 is not accepted here: send a bearer token.")
     if scheme.lower() != "bearer" or not token:

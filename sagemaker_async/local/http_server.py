@@ -19,6 +19,7 @@ from aiohttp import StreamReader, web
 from .admission import Admission
 from .answers import NOT_ADMITTED, Refusal, json_refusal
 from .faults import NO_FAULTS, CloseOnOversize, Plan, Reset
+from .signatures import Recipient, SignedRequest
 from .state import Call, Exchange, LocalState, RecordedRequest, Service
 from .transmission import drop_connection
 
@@ -127,14 +128,8 @@ class LoopbackServer:
         try:
             self._admit(request)
             service.verify(
-                request.method,
-                target,
-                request.headers,
-                payload_hash,
-                keys=state.keys,
-                region=state.region,
-                service=service.signing_name,
-                now=state.clock(),
+                SignedRequest(request.method, target, request.headers, payload_hash),
+                Recipient(state.keys, state.region, service.signing_name, state.clock()),
             )
             return await call.answer(Exchange(request, body, size, call.plan, headers))
         except Refusal as refusal:

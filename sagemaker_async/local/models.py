@@ -33,6 +33,7 @@ __all__ = [
     "ModelOutput",
     "ModelResponse",
     "close_parts",
+    "content_type_of",
     "definite_type",
     "whole_body",
 ]
@@ -263,6 +264,11 @@ def definite_type(accept: str | None) -> str | None:
         if media_type.strip() and "*" not in media_type:
             return media_type.strip()
     return None
+
+
+def content_type_of(output: ModelOutput, request: InvocationRequest) -> str:
+    """Return the content type of an answer: the model's own, or one that the request accepts or has itself."""
+    return output.content_type or definite_type(request.accept) or request.content_type or "application/octet-stream"
 
 
 async def close_parts(parts: AsyncIterable[Any]) -> None:

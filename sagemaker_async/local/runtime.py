@@ -32,7 +32,7 @@ from .asynchronous import (
 )
 from .endpoints import REAL_TIME_BODY_LIMIT, Endpoint, Variant
 from .faults import NO_FAULTS, NotAnEventStream, Plan, Reset, Status, Throttle
-from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, definite_type, whole_body
+from .models import InvocationRequest, ModelFailure, ModelOutput, close_parts, content_type_of, whole_body
 from .operations import (
     ASYNC_BODY_LIMIT,
     OPERATIONS,
@@ -216,7 +216,7 @@ class RuntimeCall:
             body = await whole_body(response)
         except ModelFailure as failure:
             raise self._model_error(endpoint, request, variant, failure) from failure
-        headers["Content-Type"] = _content_type(request, response)
+        headers["Content-Type"] = content_type_of(response, request)
         if response.close_session and request.session_id is not None:
             headers[PREFIX + "Closed-Session-Id"] = request.session_id
         _describe(variant, response, headers)
@@ -238,7 +238,7 @@ class RuntimeCall:
         except (ModelStreamError, InternalStreamFailure) as error:
             first = error
         headers = exchange.headers
-        headers[PREFIX + "Content-Type"] = _content_type(request, response)
+        headers[PREFIX + "Content-Type"] = content_type_of(response, request)
         _describe(variant, response, headers)
         try:
             await before_answer(exchange, endpoint, self._state)
@@ -328,10 +328,6 @@ def _log_group(endpoint: Endpoint, request: InvocationRequest) -> str:
     if request.component in endpoint.components:
         return f"/aws/sagemaker/InferenceComponents/{request.component}"
     return f"/aws/sagemaker/Endpoints/{endpoint.name}"
-
-
-def _content_type(request: InvocationRequest, response: ModelOutput) -> str:
-    return response.content_type or definite_type(request.accept) or request.content_type or "application/octet-stream"
 
 
 def _describe(variant: Variant, response: ModelOutput, headers: dict[str, str]) -> None:

@@ -7,79 +7,15 @@ the same methods, those of `sagemaker_async.local.embedded.EmbeddedSageMaker`.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Self
-
-from sagemaker_async.config import Credentials
+from typing import ClassVar, Self
 
 from .embedded import EmbeddedSageMaker
-from .transitions import TransitionTimes
 
 __all__ = ["LocalSageMaker", "ThreadedLocalSageMaker"]
-
-
-class LocalSageMaker(EmbeddedSageMaker):
-    """An embedded SageMaker on the caller's event loop.
-
-    async with LocalSageMaker() as local:
-        local.add_endpoint("echo", lambda body: body)
-        async with Session(**local.client_options) as session: ...
-    """
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def start(self) -> None:
-        """Listen; raises `OSError` when the port is taken."""
-        await self._open()
-
-    async def close(self) -> None:
-        """Stop listening, cancel what is under way, close all connections; idempotent."""
-        await self._shut()
-
-    @classmethod
-    def in_thread(
-        cls,
-        *,
-        host: str = "127.0.0.1",
-        allowed_hosts: Sequence[str] = (),
-        port: int = 0,
-        region: str = "us-east-1",
-        credentials: Credentials | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        transition_times: TransitionTimes | None = None,
-        stepped_clock: bool = False,
-        scale_from_zero: float | None = None,
-        state: str | os.PathLike[str] | None = None,
-        s3_url: str | None = None,
-    ) -> ThreadedLocalSageMaker:
-        """Return the form for synchronous programs: ``with LocalSageMaker.in_thread() as local: ...``."""
-        return ThreadedLocalSageMaker(
-            host=host,
-            allowed_hosts=allowed_hosts,
-            port=port,
-            region=region,
-            credentials=credentials,
-            clock=clock,
-            sleep=sleep,
-            transition_times=transition_times,
-            stepped_clock=stepped_clock,
-            scale_from_zero=scale_from_zero,
-            state=state,
-            s3_url=s3_url,
-        )
 
 
 class ThreadedLocalSageMaker(EmbeddedSageMaker):
@@ -131,3 +67,32 @@ class ThreadedLocalSageMaker(EmbeddedSageMaker):
             await stopped.wait()
         finally:
             await self._shut()
+
+
+class LocalSageMaker(EmbeddedSageMaker):
+    """An embedded SageMaker on the caller's event loop.
+
+    async with LocalSageMaker() as local:
+        local.add_endpoint("echo", lambda body: body)
+        async with Session(**local.client_options) as session: ...
+    """
+
+    in_thread: ClassVar[type[ThreadedLocalSageMaker]] = ThreadedLocalSageMaker
+    """The form for synchronous programs, with the same arguments: ``with LocalSageMaker.in_thread() as local: ...``."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Listen; raises `OSError` when the port is taken."""
+        await self._open()
+
+    async def close(self) -> None:
+        """Stop listening, cancel what is under way, close all connections; idempotent."""
+        await self._shut()

@@ -35,7 +35,7 @@ from sagemaker_async.errors import ConfigurationError, RequestValidationError
 
 from .answers import Refusal
 
-__all__ = ["MAX_SKEW", "Verify", "verify"]
+__all__ = ["MAX_SKEW", "Recipient", "SignedRequest", "Verify", "verify"]
 
 MAX_SKEW = 300.0
 """Seconds by which a request's date may differ from the server's."""
@@ -44,21 +44,34 @@ _is_date = re.compile(r"[0-9]{8}T[0-9]{6}Z").fullmatch
 _is_signature = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-class Verify(Protocol):
-    """What decides who calls, by the request's head and the SHA-256 of its body."""
+class SignedRequest(NamedTuple):
+    """What a signature is of."""
 
-    def __call__(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        payload_hash: str,
-        *,
-        keys: Mapping[str, Credentials],
-        region: str,
-        service: str,
-        now: float,
-    ) -> Credentials:
+    method: str
+    target: str
+    """Path and query as received."""
+    headers: Mapping[str, str]
+    """The header fields as received; look-up ignores case, and `items` yields repeated ones repeatedly."""
+    payload_hash: str
+    """Hexadecimal SHA-256 of the body received."""
+
+
+class Recipient(NamedTuple):
+    """The server and service that a request must be signed for."""
+
+    keys: Mapping[str, Credentials]
+    """Who may call, by access key id."""
+    region: str
+    service: str
+    """The signing name of the API that is called."""
+    now: float
+    """Seconds since the epoch by the server's clock."""
+
+
+class Verify(Protocol):
+    """What decides who calls."""
+
+    def __call__(self, request: SignedRequest, recipient: Recipient) -> Credentials:
         """Return the credentials of the caller; raise `Refusal`."""
         ...
 
@@ -72,34 +85,14 @@ class _Authorization(NamedTuple):
     signature: str
 
 
-def verify(
-    method: str,
-    target: str,
-    headers: Mapping[str, str],
-    payload_hash: str,
-    *,
-    keys: Mapping[str, Credentials],
-    region: str,
-    service: str,
-    now: float,
-    rules: SigningRules = STANDARD,
-) -> Credentials:
-    """Return the credentials that a request is signed with.
-
-    Args:
-        method: the HTTP method.
-        target: path and query as received.
-        headers: the header fields as received; look-up ignores case, and `items` yields repeated ones repeatedly.
-        payload_hash: hexadecimal SHA-256 of the body received.
-        keys: who may call, by access key id.
-        region: the region of this server.
-        service: the signing name of the API that is called.
-        now: seconds since the epoch by the server's clock.
-        rules: how the service treats the path.
+def verify(request: SignedRequest, recipient: Recipient, *, rules: SigningRules = STANDARD) -> Credentials:
+    """Return the credentials that a request is signed with; `rules` say how the service treats the path.
 
     Raises:
         Refusal: the signature is missing or wrong.
     """
+    method, target, headers, payload_hash = request
+    keys, region, service, now = recipient
     header = headers.get("Authorization")
     if not header:
         raise _refusal("MissingAuthenticationTokenException", "Missing Authentication Token")

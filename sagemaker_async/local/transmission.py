@@ -1,9 +1,8 @@
 """Sending answers, with the faults that act while they are sent.
 
 `send_body` answers the routes without a stream, `EventStreamAnswer` the one with a stream, and `PlainAnswer` the one
-whose stream is the container's own. All end the handling of the
-request when a fault drops the connection: `drop_connection` raises `asyncio.CancelledError`, as aiohttp itself does
-when the client of a handler has left.
+whose stream is the container's own. All end the handling of the request when a fault drops the connection:
+`drop_connection` raises `asyncio.CancelledError`, as aiohttp itself does when the client of a handler has left.
 """
 
 from __future__ import annotations

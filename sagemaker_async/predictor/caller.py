@@ -89,8 +89,8 @@ class Caller(Generic[R]):
         """Requests that were made again because the endpoint had refused them."""
         self.stopped: bool = False
         """Whether nothing that is refused is to be sent again."""
-        self.dropped: bool = False
-        """Whether the tasks that call are cancelled by the mapping."""
+        self.closed: bool = False
+        """Whether the mapping has cancelled the tasks that call."""
         self._call = call
         self._options = options
         self._prepare = prepare
@@ -166,7 +166,7 @@ class Caller(Generic[R]):
             answer = await self._call(data, watch)
         except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
-            if self.dropped or (task is not None and task.cancelling()):
+            if self.closed or (task is not None and task.cancelling()):
                 raise
             error = RuntimeError("the call was cancelled from within")
             error.__cause__ = cancelled

@@ -65,8 +65,6 @@ class Engine(Generic[R]):
         """Tasks that take records, and those of them that have none."""
         self._consumer: asyncio.Future[None] | None = None
         self._expiry: asyncio.Task[None] | None = None
-        self._closed = False
-        """What was under way was dropped."""
         self._ended = False
         """The consumer has been told so."""
         self._failure: BaseException | None = None
@@ -81,12 +79,12 @@ class Engine(Generic[R]):
             raise ConcurrentReadError(
                 "two tasks read from one mapping at the same time; let one task read, and pass the outcomes on"
             )
-        if self._loop is None and not self._closed:
+        if self._loop is None and not self._caller.closed:
             self._start()
         while not self._ready:
             if self._ended:
                 raise StopAsyncIteration
-            if self._closed and self._failure is None:
+            if self._caller.closed and self._failure is None:
                 raise StreamClosedError("this mapping was closed; the outcomes that it had not delivered are gone")
             if not self._tasks:
                 self._end()
@@ -141,7 +139,7 @@ class Engine(Generic[R]):
             if self._options.on_progress is not None:
                 self._options.on_progress(self.progress())
         finally:
-            self._let_go()
+            self._stop_watching()
 
     # --- ways out -----------------------------------------------------------------------------------------------------
 
@@ -163,16 +161,16 @@ class Engine(Generic[R]):
 
     def abandon(self) -> None:
         """Drop all, from whichever thread the last reference goes."""
-        if self._loop is not None and not (self._ended or self._closed):
+        if self._loop is not None and not (self._ended or self._caller.closed):
             with contextlib.suppress(RuntimeError):  # the loop is closed: its tasks are gone
                 self._loop.call_soon_threadsafe(self.drop)
 
     def _cancel(self) -> None:
-        self._closed = self._caller.dropped = True
+        self._caller.closed = True
         self._source.end()
         for task in self._tasks:
             task.cancel()
-        self._let_go()
+        self._stop_watching()
         wake(self._consumer)
 
     def _fail(self, failure: BaseException) -> None:
@@ -180,7 +178,7 @@ class Engine(Generic[R]):
         self._failure = self._failure or failure
         self.drop()
 
-    def _let_go(self) -> None:
+    def _stop_watching(self) -> None:
         expiry, self._expiry = self._expiry, None
         if expiry is not None:
             expiry.cancel()
@@ -217,7 +215,7 @@ class Engine(Generic[R]):
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            if not self._closed:
+            if not self._caller.closed:
                 self._fail(RuntimeError("a task of the mapping was cancelled, and not by the mapping"))
         elif (error := task.exception()) is not None:
             self._fail(error)

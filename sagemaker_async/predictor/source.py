@@ -31,8 +31,6 @@ class Source:
         """Records that were read."""
         self.exhausted: bool = False
         """Nothing more is read: the records are at their end, or the mapping is."""
-        self.stopped: bool = False
-        """Whether `stop` was called."""
         self.failure: Exception | None = None
         """What the iterable has raised."""
         self._records: Records | None = records
@@ -41,7 +39,7 @@ class Source:
         self._turn = asyncio.Lock()
         self._room: asyncio.Future[None] | None = None
         self._reader: asyncio.Task[Any] | None = None
-        """The task that waits for the next record of an asynchronous iterable."""
+        """The task that waits for the next record of an asynchronous iterable; None once `stop` has cancelled it."""
 
     def open(self) -> None:
         """Ask the iterable for its iterator; what that raises is raised here."""
@@ -88,8 +86,7 @@ class Source:
         self.wake_reader()
 
     def stop(self) -> None:
-        """Read no more, and let go of an asynchronous iterable whose next record is awaited."""
-        self.stopped = True
+        """Read no more, and wait no longer for the next record of an asynchronous iterable."""
         reader, self._reader = self._reader, None  # it takes back one cancellation, not two
         if reader is not None:
             reader.cancel()
@@ -117,7 +114,7 @@ class Source:
         except StopAsyncIteration:
             self.exhausted = True
         except asyncio.CancelledError:
-            if not self.stopped or task is None or task.uncancel():
+            if self._reader is not None or task is None or task.uncancel():
                 raise  # it was not `stop` alone that cancelled
         except Exception as error:  # noqa: BLE001 - as in `_read_now`
             self.exhausted, self.failure = True, error

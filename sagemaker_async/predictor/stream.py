@@ -345,7 +345,7 @@ class StreamResult(TokenResult):
         self._stream = stream
 
     async def __call__(self) -> TokenResult:
-        """Read what is left of the stream, which lets go of its connection, and return the whole result.
+        """Read what is left of the stream, which releases its connection, and return the whole result.
 
         Raises:
             CallError: the call failed, or the stream; what came before is in `PredictionStream.result`.

@@ -233,7 +233,7 @@ class EventStream:
             self._stop(None)
 
     def _stop(self, error: Exception | None) -> None:
-        """Let go of the connection: nothing more will be read."""
+        """Release the connection: nothing more will be read."""
         self._ended = True
         response, self._response = self._response, None
         if response is not None:

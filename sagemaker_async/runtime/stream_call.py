@@ -128,7 +128,7 @@ def is_event_stream(response: HTTPResponse) -> bool:
 
 
 async def _beginning(response: HTTPResponse) -> bytes:
-    """Return the first bytes of a body, or what there is of them within a moment, and let go of the connection."""
+    """Return the first bytes of a body, or what there is of them within a moment, and release the connection."""
     body = b""
     try:
         async with asyncio.timeout(EXCERPT_SECONDS):
@@ -142,7 +142,7 @@ async def _beginning(response: HTTPResponse) -> bytes:
 
 
 async def not_an_event_stream(response: HTTPResponse) -> NotAnEventStreamError:
-    """Return the error for another answer, which shows its beginning; the connection is let go of."""
+    """Return the error for another answer, which shows its beginning; the connection is released."""
     content_type = response.headers.get("Content-Type", "no Content-Type")
     return NotAnEventStreamError(
         f"the answer is not an event stream but {content_type}: {body_excerpt(await _beginning(response))}; check that "

@@ -786,11 +786,11 @@ async def test_a_text_that_is_not_the_job_is_refused(
     ],
 )
 async def test_a_forged_job_must_still_be_one(session: Session, fields: dict[str, Any]) -> None:
-    from sagemaker_async.async_inference import letter
+    from sagemaker_async.async_inference.job_json import job_json
 
     content = without(without(without(json.loads(job(session).to_json()), "digest"), "kind"), "version")
     with pytest.raises(InvalidJobError):
-        AsyncInferenceJob.from_json(letter.written(content | fields), session)
+        AsyncInferenceJob.from_json(job_json(content | fields), session)
 
 
 async def test_a_text_of_a_job_nested_as_deeply_as_can_be_read_is_refused(session: Session) -> None:

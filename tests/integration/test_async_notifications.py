@@ -126,6 +126,12 @@ async def test_a_message_ends_the_wait_and_is_deleted(
     assert await asyncio.to_thread(waiting_in, sqs, queue) == 0
 
 
+async def test_a_queue_that_is_left_at_once_is_no_longer_counted_on(session: Session, queue: str) -> None:
+    async with CompletionQueue(session, queue):
+        pass
+    assert Poller.of(session).listeners == 0
+
+
 async def test_messages_of_others_are_left_visible(
     local: LocalSageMaker, session: Session, sqs: Any, queue: str
 ) -> None:

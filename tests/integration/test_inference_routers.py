@@ -365,6 +365,25 @@ async def test_routers_are_kept_over_a_restart(tmp_path: Any) -> None:
             assert (await invoke(session)).body == b"first got hello"
 
 
+async def test_what_is_in_force_and_what_is_wanted_are_kept_over_a_restart(tmp_path: Any) -> None:
+    options: Any = {"state": tmp_path / "state.json", "transition_times": 60, "stepped_clock": True}
+    second = {"Name": "default", "Destinations": [{"ResourceArn": arn("second")}]}
+    for restarts in range(4):
+        async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:
+            for name in ("first", "second"):
+                local.add_endpoint(name, answering(name))
+            if restarts == 0:
+                await routed(session, arn("first"))
+                local.step(60)
+                local.fail_next("UpdateInferenceRouter")
+            assert (await invoke(session)).body == (b"second" if restarts == 3 else b"first") + b" got hello"
+            if restarts < 2:  # the first update fails, the second is under way at the restart
+                await session.hosting.update_inference_router(inference_router_name="router", routing_targets=[second])
+            if restarts in (0, 2):
+                local.step(60)
+                await session.hosting.delete_tags(resource_arn=arn("first"), tag_keys=["none"])  # has it saved
+
+
 def test_boto3_speaks_with_the_embedded_routers() -> None:
     with LocalSageMaker.in_thread() as local:
         local.add_endpoint("first", answering("first"))

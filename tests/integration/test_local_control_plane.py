@@ -20,6 +20,7 @@ from botocore.model import OperationModel, Shape
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
+from sagemaker_async.errors import ModelStreamError
 from sagemaker_async.local import LocalSageMaker, ModelFailure, ThreadedLocalSageMaker
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
@@ -412,6 +413,23 @@ def test_models_of_several_containers_run_in_a_row_or_directly(
     assert invoked(runtime, "f", TargetContainerHostname="second") == b"in2"
     assert "no container with the hostname 'third'" in refusal_424(
         lambda: invoked(runtime, "f", TargetContainerHostname="third")
+    )
+
+
+def test_a_stream_that_breaks_off_between_containers_is_a_failure_of_the_model(
+    local: ThreadedLocalSageMaker, sm: Any, runtime: Any
+) -> None:
+    def broken(body: bytes) -> Iterator[bytes]:
+        yield body
+        raise ModelStreamError("the first container broke off", "StreamBroken")
+
+    local.add_model("one", broken)
+    local.add_model("two", lambda body: body)
+    sm.create_model(ModelName="serial", Containers=[{"Image": "one"}, {"Image": "two"}], ExecutionRoleArn=ROLE)
+    create_endpoint(sm, variant(model="serial"))
+    assert "the first container broke off" in refusal_424(lambda: invoked(runtime))
+    assert "the first container broke off" in refusal_424(
+        lambda: runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"in")
     )
 
 

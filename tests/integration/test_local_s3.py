@@ -1,4 +1,4 @@
-"""The door to the embedded SageMaker's objects: boto3 reads and writes them, and so does whoever speaks S3."""
+"""The embedded SageMaker's objects over S3's protocol: boto3 and other clients read and write them."""
 
 from __future__ import annotations
 

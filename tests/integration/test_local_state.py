@@ -88,6 +88,23 @@ async def test_each_change_is_written_before_it_is_answered(file: Path) -> None:
     assert os.listdir(file.parent) == [file.name]  # noqa: PTH208
 
 
+async def test_a_schedule_that_is_being_stopped_is_stopped_after_the_restart(file: Path) -> None:
+    options: Any = {"state": file, "transition_times": 60, "stepped_clock": True}
+    async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:
+        local.add_endpoint("e", lambda body: body)
+        local.add_monitoring_job_definition("DataQuality", "d", endpoint_name="e")
+        config = {"MonitoringJobDefinitionName": "d", "MonitoringType": "DataQuality"}
+        await session.hosting.create_monitoring_schedule(
+            monitoring_schedule_name="s", monitoring_schedule_config=config
+        )
+        local.step(60)
+        await session.hosting.stop_monitoring_schedule(monitoring_schedule_name="s")
+    async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:
+        local.step(60)
+        found = await session.hosting.describe_monitoring_schedule(monitoring_schedule_name="s")
+        assert found.monitoring_schedule_status == "Stopped"
+
+
 async def test_a_change_under_way_goes_on_after_the_restart(file: Path) -> None:
     options: Any = {"state": file, "transition_times": 60, "stepped_clock": True}
     async with LocalSageMaker(**options) as local, Session(**local.client_options) as session:

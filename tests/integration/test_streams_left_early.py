@@ -50,7 +50,7 @@ class Left(Exception):
 
 
 class Ways:
-    """The ways to leave a stream, each of which must let go of its connection by itself."""
+    """The ways to leave a stream, each of which must release its connection by itself."""
 
     def __init__(self, predictor: Predictor[bytes], chance: random.Random) -> None:
         self._predictor = predictor

@@ -1,4 +1,4 @@
-"""Every time limit from a session's or a call's options to its own error, and to a connection that is let go of."""
+"""Every time limit from a session's or a call's options to its own error, and to a connection that is released."""
 
 from __future__ import annotations
 

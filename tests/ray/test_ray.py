@@ -186,6 +186,7 @@ def test_the_example_of_the_guide_runs(
         ({"concurrency": None}, "an actor's limit does not adapt, got None"),
         ({"rate": 0}, "rate must be"),
         ({"output": ""}, "output must be the name of a column"),
+        ({"output": "error"}, "output and errors must be two columns, got 'error' for both"),
         ({"global_concurrency": 0}, "global_concurrency must be"),
         ({"session": {"regoin": "us-east-1"}}, "did you mean 'region'"),
     ],

@@ -13,6 +13,7 @@ from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
 from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.bearer_tokens import verify
+from sagemaker_async.local.signatures import Recipient, SignedRequest
 
 NOW = 1_767_225_600.0
 TEMPORARY = Credentials("AKIDEXAMPLE", "SECRET", "TOKEN/+=")
@@ -45,7 +46,7 @@ def verified(authorization: str | None, *, now: float = NOW, expiration: float |
     )
     headers = {} if authorization is None else {"Authorization": authorization}
     keys = {each.access_key_id: each for each in (temporary, PLAIN)}
-    return verify("POST", "/x", headers, "", keys=keys, region="us-west-2", service="sagemaker", now=now)
+    return verify(SignedRequest("POST", "/x", headers, ""), Recipient(keys, "us-west-2", "sagemaker", now))
 
 
 @pytest.mark.parametrize("credentials", [TEMPORARY, PLAIN])

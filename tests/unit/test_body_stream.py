@@ -1,4 +1,4 @@
-"""`invoke_endpoint(stream_body=True)`: the body as it comes, whole or an error, and its connection let go of."""
+"""`invoke_endpoint(stream_body=True)`: the body as it comes, whole or an error, and its connection released."""
 
 from __future__ import annotations
 

@@ -432,6 +432,25 @@ async def test_a_run_that_cannot_write_its_checkpoint_sends_nothing_and_mixes_no
     assert scorer.calls.total() == 3
 
 
+async def test_a_run_that_cannot_open_its_output_stops_with_a_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("sagemaker_async.bulk.scorer.Output", refused)
+    with pytest.raises(RunStoppedError, match="a file cannot be read or written: ") as caught:
+        await run(Scorer(), numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl")
+    assert caught.value.summary.records == 0
+
+
+async def test_a_file_that_has_the_name_of_a_copy_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "out.jsonl.input"
+    other.write_text("mine")
+    assert (await run(Scorer(), numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl")).complete
+    assert other.read_text() == "mine"
+
+
 async def test_two_runs_never_write_one_output(tmp_path: Path) -> None:
     source, out = numbers(tmp_path / "in.jsonl", 3), tmp_path / "out.jsonl"
     called, go_on = asyncio.Event(), asyncio.Event()
@@ -521,7 +540,7 @@ async def test_a_limit_of_time_ends_the_run_and_keeps_what_is_finished(tmp_path:
             await asyncio.Event().wait()
         return 1
 
-    with pytest.raises(RunStoppedError, match="total_timeout"):
+    with pytest.raises(RunStoppedError, match=r"^the run stopped: not all records were done within total_timeout=7 s"):
         await run(call, source, out, concurrency=1, total_timeout=7, timing=Timing(sleep=sleep))
     assert limits.count(7) == 1
     assert (await run(call, source, out, resume=True)).earlier == 10

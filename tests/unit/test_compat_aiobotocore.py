@@ -268,7 +268,7 @@ class TestAnswers:
 
 
 class TestStreams:
-    async def test_events_are_dicts_and_the_connection_is_let_go_of(
+    async def test_events_are_dicts_and_the_connection_is_released(
         self, local: LocalSageMaker, runtime: Client
     ) -> None:
         local.add_endpoint("e", lambda body: iter([b"a", b"b"]))

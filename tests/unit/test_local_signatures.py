@@ -17,7 +17,7 @@ from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.signing import Signer
 from sagemaker_async.config import Credentials
 from sagemaker_async.local.answers import Refusal
-from sagemaker_async.local.signatures import verify
+from sagemaker_async.local.signatures import Recipient, SignedRequest, verify
 
 NOW = 1_440_938_160.0  # 20150830T123600Z
 CREDENTIALS = Credentials("AKID", "secret")
@@ -39,7 +39,7 @@ def signed(
 
 def check(headers: Headers, *, body: bytes = BODY, target: str = TARGET, method: str = "POST", now: float = NOW) -> str:
     digest = sha256(body).hexdigest()
-    found = verify(method, target, headers, digest, keys=KEYS, region="us-east-1", service="sagemaker", now=now)
+    found = verify(SignedRequest(method, target, headers, digest), Recipient(KEYS, "us-east-1", "sagemaker", now))
     return found.access_key_id
 
 

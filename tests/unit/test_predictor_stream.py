@@ -1,4 +1,4 @@
-"""`PredictionStream`: how it opens, that it is used once, and that it lets go of its connection on every way out.
+"""`PredictionStream`: how it opens, that it is used once, and that it releases its connection on every way out.
 
 Connections are real: `session.connections_in_use` counts them, against an embedded SageMaker whose stalled streams
 hold them until the client leaves.
@@ -507,7 +507,7 @@ class TestLeaving:
             await opening
         assert session.connections_in_use == 0
 
-    async def test_wait_for_and_timeouts_let_go(
+    async def test_wait_for_and_timeouts_release_the_connection(
         self, stalled: Callable[..., PredictionStream[bytes]], session: Session
     ) -> None:
         async def consume() -> None:
@@ -636,7 +636,7 @@ class TestFailures:
         endpoint.faults.append(UnknownEvent())
         assert [part async for part in predictor.predict_stream(LINES)] == [LINES]
 
-    async def test_records_that_cannot_be_read_let_go_as_well(
+    async def test_records_that_cannot_be_read_release_it_as_well(
         self, predictor: Predictor[bytes], session: Session
     ) -> None:
         values: list[Any] = []

@@ -1,4 +1,4 @@
-"""The response stream of one invocation: order, ends, failures, and when its connection is let go of."""
+"""The response stream of one invocation: order, ends, failures, and when its connection is released."""
 
 from __future__ import annotations
 

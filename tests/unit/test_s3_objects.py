@@ -369,7 +369,7 @@ async def test_a_real_connection_that_is_cut_is_made_up_for(
     assert server.requests[1].header("Range") == f"bytes=700001-{len(body) - 1}"
 
 
-# --- who reads, and who lets go ---------------------------------------------------------------------------------------
+# --- who reads, and who releases the connection -----------------------------------------------------------------------
 
 
 async def test_leaving_early_lets_go_of_the_connection() -> None:

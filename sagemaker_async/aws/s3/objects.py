@@ -60,7 +60,7 @@ class S3Object:
     """An object of S3, or a range of one, whose content is still to be read; what `S3Client.get_object` returns.
 
     An asynchronous context manager, and an asynchronous iterator over the content as it comes. It owns a connection,
-    and lets go of it at the content's end, on any failure, when a read is cancelled, by `aclose`, and when its last
+    and releases it at the content's end, on any failure, when a read is cancelled, by `aclose`, and when its last
     reference goes. Single use, one consumer.
 
     A connection that breaks midway is made up for, as often as `RetryConfig` says: the rest is asked for, provided that
@@ -261,7 +261,7 @@ class S3Object:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Drop what is not read yet and let go of the connection; idempotent."""
+        """Drop what is not read yet and release the connection; idempotent."""
         self._closed = True
         self._body.close()
 

@@ -69,8 +69,10 @@ UNSIGNED_HEADERS = frozenset(
 """Header fields that are never signed, because proxies on the way may change them (botocore's list)."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_is_host = re.compile(r"[^\x00-\x20\x7f]+").fullmatch
 _is_target = re.compile(r"/[!\"$-~]*").fullmatch
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_is_unreserved = re.compile(r"[A-Za-z0-9._~-]*").fullmatch
 
 
 class SigningRules(NamedTuple):
@@ -107,16 +109,13 @@ def encode_path(path: str) -> str:
     return _quote(path, "/", "path")
 
 
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
-
-
 def encode_segment(text: str) -> str:
     """Percent-encode one raw path segment or query part: as `encode_path`, but ``/`` becomes ``%2F``.
 
     Raises:
         RequestValidationError: the text holds lone surrogates, which have no UTF-8 form.
     """
-    if _UNRESERVED.fullmatch(text):  # endpoint names are, on every call
+    if _is_unreserved(text):  # endpoint names are, on every call
         return text
     return _quote(text, "", "path segment")
 
@@ -137,9 +136,6 @@ def _quote(text: str, safe: str, field: str) -> str:
         raise refuse(field, "holds a lone surrogate, which UTF-8 cannot encode; decode the text correctly") from None
 
 
-_IS_HOST = re.compile(r"[^\x00-\x20\x7f]+").fullmatch
-
-
 @lru_cache(maxsize=64)
 def host_header(origin: str) -> str:
     """Return the Host header for ``https://host[:port]``: lower case, no default port, no user name, no final dot.
@@ -158,7 +154,7 @@ def host_header(origin: str) -> str:
         ) from None
     if not host:
         raise ConfigurationError("the endpoint's origin has no host; it must look like https://host")
-    if not _IS_HOST(host):
+    if not _is_host(host):
         raise ConfigurationError(
             "the endpoint's origin has white space or control characters in its host; it must look like https://host"
         )

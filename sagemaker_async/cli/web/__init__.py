@@ -11,8 +11,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sagemaker_async.cli.call import session_options
 from sagemaker_async.cli.serving import serve_app, stopped_by_signals
-from sagemaker_async.config import ConfigFields
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.local import LocalSageMaker
 from sagemaker_async.session import Session
@@ -53,9 +53,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         print(f"The page is at {url} - Ctrl-C stops it.", flush=True)
 
     if arguments.endpoint_name is not None:
-        given = {name: getattr(arguments, name) for name in ("region", "profile", "endpoint_url")}
-        fields: ConfigFields = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
-        backend = aws_backend(arguments.endpoint_name, fields, chat=arguments.chat)
+        backend = aws_backend(arguments.endpoint_name, session_options(arguments), chat=arguments.chat)
         await serve_page(backend, arguments.port, ready, stopped)
         return
     async with LocalSageMaker() as local:

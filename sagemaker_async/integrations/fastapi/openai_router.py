@@ -85,24 +85,26 @@ def openai_router(models: Mapping[str, Predictor[Any] | OpenAIModel], *, prefix:
     if not isinstance(prefix, str) or (prefix and (not prefix.startswith("/") or prefix.endswith("/"))):
         raise ConfigurationError(f"prefix must begin with / and not end with it, or be empty, got {prefix!r}")
     router: APIRouter = _lazy.optional("fastapi", "openai_router").APIRouter(prefix=prefix, tags=["OpenAI"])
-    door = _Door({name: each if isinstance(each, OpenAIModel) else OpenAIModel(each) for name, each in models.items()})
+    routes = _Routes(
+        {name: each if isinstance(each, OpenAIModel) else OpenAIModel(each) for name, each in models.items()}
+    )
     posts: tuple[tuple[str, Callable[[Request], Awaitable[Response]]], ...] = (
-        ("/chat/completions", door.chat),
-        ("/completions", door.completions),
-        ("/embeddings", door.embeddings),
+        ("/chat/completions", routes.chat),
+        ("/completions", routes.completions),
+        ("/embeddings", routes.embeddings),
     )
     for path, endpoint in posts:
         # Routes of FastAPI, and not of Starlette, so that the dependencies of `include_router` apply.
         router.add_api_route(path, endpoint, methods=["POST"], response_model=None, openapi_extra=_JSON_BODY)
-    router.add_api_route("/models", door.list_models, methods=["GET"], response_model=None)
-    router.add_api_route("/models/{model:path}", door.get_model, methods=["GET"], response_model=None)
+    router.add_api_route("/models", routes.list_models, methods=["GET"], response_model=None)
+    router.add_api_route("/models/{model:path}", routes.get_model, methods=["GET"], response_model=None)
     return router
 
 
 _JSON_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-class _Door:
+class _Routes:
     """What the router's routes do."""
 
     def __init__(self, models: Mapping[str, OpenAIModel]) -> None:

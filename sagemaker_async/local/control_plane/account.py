@@ -71,11 +71,7 @@ class Account:
         """Return seconds since the epoch."""
         return self.state.transitions.now()
 
-    def schedule(self, kind: str, change: Callable[[], None], seconds: float | None = None) -> None:
-        """Schedule a change of state."""
-        self.state.transitions.schedule(kind, change, seconds)
-
-    def schedule_on(
+    def schedule(
         self,
         table: Table[RecordT],
         record: RecordT,
@@ -89,7 +85,7 @@ class Account:
             if table.find(record.name) is record:
                 change()
 
-        self.schedule(kind, happen, seconds)
+        self.state.transitions.schedule(kind, happen, seconds)
 
     def table(self, kind: Kind, record: type[RecordT]) -> Table[RecordT]:
         """Return an empty table."""

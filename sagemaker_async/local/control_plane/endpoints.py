@@ -235,7 +235,7 @@ class Endpoints:
 
     def _later(self, record: EndpointRecord, change: Callable[[], None]) -> None:
         """Schedule a change, which is dropped if the endpoint has been removed by then."""
-        self._account.schedule_on(self.table, record, "Endpoint", change)
+        self._account.schedule(self.table, record, "Endpoint", change)
 
     def _deploy(self, record: EndpointRecord) -> None:
         release = record.pending or record.running

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sagemaker_async.local.models import InvocationRequest, Model, ModelFailure, ModelOutput, close_parts
+from sagemaker_async.local.models import InvocationRequest, Model, ModelFailure, ModelOutput, whole_body
 
 __all__ = ["HostedContainer", "HostedModel"]
 
@@ -64,13 +64,8 @@ class HostedModel:
         *before, last = [self._serving(container) for container in self._chosen(request)]
         for model in before:
             output = await model.invoke(request, executor)
-            body = output.body
-            if not isinstance(body, bytes):
-                try:
-                    body = b"".join([part async for part in body])
-                finally:
-                    await close_parts(output.body)  # type: ignore[arg-type]
-            request = replace(request, body=body, content_type=output.content_type or request.content_type)
+            content_type = output.content_type or request.content_type
+            request = replace(request, body=await whole_body(output), content_type=content_type)
         return await last.invoke(request, executor)
 
     async def close(self) -> None:

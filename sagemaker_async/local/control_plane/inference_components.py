@@ -193,9 +193,9 @@ class InferenceComponents:
             model = None if record.copies == 0 else record.model
             record.endpoint.invocable.components[record.name] = Variant(record.variant_name, model)
         if record.status in ("Creating", "Updating"):
-            self._account.schedule("InferenceComponent", partial(self._serve, record))
+            self._account.schedule(self.table, record, "InferenceComponent", partial(self._serve, record))
         elif record.status == "Deleting":
-            self._account.schedule("InferenceComponent", partial(self._remove, record))
+            self._account.schedule(self.table, record, "InferenceComponent", partial(self._remove, record))
 
     def no_capacity(self, name: str) -> None:
         """Count an invocation that was refused for want of copies, and scale out if that is due."""
@@ -262,7 +262,7 @@ class InferenceComponents:
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-        self._account.schedule_on(self.table, record, "InferenceComponent", change, seconds)
+        self._account.schedule(self.table, record, "InferenceComponent", change, seconds)
 
     def _serve(self, record: ComponentRecord) -> None:
         record.copies = record.desired_copies

@@ -23,6 +23,8 @@ from .records import Fields, Kind, Record, Table, copied, refused
 __all__ = ["InferenceRouters"]
 
 _BUSY = frozenset({"Creating", "Updating", "Deleting"})
+_WANTED = "WantedRoutingTargets"
+"""The field with the targets that an update under way puts in force."""
 
 
 class InferenceRouters:
@@ -84,12 +86,8 @@ class InferenceRouters:
         record = self._idle(request)
         _check(request["RoutingTargets"])
         record.status = "Updating"
-
-        def updated() -> None:
-            record.fields = {**record.fields, "RoutingTargets": copied(request["RoutingTargets"])}
-            self._serve(record)
-
-        self._change(record, "UpdateInferenceRouter", updated)
+        record.fields[_WANTED] = copied(request["RoutingTargets"])
+        self._change(record, "UpdateInferenceRouter", partial(self._serve, record))
         return {"InferenceRouterArn": record.arn}
 
     def delete(self, request: Fields) -> Fields:
@@ -106,12 +104,12 @@ class InferenceRouters:
 
     # --- states -------------------------------------------------------------------------------------------------------
 
-    def resume(self, record: Record) -> None:
-        """Put a restored router in force, and begin the change again that was under way when it was saved."""
+    def resume(self, record: Record, *, serves: bool) -> None:
+        """Put a restored router in force if it was, and begin the change again that was under way."""
+        if serves:
+            self._put_in_force(record)
         if record.status == "Deleting":
             self._change(record, "DeleteInferenceRouter", partial(self.table.remove, record))
-        elif record.status == "InService":
-            self._serve(record, modified=record.modified)
         elif record.status in _BUSY:
             self._change(record, "UpdateInferenceRouter", partial(self._serve, record))
 
@@ -126,16 +124,21 @@ class InferenceRouters:
         record.failure_reason = None
         record.modified = self._account.now()
         change = partial(self._failed, record, failure) if failure else done
-        self._account.schedule_on(self.table, record, "InferenceRouter", change)
+        self._account.schedule(self.table, record, "InferenceRouter", change)
 
-    def _serve(self, record: Record, *, modified: float | None = None) -> None:
+    def _serve(self, record: Record) -> None:
+        record.fields["RoutingTargets"] = record.fields.pop(_WANTED, record.fields["RoutingTargets"])
+        self._put_in_force(record)
+        record.status = "InService"
+        record.modified = self._account.now()
+
+    def _put_in_force(self, record: Record) -> None:
         self._account.state.routers[record.name] = {
             target["Name"]: RouterTarget.of(target) for target in record.fields["RoutingTargets"]
         }
-        record.status = "InService"
-        record.modified = self._account.now() if modified is None else modified
 
     def _failed(self, record: Record, failure: Failure) -> None:
+        record.fields.pop(_WANTED, None)
         record.status = "Failed"
         record.failure_reason = failure.reason
         record.modified = self._account.now()

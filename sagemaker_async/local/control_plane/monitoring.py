@@ -22,7 +22,7 @@ __all__ = ["Monitoring", "ScheduleRecord"]
 
 @dataclass(slots=True, kw_only=True)
 class ScheduleRecord(Record):
-    """One monitoring schedule; its fields hold its MonitoringScheduleConfig."""
+    """One monitoring schedule; its fields hold its MonitoringScheduleConfig, and the status after Pending."""
 
     endpoint_name: str | None
     """The endpoint whose data it reads."""
@@ -182,7 +182,12 @@ class Monitoring:
     def resume(self, record: ScheduleRecord) -> None:
         """Begin the change again that was under way when a restored schedule was saved."""
         if record.status == "Pending":
-            self._account.schedule("MonitoringSchedule", partial(self._finish, record, "Scheduled", None))
+            self._account.schedule(
+                self.table,
+                record,
+                "MonitoringSchedule",
+                partial(self._finish, record, record.fields.get("next_status", "Scheduled"), None),
+            )
 
     # --- states -------------------------------------------------------------------------------------------------------
 
@@ -213,10 +218,11 @@ class Monitoring:
     def _begin(self, record: ScheduleRecord, operation: str, status: str) -> None:
         failure = self._account.next_failure(operation)
         record.status = "Pending"
+        record.fields["next_status"] = status
         record.failure_reason = None
         record.modified = self._account.now()
         change: Callable[[], None] = partial(self._finish, record, "Failed" if failure else status, failure)
-        self._account.schedule("MonitoringSchedule", change)
+        self._account.schedule(self.table, record, "MonitoringSchedule", change)
 
     def _finish(self, record: ScheduleRecord, status: str, failure: Failure | None) -> None:
         record.status = status

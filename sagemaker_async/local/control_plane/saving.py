@@ -5,7 +5,8 @@ A model that is a Python callable cannot be kept. What ran it comes back and ans
 names the call that is missing, until ``add_model`` or ``add_endpoint`` is called again. Scripted failures, faults,
 counters, received requests and the objects of S3 are not kept.
 
-A change of state under way when the state was saved (Creating, Updating, Deleting, ...) begins again, and succeeds.
+A change of state under way when the state was saved (Creating, Updating, Deleting, ...) begins again, and succeeds; of
+an update of an inference component, only the number of copies is kept.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class Resources:
                 }
                 for record in self.components.table
             ],
-            "inference_routers": [record.saved() for record in self.routers.table],
+            "inference_routers": [
+                {**record.saved(), "serves": record.name in self.account.state.routers} for record in self.routers.table
+            ],
             "monitoring_schedules": [
                 {
                     **record.saved(),
@@ -119,7 +122,7 @@ class Resources:
             )
             self.components.resume(record, serves=each["serves"])
         for each in saved.get("inference_routers", ()):  # files of earlier versions have none
-            self.routers.resume(self.routers.table.put(each))
+            self.routers.resume(self.routers.table.put(each), serves=each.get("serves", each["status"] == "InService"))
         for each in saved["monitoring_schedules"]:
             schedule = self.monitoring.table.put(
                 each,

@@ -1,4 +1,4 @@
-"""Who may do what at the S3 door: signatures, the regions of buckets, and what a test forbids.
+"""Who may do what in the embedded S3: signatures, the regions of buckets, and what a test forbids.
 
 S3 differs from other services in its signatures: the path is signed as it was sent, and the hash of the payload is what
 ``x-amz-content-sha256`` says, which may also say that the payload is not signed or is signed chunk by chunk.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from sagemaker_async.aws.signing import S3, UNSIGNED_PAYLOAD, credential_scope, signature, signing_key
 from sagemaker_async.config import Credentials
 from sagemaker_async.local.answers import Refusal
-from sagemaker_async.local.signatures import verify
+from sagemaker_async.local.signatures import Recipient, SignedRequest, verify
 from sagemaker_async.local.state import Exchange, LocalState
 
 from .addresses import Address, address_of
@@ -63,31 +63,19 @@ class Access:
             if address.url.startswith(prefix) and not (only_missing and found):
                 raise Refusal(403, "AccessDenied", "Access Denied")
 
-    def verify(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        payload_hash: str,
-        *,
-        keys: Mapping[str, Credentials],
-        region: str,
-        service: str,
-        now: float,
-    ) -> Credentials:
+    def verify(self, request: SignedRequest, recipient: Recipient) -> Credentials:
         """Return the credentials that a request is signed with, for the region of its bucket; see `Verify`."""
-        bucket = address_of(headers.get("Host", ""), target).bucket
-        region = self.regions.get(bucket, region)
+        headers = request.headers
+        bucket = address_of(headers.get("Host", ""), request.target).bucket
+        region = self.regions.get(bucket, recipient.region)
         scope = _scope_of(headers.get("Authorization", ""))
         if scope is not None and scope["region"] != region:
             raise self._wrong_region(bucket, region, scope["region"])
         given = headers.get("x-amz-content-sha256")
         if given is None:
             raise Refusal(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-        credentials = verify(
-            method, target, headers, given, keys=keys, region=region, service=service, now=now, rules=S3
-        )
-        if not given.startswith(_STREAMING) and given not in (UNSIGNED_PAYLOAD, payload_hash):
+        credentials = verify(request._replace(payload_hash=given), recipient._replace(region=region), rules=S3)
+        if not given.startswith(_STREAMING) and given not in (UNSIGNED_PAYLOAD, request.payload_hash):
             raise Refusal(
                 400,
                 "XAmzContentSHA256Mismatch",

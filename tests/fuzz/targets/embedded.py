@@ -24,7 +24,7 @@ from sagemaker_async.local.answers import Refusal
 from sagemaker_async.local.bearer_tokens import verify as verify_token
 from sagemaker_async.local.control_plane import ControlPlane
 from sagemaker_async.local.control_plane.rules import ServiceRules
-from sagemaker_async.local.signatures import verify
+from sagemaker_async.local.signatures import Recipient, SignedRequest, verify
 from sagemaker_async.local.state import DEFAULT_CREDENTIALS, LocalState
 from sagemaker_async.local.transitions import Transitions
 
@@ -33,7 +33,7 @@ from .target import Check, Target, plain, split_head
 __all__ = ["TARGETS"]
 
 _NOW = 1_800_000_000.0
-_KEYS = {DEFAULT_CREDENTIALS.access_key_id: DEFAULT_CREDENTIALS}
+_RECIPIENT = Recipient({DEFAULT_CREDENTIALS.access_key_id: DEFAULT_CREDENTIALS}, "us-east-1", "sagemaker", _NOW)
 _SIGNER = Signer("us-east-1", "sagemaker")
 _OF_THE_CONNECTION = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "transfer-encoding", "upgrade"}
@@ -49,7 +49,7 @@ def check_signature(data: bytes) -> None:
 
     def verified(headers: CIMultiDict[str]) -> bool:
         try:
-            verify(method, target, headers, payload_hash, keys=_KEYS, region="us-east-1", service="sagemaker", now=_NOW)
+            verify(SignedRequest(method, target, headers, payload_hash), _RECIPIENT)
         except Refusal as refusal:
             assert refusal.status == 403
             json.dumps(refusal.message)
@@ -74,7 +74,7 @@ def check_bearer_token(data: bytes) -> None:
     for given in (data.decode("latin-1"), f"Bearer sagemaker-api-key-{in_base64}", f"Bearer {in_base64}"):
         headers = {"Authorization": given}
         try:
-            verify_token("POST", "/", headers, "", keys=_KEYS, region="us-east-1", service="sagemaker", now=_NOW)
+            verify_token(SignedRequest("POST", "/", headers, ""), _RECIPIENT)
         except Refusal as refusal:
             assert refusal.status in (401, 403)
             json.dumps(refusal.message)

@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-from sagemaker_async.async_inference import letter
+from sagemaker_async.async_inference.job_json import fields_of, job_json
 from sagemaker_async.async_inference.notifications import inference_id_of
 from sagemaker_async.errors import AsyncInferenceModelError, InvalidJobError
 from sagemaker_async.local.answers import Refusal
@@ -34,15 +34,15 @@ def check_job(data: bytes) -> None:
     try:
         content = json.loads(data)
         if isinstance(content, dict):
-            texts.append(letter.written({k: v for k, v in content.items() if k not in {"kind", "version"}}).encode())
+            texts.append(job_json({k: v for k, v in content.items() if k not in {"kind", "version"}}).encode())
     except (ValueError, RecursionError):
         pass
     for text in texts:
         try:
-            fields = letter.read(text)
+            fields = fields_of(text)
         except InvalidJobError:
             continue
-        assert letter.read(letter.written(fields)) == fields
+        assert fields_of(job_json(fields)) == fields
 
 
 def check_message(data: bytes) -> None:
@@ -71,7 +71,7 @@ def check_upload(data: bytes) -> None:
 
 
 def _jobs() -> Iterator[bytes]:
-    yield letter.written(_JOB).encode()
+    yield job_json(_JOB).encode()
     yield json.dumps(_JOB).encode()
     yield json.dumps(_JOB | {"submitted": 10**30, "ttl": True, "output_path": "s3://b"}).encode()
     yield b"[" * 500

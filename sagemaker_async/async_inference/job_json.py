@@ -14,7 +14,7 @@ from typing import Any, Final
 from sagemaker_async.aws.s3.uris import parse_s3_uri
 from sagemaker_async.errors import InvalidJobError, RequestValidationError
 
-__all__ = ["VERSION", "read", "written"]
+__all__ = ["VERSION", "fields_of", "job_json"]
 
 VERSION: Final = 1
 """The version of the format."""
@@ -23,13 +23,13 @@ _MOST: Final = 16_384
 """The longest text that is read: more than two S3 URIs and the names can take."""
 
 
-def written(fields: Mapping[str, Any]) -> str:
+def job_json(fields: Mapping[str, Any]) -> str:
     """Return the text for the fields of a job."""
     content = {"kind": _KIND, "version": VERSION, **fields}
     return json.dumps({**content, "digest": _digest(content)})
 
 
-def read(text: str | bytes) -> dict[str, Any]:
+def fields_of(text: str | bytes) -> dict[str, Any]:
     """Return the fields of a job.
 
     Raises:
@@ -68,7 +68,7 @@ def _digest(content: object) -> str:
 
 def _is_location(value: object) -> bool:
     try:
-        parse_s3_uri(value)  # type: ignore[arg-type]  # it refuses what is no str
+        parse_s3_uri(value)  # type: ignore[arg-type]  # it refuses what is not a str
     except RequestValidationError:
         return False
     return True

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException
 
-from sagemaker_async.config import ConfigFields
 from sagemaker_async.errors import ConfigurationError
 from sagemaker_async.integrations.fastapi import OpenAIModel, add_exception_handlers, openai_router
 from sagemaker_async.local.admission import Admission
@@ -17,6 +16,7 @@ from sagemaker_async.predictor import Predictor
 from sagemaker_async.predictor.capacity import WaitForCapacity
 from sagemaker_async.session import Session
 
+from .call import session_options
 from .models import imported
 from .serving import Admitted, serve_app, stopped_by_signals
 
@@ -26,10 +26,7 @@ __all__ = ["openai_app", "serve"]
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM; raises `ConfigurationError`."""
     stopped = stopped_by_signals()
-    given = {name: getattr(arguments, name) for name in ("region", "profile", "endpoint_url")}
-    fields: ConfigFields = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
-
-    async with Session(**fields) as session:
+    async with Session(**session_options(arguments)) as session:
         app = openai_app(arguments, session)
 
         def ready(url: str) -> None:
