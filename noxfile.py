@@ -160,6 +160,7 @@ _REQUEST_PATH = (
     "tests/unit/test_session.py",
     "tests/unit/test_settings_resolve.py",
     "tests/unit/test_hosting_client.py",
+    "tests/unit/test_response_schema.py",
     "tests/integration/test_end_to_end.py",
     "tests/integration/test_retries_counted.py",
     "tests/integration/test_streams_left_early.py",

@@ -166,8 +166,9 @@ class Client:
     async def _invoke_async(self, operation: str, fields: Fields) -> dict[str, Any]:  # noqa: ARG002
         runtime = self._session.runtime
         response = await runtime.perform(runtime.prepare(INVOKE_ENDPOINT_ASYNC, fields))
-        members = response.model_dump(by_alias=True, exclude_none=True)
-        return {"ResponseMetadata": response.metadata.by_aws_names(), **members}
+        members = {"InferenceId": response.inference_id, **response.model_extra}
+        given = {name: value for name, value in members.items() if value is not None}
+        return _head(INVOKE_ENDPOINT_ASYNC, response.metadata) | given
 
     async def _control(self, operation: str, fields: Fields) -> dict[str, Any]:
         response, members = await self._answered(operation, fields)

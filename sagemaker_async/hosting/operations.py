@@ -20,8 +20,7 @@ import functools
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagemaker_async.aws.retries import RetryRules
 from sagemaker_async.aws.shapes.deferred import DeferredShapes
@@ -39,6 +38,7 @@ from sagemaker_async.errors import (
 
 from .endpoint import HOSTING
 from .generated.names import BOTOCORE_VERSION, IDEMPOTENCY_TOKENS, ITEMS, OPERATION_NAMES
+from .generated.requests import COMPILED
 
 __all__ = [
     "FAMILIES",
@@ -72,8 +72,7 @@ SAGEMAKER = Service(
 )
 
 
-@dataclass(frozen=True)
-class HostingOperation:
+class HostingOperation(NamedTuple):
     """One operation of SageMaker hosting."""
 
     name: str
@@ -205,6 +204,7 @@ def modelled(name: str) -> Operation:
         name=name,
         service=SAGEMAKER,
         shapes=DeferredShapes(f"{__package__}.generated.shapes", name),
+        compiled=COMPILED.get(name),
         resource=row.resource,
         repeatable=row.repeatable,
     )

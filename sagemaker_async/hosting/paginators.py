@@ -10,8 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sagemaker_async.errors import ConfigurationError
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PageIterator", "Paginator"]
 
 
-@dataclass(frozen=True)
-class _Position:
+class _Position(NamedTuple):
     """Where a list goes on."""
 
     token: str | None

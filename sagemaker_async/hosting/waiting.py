@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sagemaker_async.aws.timing import Timing
 from sagemaker_async.errors import (
@@ -45,8 +45,7 @@ OnProgress = Callable[[Any], Awaitable[object] | object]
 _NO_CAPACITY = r"CapacityError|InsufficientInstanceCapacity|insufficient \S*\s?capacity"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitRules:
+class WaitRules(NamedTuple):
     """What is waited for, and what tells that it has come."""
 
     name: str

@@ -15,10 +15,10 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, SkipValidation
+from pydantic import Field
 
 from sagemaker_async.aws.body_stream import BodyStream
-from sagemaker_async.aws.shapes.models import AsBody, InHeader, RequestShape, ResponseShape
+from sagemaker_async.aws.shapes.models import AsBody, AsItIs, InHeader, RequestShape, ResponseShape
 from sagemaker_async.errors import ConfigurationError, StreamError, UnmodeledStreamError
 
 from .events import InternalStreamFailure, ModelStreamError, PayloadPart, StreamEvent
@@ -158,7 +158,7 @@ class InvokeEndpointResponse(ResponseShape):
 class InvokeEndpointStreamedBodyResponse(InvokeEndpointResponse):
     """What `InvokeEndpoint` answers with ``stream_body=True``; `body` is still to be read, and owns the connection."""
 
-    body: SkipValidation[BodyStream] = Field(alias="Body", repr=False)  # type: ignore[assignment]  # asked for
+    body: Annotated[BodyStream, AsItIs] = Field(alias="Body", repr=False)  # type: ignore[assignment]  # asked for
 
     async def aclose(self) -> None:
         """Close the body and release its connection; idempotent."""
@@ -168,7 +168,7 @@ class InvokeEndpointStreamedBodyResponse(InvokeEndpointResponse):
 class InvokeEndpointWithResponseStreamResponse(ResponseShape):
     """What `InvokeEndpointWithResponseStream` answers; `body` is still to be read, and owns the connection."""
 
-    body: SkipValidation[EventStream] = Field(alias="Body", repr=False)
+    body: Annotated[EventStream, AsItIs] = Field(alias="Body", repr=False)
     content_type: str | None = Field(default=None, alias="ContentType")
     invoked_production_variant: str | None = Field(default=None, alias="InvokedProductionVariant")
     custom_attributes: str | None = Field(default=None, alias="CustomAttributes", repr=False)

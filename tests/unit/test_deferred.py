@@ -9,17 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sagemaker_async.aws.shapes.deferred import DeferredShape, DeferredShapes
+from sagemaker_async.aws.shapes.response_schema import response_validator
 from sagemaker_async.runtime import shapes
 
 
-def test_they_are_found_by_the_operations_name_each_by_itself_and_built() -> None:
+def test_they_are_found_by_the_operations_name_each_by_itself_and_ready() -> None:
     deferred = DeferredShapes("sagemaker_async.runtime.shapes", "InvokeEndpointAsync")
     assert not deferred.request.loaded
     assert deferred.response.load() is shapes.InvokeEndpointAsyncResponse
     assert (deferred.request.loaded, deferred.response.loaded) == (False, True)
     assert deferred.request.load() is shapes.InvokeEndpointAsyncRequest
     assert shapes.InvokeEndpointAsyncRequest.__pydantic_complete__
-    assert shapes.InvokeEndpointAsyncResponse.__pydantic_complete__
+    before = response_validator.cache_info()
+    assert shapes.InvokeEndpointAsyncResponse.of_members({"metadata": None, "InferenceId": "i"}).inference_id == "i"
+    assert response_validator.cache_info().misses == before.misses
 
 
 def test_they_may_be_given_as_they_are() -> None:

@@ -78,7 +78,9 @@ def test_a_call_imports_a_fraction_of_the_structures(
 FIRST_CALL = """
 import asyncio, concurrent.futures.thread, json, sys, threading
 from sagemaker_async import Session, StubResponse, StubTransport
+from sagemaker_async.aws.shapes import response_schema
 import pydantic.main
+from pydantic_core import SchemaValidator
 
 loops_thread = threading.get_ident()
 imported, built = [], []
@@ -94,6 +96,11 @@ def observed(cls, *arguments, **keywords):
         built.append(cls.__name__)
     return complete(cls, *arguments, **keywords)
 
+def validator(*arguments):
+    if watching and threading.get_ident() == loops_thread:
+        built.append(arguments)
+    return SchemaValidator(*arguments)
+
 watching = False
 sys.addaudithook(audit)
 
@@ -104,6 +111,7 @@ async def main():
         await session.runtime.invoke_endpoint(endpoint_name="e", body=b"")  # opens the session
         hosting = session.hosting
         pydantic.main._model_construction.complete_model_class = observed
+        response_schema.SchemaValidator = validator
         watching = True
         await hosting.describe_endpoint(endpoint_name="e")
         await asyncio.gather(*(hosting.list_endpoints() for _ in range(5)))

@@ -57,6 +57,7 @@ PURE = [
     "aws.shapes.models",
     "aws.shapes.operation",
     "aws.shapes.requests",
+    "aws.shapes.response_schema",
     "aws.shapes.words",
     "aws.signing",
     "runtime.events",
@@ -172,10 +173,11 @@ def test_the_list_in_contributing_is_complete_and_names_what_there_is() -> None:
     assert set(MODULES) - without_code <= {module for module in MODULES if any(begins(module, n) for n in listed)}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if len(TREES[name].body) > 1])
-def test_imports_point_down(module: str) -> None:
+def test_imports_point_down() -> None:
     upward = [
         f"{module}:{line} imports {target}"
+        for module in MODULES
+        if len(TREES[module].body) > 1
         for target, line in own_imports(module)
         if layer(target) < layer(module) and len(TREES[target].body) > 1
     ]
@@ -277,11 +279,12 @@ def code_without_prose(path: Path) -> str:
     return "\n".join(line[: comments.get(number)] for number, line in enumerate(lines, start=1) if number not in prose)
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if begins(name, "aws")])
-def test_aws_knows_no_sagemaker_name(module: str) -> None:
+def test_aws_knows_no_sagemaker_name() -> None:
     own_name = re.compile(r"sagemaker[-_]async|SageMakerAsyncError", re.IGNORECASE)
     found = [
-        line
+        f"{module}: {line}"
+        for module in MODULES
+        if begins(module, "aws")
         for line in code_without_prose(MODULES[module]).splitlines()
         if re.search(r"sagemaker|invoke_?endpoint", own_name.sub("", line), re.IGNORECASE)
     ]
@@ -313,11 +316,11 @@ def test_every_module_says_what_it_is_for() -> None:
 # --- what is imported later -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "_lazy"])
-def test_nothing_is_imported_late_but_by_the_one_mechanism(module: str) -> None:
-    tree = TREES[module]
+def test_nothing_is_imported_late_but_by_the_one_mechanism() -> None:
+    trees = {module: tree for module, tree in TREES.items() if module != "_lazy"}
     late = [
         f"{module}:{node.lineno}: {ast.unparse(node)}"
+        for module, tree in trees.items()
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for node in ast.walk(function)
@@ -325,6 +328,7 @@ def test_nothing_is_imported_late_but_by_the_one_mechanism(module: str) -> None:
     ]
     late += [
         f"{module}:{node.lineno}: {name}"
+        for module, tree in trees.items()
         for node in ast.walk(tree)
         for name in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", ""))
         if name in {"import_module", "__import__"}
@@ -332,22 +336,17 @@ def test_nothing_is_imported_late_but_by_the_one_mechanism(module: str) -> None:
     assert not late
 
 
-@pytest.mark.parametrize("module", list(MODULES))
-def test_only_three_packages_have_names_that_are_imported_later(module: str) -> None:
-    outside_classes = [
-        node
-        for statement in TREES[module].body
-        if not isinstance(statement, ast.ClassDef)
-        for node in ast.walk(statement)
-    ]
-    functions = [node for node in outside_classes if getattr(node, "name", "") == "__getattr__"]
-    tables = [
-        node
-        for node in outside_classes
-        if isinstance(node, ast.Name) and node.id == "__getattr__" and isinstance(node.ctx, ast.Store)
-    ]
+def test_only_three_packages_have_names_that_are_imported_later() -> None:
+    functions, tables = set(), set()
+    for module, tree in TREES.items():
+        for statement in tree.body:
+            for node in ast.walk(statement) if not isinstance(statement, ast.ClassDef) else ():
+                if getattr(node, "name", "") == "__getattr__":
+                    functions.add(module)
+                if isinstance(node, ast.Name) and node.id == "__getattr__" and isinstance(node.ctx, ast.Store):
+                    tables.add(module)
     assert not functions
-    assert bool(tables) == (module in {ROOT, "aws.credentials", "hosting.generated.shapes"})
+    assert tables == {ROOT, "aws.credentials", "hosting.generated.shapes"}
 
 
 CONTROL_PLANE = (
@@ -359,7 +358,7 @@ MANY_RECORDS = (
     "predictor.batches", "predictor.caller", "predictor.concurrency", "predictor.engine", "predictor.map_options",
     "predictor.mapping", "predictor.outcome", "predictor.progress_bar", "predictor.scoring", "predictor.source",
 )  # fmt: skip
-MODELS = ("aws.shapes.models", "runtime.shapes")
+MODELS = ("aws.shapes.models", "aws.shapes.response_schema", "runtime.shapes")
 FACES = ("dialects",)
 """Whose contents are imported from elsewhere; the file itself is for users alone."""
 S3 = ("aws.endpoints.s3", "aws.protocols.rest_xml", "aws.protocols.xml", "aws.s3", "aws.sqs")

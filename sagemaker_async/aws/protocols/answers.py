@@ -44,7 +44,7 @@ def validated(operation: Operation, fields: Mapping[str, Any], status: int) -> A
         ResponseError: a field is missing or of the wrong type.
     """
     try:
-        return operation.response.model_validate(fields)
+        return operation.response.of_members(fields)
     except ValidationError as error:
         wrong = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
     raise ResponseError(f"the answer's {wrong} is missing or of the wrong type", status)

@@ -20,12 +20,13 @@ import pydantic
 
 from sagemaker_async.aws.http import HTTPRequest
 from sagemaker_async.aws.shapes.metadata import ResponseMetadata
+from sagemaker_async.aws.shapes.models import renamed
 from sagemaker_async.aws.shapes.operation import Operation
 from sagemaker_async.errors import FieldProblem, RequestValidationError
 
 from .answers import json_object, validated
 from .errors import error_facts
-from .structures import RequestStructure, renamed
+from .structures import RequestStructure
 
 __all__ = ["build_request", "error_facts", "parse_response"]
 
@@ -63,7 +64,7 @@ def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
 def _document(operation: Operation, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request as what `json.dumps` takes, under AWS's names."""
     problems: list[FieldProblem] = []
-    document = _members(renamed(operation.request, fields), "", problems)
+    document = _members(operation.renamed(fields), "", problems)
     if problems:
         raise RequestValidationError(operation.name, problems)
     return document

@@ -9,16 +9,15 @@ and this package does not know travel along.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from sagemaker_async.aws.shapes.models import AnsweredShape, aws_names, python_names
+from sagemaker_async.aws.shapes.models import AnsweredShape, aws_names
 
-__all__ = ["ABSENT", "OUTPUT", "RequestStructure", "RequestTimestamp", "ResponseStructure", "Timestamp", "renamed"]
+__all__ = ["ABSENT", "OUTPUT", "RequestStructure", "RequestTimestamp", "ResponseStructure", "Timestamp"]
 
 ABSENT: Any = None
 """What a member that AWS always sends reads as, where an answer lacks it all the same."""
@@ -108,37 +107,3 @@ Timestamp = Annotated[dt.datetime, pydantic.BeforeValidator(_moment)]
 
 RequestTimestamp = Annotated[dt.datetime, pydantic.BeforeValidator(_moment)]
 """A moment in a request: a datetime (without a zone: in UTC), seconds since 1970, or an ISO 8601 text."""
-
-
-@functools.cache
-def nested_shapes(shape: type[pydantic.BaseModel]) -> dict[str, type[pydantic.BaseModel]]:
-    """Return the structure that each field of a shape holds, alone or as elements, by the field's Python name."""
-    found = {name: _structure_in(info.annotation) for name, info in shape.model_fields.items()}
-    return {name: nested for name, nested in found.items() if nested is not None}
-
-
-def _structure_in(annotation: Any) -> type[pydantic.BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return annotation
-    arguments = getattr(annotation, "__args__", ())
-    return next((nested for argument in arguments if (nested := _structure_in(argument))), None)
-
-
-def renamed(shape: type[pydantic.BaseModel], members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return unchecked members of a shape under AWS's names, with the structures in them alike; None drops out."""
-    names = aws_names(shape)
-    nested, by_aws_name = nested_shapes(shape), python_names(shape)
-    result: dict[str, Any] = {}
-    for key, value in members.items():
-        if value is not None:
-            inside = nested.get(by_aws_name.get(key, key))
-            result[names.get(key, key)] = _renamed_within(inside, value) if inside is not None else value
-    return result
-
-
-def _renamed_within(shape: type[pydantic.BaseModel], value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return renamed(shape, value)
-    if isinstance(value, list | tuple):
-        return [_renamed_within(shape, element) for element in value]
-    return value

@@ -42,13 +42,13 @@ class DeferredShape(Generic[M]):
         return self._shape is not None
 
     def load(self) -> type[M]:
-        """Return the model, built. Blocks the first time."""
+        """Return the model, ready to validate. Blocks the first time."""
         if self._shape is not None:
             return self._shape
         with _LOADING:
             if self._shape is None:
                 shape: type[M] = getattr(_lazy.library(self._module), self._name)
-                shape.model_rebuild()
+                shape.prepare_validation()
                 self._shape = shape
         return self._shape
 

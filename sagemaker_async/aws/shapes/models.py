@@ -5,8 +5,9 @@ unknown fields and unknown enumeration values are kept, because the service may 
 
 Both spellings of a field are accepted on the way in: ``endpoint_name`` and AWS's ``EndpointName``.
 
-Requests of most operations are validated by their models. Those of the hot ones are validated by what a generator
-compiled from the models, see `requests`; for it, `InHeader` and `AsBody` say where a field travels.
+Requests of most operations are validated by their models. Those of the hot ones, and those of scalars alone, are
+validated by what generators wrote, see `requests`; for it, `InHeader` and `AsBody` say where a field travels. Answers
+are validated by a schema that is read off their models, see `response_schema`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import pydantic
 from pydantic_core import core_schema
@@ -26,17 +26,20 @@ from sagemaker_async.errors.by_name import ByAWSName
 
 from .metadata import ResponseMetadata
 from .requests import converted_to
+from .response_schema import response_validator
 from .words import rule_of, unknown_field
 
 __all__ = [
     "AnsweredShape",
     "AsBody",
+    "AsItIs",
     "InHeader",
     "RequestShape",
     "ResponseShape",
     "aws_names",
     "fields_of",
     "python_names",
+    "renamed",
     "validate_request",
 ]
 
@@ -49,15 +52,13 @@ _SHARED = pydantic.ConfigDict(
 )
 
 
-@dataclass(frozen=True)
-class InHeader:
+class InHeader(NamedTuple):
     """Marks a request's field, as ``Annotated[str, InHeader("Accept")]``: it travels in this header field."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class AsBody:
+class AsBody(NamedTuple):
     """Marks a request's field: it is the HTTP body."""
 
     instead: str | None = None
@@ -74,6 +75,11 @@ class RequestShape(pydantic.BaseModel):
     model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(**_SHARED, extra="forbid")
 
     @classmethod
+    def prepare_validation(cls) -> None:
+        """Build what validates. Blocks the first time."""
+        cls.model_rebuild()
+
+    @classmethod
     def validated_fields(cls, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request by Python names; see `validate_request`."""
         return fields_of(validate_request(cls, operation, values))
@@ -84,16 +90,21 @@ class RequestShape(pydantic.BaseModel):
         return _converted_fields(cls, values)
 
     @classmethod
+    def renamed(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields, checked or not, under AWS's names; see the function of this name."""
+        return renamed(cls, fields)
+
+    @classmethod
     def names_by_aws(cls) -> Mapping[str, str]:
         """Return AWS's name of each field, by its Python name."""
         return aws_names(cls)
 
 
-class _AsItIs:
+class AsItIs:
     """Marks a field that is neither checked nor converted.
 
-    `pydantic.SkipValidation` builds the type's schema all the same, which for `ResponseMetadata` takes longer than for
-    all else that most responses hold.
+    `pydantic.SkipValidation` builds the type's schema all the same, which not every type has, and which for
+    `ResponseMetadata` takes longer than for all else that most responses hold.
     """
 
     @classmethod
@@ -117,12 +128,25 @@ class AnsweredShape(pydantic.BaseModel, ByAWSName):
 class ResponseShape(AnsweredShape):
     """What an operation answers."""
 
-    model_config: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-    metadata: Annotated[ResponseMetadata, _AsItIs] = pydantic.Field(exclude=True)
+    metadata: Annotated[ResponseMetadata, AsItIs] = pydantic.Field(exclude=True)
     """What travels beside the answer's own fields."""
-    error: Annotated[CallError | None, _AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
+    error: Annotated[CallError | None, AsItIs] = pydantic.Field(default=None, exclude=True, repr=False)
     """The failure of the call, with `Config.raise_response_errors` off; all other fields are empty then."""
+
+    @classmethod
+    def prepare_validation(cls) -> None:
+        """Build what validates. Blocks the first time."""
+        response_validator(cls)
+
+    @classmethod
+    def of_members(cls, members: Mapping[str, Any]) -> Self:
+        """Return an answer with these members, in either spelling, as `model_validate` does.
+
+        Raises:
+            pydantic.ValidationError: a member is missing or of the wrong type.
+        """
+        answer: Self = response_validator(cls).validate_python(members)
+        return answer
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a member by AWS's name of it, or ``ResponseMetadata`` as botocore has it; `default` when absent."""
@@ -161,6 +185,33 @@ def aws_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
 def python_names(shape: type[pydantic.BaseModel]) -> dict[str, str]:
     """Return the Python name of each field of a shape, by AWS's name of it."""
     return {aws_name: name for name, aws_name in aws_names(shape).items()}
+
+
+def renamed(shape: type[pydantic.BaseModel], members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return unchecked members of a shape under AWS's names, with the structures in them alike; None drops out."""
+    names = aws_names(shape)
+    nested, by_aws_name = _nested_shapes(shape), python_names(shape)
+    result: dict[str, Any] = {}
+    for key, value in members.items():
+        if value is not None:
+            inside = nested.get(by_aws_name.get(key, key))
+            result[names.get(key, key)] = _renamed_within(inside, value) if inside is not None else value
+    return result
+
+
+def _renamed_within(shape: type[pydantic.BaseModel], value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return renamed(shape, value)
+    if isinstance(value, list | tuple):
+        return [_renamed_within(shape, element) for element in value]
+    return value
+
+
+@functools.cache
+def _nested_shapes(shape: type[pydantic.BaseModel]) -> dict[str, type[pydantic.BaseModel]]:
+    """Return the structure that each field of a shape holds, alone or as elements, by the field's Python name."""
+    found = {name: _nested_shape(info.annotation) for name, info in shape.model_fields.items()}
+    return {name: nested for name, nested in found.items() if nested is not None}
 
 
 def _converted_fields(shape: type[pydantic.BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,6 +132,10 @@ class Operation:
         """Return the fields of a request, all but the body, with numbers for text and text for numbers as wanted."""
         return (self.compiled or self.request).converted(values)
 
+    def renamed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request, checked or not, under AWS's names at every depth; None drops out."""
+        return (self.compiled or self.request).renamed(fields)
+
     def validated_fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request by their Python names.
 

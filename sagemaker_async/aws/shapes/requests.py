@@ -151,6 +151,10 @@ class CompiledRequest:
             return fields
         raise RequestValidationError(operation, problems)
 
+    def renamed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields under AWS's names, checked or not; None drops out."""
+        return {self.names.get(name, name): value for name, value in fields.items() if value is not None}
+
     def converted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields, in either spelling, with numbers for text and text for numbers where those are wanted."""
         kinds = {

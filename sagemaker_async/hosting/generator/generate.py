@@ -4,7 +4,7 @@ Run by whoever moves the project to a newer botocore or adds a row to `hosting.o
 user's program. Only facts are taken from botocore's service model: names, types and constraints.
 
 Written are the package `shapes` (requests, responses, what they hold, and the methods' keywords in AWS's spelling),
-`methods`, and `names` (of operations, pages and the values of enumerations).
+`requests` (the flat ones as literals), `methods`, and `names` (of operations, pages and the values of enumerations).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sagemaker_async.hosting.operations import FAMILIES, HostingOperation
 
 from .layout import WIDTH, head, imports, packed, quoted, text_of_words, words
 from .model import HostingModel, python_name
+from .requests import requests_module
 from .shapes import shape_modules
 
 __all__ = ["GENERATED", "generated", "iterator_name", "main"]
@@ -40,6 +41,7 @@ def generated() -> dict[str, str]:
     return {
         "methods.py": _methods(model, notice),
         "names.py": _names(model, service, paginators, botocore.__version__, notice),
+        "requests.py": requests_module(model, notice),
         **{f"shapes/{name}": text for name, text in shape_modules(model, notice).items()},
     }
 

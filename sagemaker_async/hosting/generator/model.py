@@ -4,8 +4,8 @@ A shape is used in up to three ways, and each way has types of its own: in reque
 comes), and as a keyword of a method (what an editor is to suggest). Blocks if it is given botocore's loader to read.
 
 The classes of shapes are spread over modules, so that an operation's first call imports little beside what it needs:
-each family of operations has one module for those that only read and one for the others; structures that several
-families have are in modules of their own.
+each family of operations has its operations that only read apart from the others, and for both one module of requests
+and one of responses; structures that several families have are in modules of their own.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ class HostingModel:
         self.operations: dict[str, OperationModel] = {}
         self.requests: dict[str, Shape] = {}
         self.responses: dict[str, Shape] = {}
-        self.modules: dict[str, str] = {}
-        """The module of each operation's request and response."""
+        self._kinds: dict[str, str] = {}
+        """Of each operation, its family and whether it only reads: ``endpoints_read``."""
         self._users: dict[tuple[str, bool], set[str]] = {}
-        """The modules in which a shape is used, by its name and whether that is in requests."""
+        """The kinds of operations that use a shape, by its name and whether that is in requests."""
         self._tops: set[str] = set()
         for family, rows in families.items():
             for row in rows:
                 model = self.operations[row.name] = service.operation_model(row.name)
                 kind = "read" if row.name.startswith(_READING) else "write"
-                self.modules[row.name] = f"{family}_{kind}"
+                self._kinds[row.name] = f"{family}_{kind}"
                 self._use(row.name, model.input_shape, self.requests)
                 self._use(row.name, model.output_shape, self.responses)
 
@@ -83,19 +83,28 @@ class HostingModel:
         _collect(top, used)
         for name, shape in used.items():
             found.setdefault(name, shape)
-            self._users.setdefault((name, found is self.requests), set()).add(self.modules[operation])
+            self._users.setdefault((name, found is self.requests), set()).add(self._kinds[operation])
+
+    def module(self, operation: str, *, request: bool) -> str:
+        """Return the module of an operation's request or response."""
+        return _module(self._kinds[operation], request=request)
 
     def home(self, shape: Shape, *, request: bool) -> str:
         """Return the module of a structure, or of a value with constraints."""
         users = self._users[shape.name, request]
-        families = {module.rpartition("_")[0] for module in users}
+        families = {kind.rpartition("_")[0] for kind in users}
         if len(users) == 1:
-            return next(iter(users))
+            return _module(next(iter(users)), request=request)
         if len(families) == 1:
-            return f"{families.pop()}_read"
-        if shape.type_name != "structure":
-            return "scalars"
-        return "shared_write" if request else "shared_read"
+            return _module(f"{families.pop()}_read", request=request)
+        return _module("shared", request=request) if shape.type_name == "structure" else "scalars"
+
+    def literal_rules(self, shape: Shape) -> dict[str, Any] | None:
+        """Return the rules of a value in a request as literals of pydantic_core; None: they cannot say them."""
+        if _is_enum(shape) or shape.type_name not in _PLAIN:
+            return None
+        plain = self.plain_type(shape)
+        return {"type": plain, **bounds(shape), **({"allow_inf_nan": False} if plain == "float" else {})}
 
     def structures(self, found: Mapping[str, Shape]) -> Iterator[Shape]:
         """Yield the nested structures among these shapes, each after those it holds."""
@@ -183,6 +192,10 @@ class HostingModel:
             return _PLAIN[shape.type_name]
         except KeyError:
             raise ValueError(f"{shape.name} is a {shape.type_name}, which has no type in Python yet") from None
+
+
+def _module(kind: str, *, request: bool) -> str:
+    return f"{kind}_{'requests' if request else 'responses'}"
 
 
 def _collect(shape: Shape, found: dict[str, Shape]) -> None:

@@ -6,6 +6,7 @@ holds.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,9 +54,7 @@ def shape_modules(model: HostingModel, notice: str) -> dict[str, str]:
 
 def _bodies(model: HostingModel) -> dict[str, dict[str, str]]:
     """Return the definitions of all names, by module, each after those that it needs."""
-    bodies: dict[str, dict[str, str]] = {"scalars": {}, "enumerations": {}, "shared_read": {}, "shared_write": {}}
-    for row in model.rows:
-        bodies.setdefault(model.modules[row.name], {})
+    bodies: dict[str, dict[str, str]] = defaultdict(dict)
     finite = "Annotated[float, Field(strict=True, allow_inf_nan=False)]"
     bodies["scalars"]["FiniteFloat"] = f"FiniteFloat = {finite}\n"
     for shape in model.request_enums:
@@ -73,9 +72,10 @@ def _bodies(model: HostingModel) -> dict[str, dict[str, str]]:
         bodies[model.home(shape, request=False)][name] = _response_class(model, shape, name, "ResponseStructure")
     for row in model.rows:
         operation = model.operations[row.name]
-        home = bodies[model.modules[row.name]]
-        home[row.request] = _request_class(model, operation.input_shape, row.request, "RequestShape")
-        home[row.response] = _response_class(model, operation.output_shape, row.response, "ResponseShape")
+        body = _request_class(model, operation.input_shape, row.request, "RequestShape")
+        bodies[model.module(row.name, request=True)][row.request] = body
+        body = _response_class(model, operation.output_shape, row.response, "ResponseShape")
+        bodies[model.module(row.name, request=False)][row.response] = body
     return bodies
 
 
@@ -103,15 +103,16 @@ def _details(module: str, model: HostingModel) -> str:
 
 
 def _subject(module: str) -> str:
-    family, _, kind = module.rpartition("_")
     if module == "enumerations":
         return "The texts in requests for which SageMaker has a list of values, with those that botocore knows"
-    if not kind or not family:
+    if module == "scalars":
         return "The values that the requests of several families may hold, with SageMaker's limits"
-    if family == "shared":
-        return f"The structures in {'responses' if kind == 'read' else 'requests'} of several families"
-    about = family.replace("_", " ")
-    return f"The shapes of the operations on {about} that {'only read' if kind == 'read' else 'change something'}"
+    kind, _, side = module.rpartition("_")
+    if kind == "shared":
+        return f"The structures in {side} of several families"
+    family, _, reads = kind.rpartition("_")
+    does = "only read" if reads == "read" else "change something"
+    return f"The {side} of the operations on {family.replace('_', ' ')} that {does}"
 
 
 def _own_imports(module: str, used: set[str], homes: Mapping[str, str], enums: Iterable[str]) -> str:

@@ -19,43 +19,51 @@ from typing import TYPE_CHECKING
 from sagemaker_async import _lazy
 
 _NAMES = {
-    "endpoint_configs_read": """
-    CaptureContentTypeHeaderOutput CaptureOptionOutput DataCaptureConfigOutput DescribeEndpointConfigRequest
-    DescribeEndpointConfigResponse EndpointConfigNameContains EndpointConfigSummary InstancePoolOutput
-    ListEndpointConfigsRequest ListEndpointConfigsResponse ProductionVariantCapacityReservationConfigOutput
-    ProductionVariantCoreDumpConfigOutput ProductionVariantOutput
+    "endpoint_configs_read_requests": """
+    DescribeEndpointConfigRequest EndpointConfigNameContains ListEndpointConfigsRequest
 """,
-    "endpoint_configs_write": """
+    "endpoint_configs_read_responses": """
+    CaptureContentTypeHeaderOutput CaptureOptionOutput DataCaptureConfigOutput DescribeEndpointConfigResponse
+    EndpointConfigSummary InstancePoolOutput ListEndpointConfigsResponse
+    ProductionVariantCapacityReservationConfigOutput ProductionVariantCoreDumpConfigOutput ProductionVariantOutput
+""",
+    "endpoint_configs_write_requests": """
     AcceleratorPartitionLayout AsyncInferenceClientConfig AsyncInferenceConfig AsyncInferenceNotificationConfig
     AsyncInferenceOutputConfig CaptureContentTypeHeader CaptureOption ClarifyContentTemplate ClarifyEnableExplanations
     ClarifyExplainerConfig ClarifyFeaturesAttribute ClarifyHeader ClarifyInferenceConfig ClarifyLabelAttribute
     ClarifyLabelIndex ClarifyMaxPayloadInMB ClarifyMaxRecordCount ClarifyMimeType ClarifyProbabilityAttribute
     ClarifyProbabilityIndex ClarifyShapBaseline ClarifyShapBaselineConfig ClarifyShapConfig ClarifyShapNumberOfSamples
-    ClarifyTextConfig CreateEndpointConfigRequest CreateEndpointConfigResponse
-    CrossRegionMaxInvocationsPerSecondPerInstance CrossRegionPercentPerEndpoint CrossRegionTrafficConfig CsvContentType
-    DataCaptureConfig DeleteEndpointConfigRequest DeleteEndpointConfigResponse ExplainerConfig InitialTaskCount
-    InstancePool InstancePoolPriority JsonContentType ManagedInstanceScalingCooldownInMinutes
-    ManagedInstanceScalingMaxInstanceCount ManagedInstanceScalingMaximumStepSize ManagedInstanceScalingMinInstanceCount
-    MaxConcurrentInvocationsPerInstance MetricsConfig MlReservationArn PrefixAwareRoutingConcurrencyThreshold
-    PrefixAwareRoutingConfig PrefixAwareRoutingPrefixLength ProductionVariant ProductionVariantCapacityReservationConfig
-    ProductionVariantCoreDumpConfig ProductionVariantManagedInstanceScaling
+    ClarifyTextConfig CreateEndpointConfigRequest CrossRegionMaxInvocationsPerSecondPerInstance
+    CrossRegionPercentPerEndpoint CrossRegionTrafficConfig CsvContentType DataCaptureConfig DeleteEndpointConfigRequest
+    ExplainerConfig InitialTaskCount InstancePool InstancePoolPriority JsonContentType
+    ManagedInstanceScalingCooldownInMinutes ManagedInstanceScalingMaxInstanceCount ManagedInstanceScalingMaximumStepSize
+    ManagedInstanceScalingMinInstanceCount MaxConcurrentInvocationsPerInstance MetricsConfig MlReservationArn
+    PrefixAwareRoutingConcurrencyThreshold PrefixAwareRoutingConfig PrefixAwareRoutingPrefixLength ProductionVariant
+    ProductionVariantCapacityReservationConfig ProductionVariantCoreDumpConfig ProductionVariantManagedInstanceScaling
     ProductionVariantManagedInstanceScalingScaleInPolicy ProductionVariantRoutingConfig
     ProductionVariantServerlessConfig ProductionVariantVolumeSizeInGB SamplingPercentage ServerlessMemorySizeInMB
     SnsTopicArn VariantInstanceProvisionTimeoutInSeconds
 """,
-    "endpoints_read": """
-    BlueGreenUpdatePolicyOutput CapacitySizeOutput DataCaptureConfigSummary DeploymentConfigOutput
-    DescribeEndpointRequest DescribeEndpointResponse Ec2CapacityReservation EndpointNameContains EndpointSummary
-    InstancePoolSummary ListEndpointsRequest ListEndpointsResponse PendingDeploymentSummary
-    PendingProductionVariantSummary ProductionVariantCapacityReservationSummary ProductionVariantStatus
-    ProductionVariantSummary RollingUpdatePolicyOutput TrafficRoutingConfigOutput
+    "endpoint_configs_write_responses": """
+    CreateEndpointConfigResponse DeleteEndpointConfigResponse
 """,
-    "endpoints_write": """
-    BlueGreenUpdatePolicy CapacitySize CreateEndpointRequest CreateEndpointResponse DeleteEndpointRequest
-    DeleteEndpointResponse DeploymentConfig DesiredWeightAndCapacity ProductionVariantServerlessUpdateConfig
-    RollingUpdatePolicy TaskCount TerminationWaitInSeconds TrafficRoutingConfig UpdateEndpointRequest
-    UpdateEndpointResponse UpdateEndpointWeightsAndCapacitiesRequest UpdateEndpointWeightsAndCapacitiesResponse
+    "endpoints_read_requests": """
+    DescribeEndpointRequest EndpointNameContains ListEndpointsRequest
+""",
+    "endpoints_read_responses": """
+    BlueGreenUpdatePolicyOutput CapacitySizeOutput DataCaptureConfigSummary DeploymentConfigOutput
+    DescribeEndpointResponse Ec2CapacityReservation EndpointSummary InstancePoolSummary ListEndpointsResponse
+    PendingDeploymentSummary PendingProductionVariantSummary ProductionVariantCapacityReservationSummary
+    ProductionVariantStatus ProductionVariantSummary RollingUpdatePolicyOutput TrafficRoutingConfigOutput
+""",
+    "endpoints_write_requests": """
+    BlueGreenUpdatePolicy CapacitySize CreateEndpointRequest DeleteEndpointRequest DeploymentConfig
+    DesiredWeightAndCapacity ProductionVariantServerlessUpdateConfig RollingUpdatePolicy TaskCount
+    TerminationWaitInSeconds TrafficRoutingConfig UpdateEndpointRequest UpdateEndpointWeightsAndCapacitiesRequest
     VariantProperty
+""",
+    "endpoints_write_responses": """
+    CreateEndpointResponse DeleteEndpointResponse UpdateEndpointResponse UpdateEndpointWeightsAndCapacitiesResponse
 """,
     "enumerations": """
     AssociationEdgeTypeInput AsyncNotificationTopicTypesInput AvailabilityZoneBalanceEnforcementModeInput
@@ -86,90 +94,113 @@ _NAMES = {
     UpdateEndpointWeightsAndCapacitiesFields UpdateInferenceComponentFields UpdateInferenceComponentRuntimeConfigFields
     UpdateInferenceRouterFields UpdateMonitoringScheduleFields
 """,
-    "inference_components_read": """
-    DescribeInferenceComponentRequest DescribeInferenceComponentResponse InferenceComponentAvailabilityZoneBalanceOutput
+    "inference_components_read_requests": """
+    DescribeInferenceComponentRequest InferenceComponentName InferenceComponentNameContains
+    ListInferenceComponentsRequest
+""",
+    "inference_components_read_responses": """
+    DescribeInferenceComponentResponse InferenceComponentAvailabilityZoneBalanceOutput
     InferenceComponentCapacitySizeOutput InferenceComponentComputeResourceRequirementsOutput
     InferenceComponentContainerSpecificationSummary InferenceComponentDataCacheConfigSummary
-    InferenceComponentDeploymentConfigOutput InferenceComponentName InferenceComponentNameContains
-    InferenceComponentPlacementStatus InferenceComponentRollingUpdatePolicyOutput InferenceComponentRuntimeConfigSummary
+    InferenceComponentDeploymentConfigOutput InferenceComponentPlacementStatus
+    InferenceComponentRollingUpdatePolicyOutput InferenceComponentRuntimeConfigSummary
     InferenceComponentSchedulingConfigOutput InferenceComponentSpecificationSummary
-    InferenceComponentStartupParametersOutput InferenceComponentSummary ListInferenceComponentsRequest
-    ListInferenceComponentsResponse
+    InferenceComponentStartupParametersOutput InferenceComponentSummary ListInferenceComponentsResponse
 """,
-    "inference_components_write": """
-    AvailabilityZoneBalanceMaxImbalance CreateInferenceComponentRequest CreateInferenceComponentResponse
-    DeleteInferenceComponentRequest DeleteInferenceComponentResponse InferenceComponentAvailabilityZoneBalance
-    InferenceComponentCapacitySize InferenceComponentComputeResourceRequirements
-    InferenceComponentContainerSpecification InferenceComponentCopyCount InferenceComponentDataCacheConfig
-    InferenceComponentDeploymentConfig InferenceComponentRollingUpdatePolicy InferenceComponentRuntimeConfig
-    InferenceComponentSchedulingConfig InferenceComponentSpecification InferenceComponentStartupParameters MemoryInMb
-    NumberOfAcceleratorDevices NumberOfCpuCores UpdateInferenceComponentRequest UpdateInferenceComponentResponse
-    UpdateInferenceComponentRuntimeConfigRequest UpdateInferenceComponentRuntimeConfigResponse
+    "inference_components_write_requests": """
+    AvailabilityZoneBalanceMaxImbalance CreateInferenceComponentRequest DeleteInferenceComponentRequest
+    InferenceComponentAvailabilityZoneBalance InferenceComponentCapacitySize
+    InferenceComponentComputeResourceRequirements InferenceComponentContainerSpecification InferenceComponentCopyCount
+    InferenceComponentDataCacheConfig InferenceComponentDeploymentConfig InferenceComponentRollingUpdatePolicy
+    InferenceComponentRuntimeConfig InferenceComponentSchedulingConfig InferenceComponentSpecification
+    InferenceComponentStartupParameters MemoryInMb NumberOfAcceleratorDevices NumberOfCpuCores
+    UpdateInferenceComponentRequest UpdateInferenceComponentRuntimeConfigRequest
 """,
-    "inference_routers_read": """
-    DescribeInferenceRouterRequest DescribeInferenceRouterResponse DestinationOutput InferenceRouterName
-    InferenceRouterSummary ListInferenceRoutersRequest ListInferenceRoutersResponse
+    "inference_components_write_responses": """
+    CreateInferenceComponentResponse DeleteInferenceComponentResponse UpdateInferenceComponentResponse
+    UpdateInferenceComponentRuntimeConfigResponse
+""",
+    "inference_routers_read_requests": """
+    DescribeInferenceRouterRequest InferenceRouterName ListInferenceRoutersRequest
+""",
+    "inference_routers_read_responses": """
+    DescribeInferenceRouterResponse DestinationOutput InferenceRouterSummary ListInferenceRoutersResponse
     RoutingTargetAsyncInferenceClientConfigOutput RoutingTargetAsyncInferenceConfigOutput
     RoutingTargetAsyncInferenceNotificationConfigOutput RoutingTargetAsyncInferenceOutputConfigOutput
     RoutingTargetOutput
 """,
-    "inference_routers_write": """
-    CreateInferenceRouterRequest CreateInferenceRouterResponse DeleteInferenceRouterRequest
-    DeleteInferenceRouterResponse Destination DestinationResourceArn InferenceRouterClientToken
-    InferenceRouterMaxTimeInBacklogSeconds InferenceRouterS3Uri InferenceRouterSnsTopicArn RoutingTarget
-    RoutingTargetAsyncInferenceClientConfig RoutingTargetAsyncInferenceConfig
+    "inference_routers_write_requests": """
+    CreateInferenceRouterRequest DeleteInferenceRouterRequest Destination DestinationResourceArn
+    InferenceRouterClientToken InferenceRouterMaxTimeInBacklogSeconds InferenceRouterS3Uri InferenceRouterSnsTopicArn
+    RoutingTarget RoutingTargetAsyncInferenceClientConfig RoutingTargetAsyncInferenceConfig
     RoutingTargetAsyncInferenceNotificationConfig RoutingTargetAsyncInferenceOutputConfig RoutingTargetName
-    UpdateInferenceRouterRequest UpdateInferenceRouterResponse
+    UpdateInferenceRouterRequest
 """,
-    "lineage_read": """
-    AssociationEntityArn AssociationSummary ContextNameOrArn ContextSource ContextSummary DescribeContextRequest
-    DescribeContextResponse Edge IamIdentity ListAssociationsRequest ListAssociationsResponse ListContextsRequest
-    ListContextsResponse QueryFilters QueryLineageMaxDepth QueryLineageMaxResults QueryLineageRequest
-    QueryLineageResponse SourceUri String256 String40 String8192 UserContext Vertex
+    "inference_routers_write_responses": """
+    CreateInferenceRouterResponse DeleteInferenceRouterResponse UpdateInferenceRouterResponse
 """,
-    "models_read": """
-    AdditionalModelDataSourceOutput ContainerDefinitionOutput DeploymentRecommendation DescribeModelRequest
-    DescribeModelResponse ImageConfigOutput InferenceExecutionConfigOutput InferenceHubAccessConfigOutput
-    ListModelsRequest ListModelsResponse ModelAccessConfigOutput ModelDataSourceOutput ModelNameContains ModelSummary
-    MultiModelConfigOutput RealTimeInferenceRecommendation RepositoryAuthConfigOutput S3ModelDataSourceOutput
+    "lineage_read_requests": """
+    AssociationEntityArn ContextNameOrArn DescribeContextRequest ListAssociationsRequest ListContextsRequest
+    QueryFilters QueryLineageMaxDepth QueryLineageMaxResults QueryLineageRequest SourceUri String256 String40 String8192
 """,
-    "models_write": """
+    "lineage_read_responses": """
+    AssociationSummary ContextSource ContextSummary DescribeContextResponse Edge IamIdentity ListAssociationsResponse
+    ListContextsResponse QueryLineageResponse UserContext Vertex
+""",
+    "models_read_requests": """
+    DescribeModelRequest ListModelsRequest ModelNameContains
+""",
+    "models_read_responses": """
+    AdditionalModelDataSourceOutput ContainerDefinitionOutput DeploymentRecommendation DescribeModelResponse
+    ImageConfigOutput InferenceExecutionConfigOutput InferenceHubAccessConfigOutput ListModelsResponse
+    ModelAccessConfigOutput ModelDataSourceOutput ModelSummary MultiModelConfigOutput RealTimeInferenceRecommendation
+    RepositoryAuthConfigOutput S3ModelDataSourceOutput
+""",
+    "models_write_requests": """
     AdditionalModelChannelName AdditionalModelDataSource ContainerDefinition ContainerHostname CreateModelRequest
-    CreateModelResponse DeleteModelRequest DeleteModelResponse HubContentArn ImageConfig InferenceExecutionConfig
-    InferenceHubAccessConfig InferenceSpecificationName ModelAccessConfig ModelDataSource MultiModelConfig
-    RepositoryAuthConfig RepositoryCredentialsProviderArn S3ModelDataSource S3ModelUri VersionedArnOrName
+    DeleteModelRequest HubContentArn ImageConfig InferenceExecutionConfig InferenceHubAccessConfig
+    InferenceSpecificationName ModelAccessConfig ModelDataSource MultiModelConfig RepositoryAuthConfig
+    RepositoryCredentialsProviderArn S3ModelDataSource S3ModelUri VersionedArnOrName
 """,
-    "monitoring_read": """
+    "models_write_responses": """
+    CreateModelResponse DeleteModelResponse
+""",
+    "monitoring_read_requests": """
+    DescribeDataQualityJobDefinitionRequest DescribeModelBiasJobDefinitionRequest
+    DescribeModelExplainabilityJobDefinitionRequest DescribeModelQualityJobDefinitionRequest
+    DescribeMonitoringScheduleRequest ListMonitoringExecutionsRequest ListMonitoringSchedulesRequest
+    MonitoringJobDefinitionName MonitoringScheduleName NameContains
+""",
+    "monitoring_read_responses": """
     BatchTransformInputOutput DataQualityAppSpecification DataQualityBaselineConfig DataQualityJobInput
-    DescribeDataQualityJobDefinitionRequest DescribeDataQualityJobDefinitionResponse
-    DescribeModelBiasJobDefinitionRequest DescribeModelBiasJobDefinitionResponse
-    DescribeModelExplainabilityJobDefinitionRequest DescribeModelExplainabilityJobDefinitionResponse
-    DescribeModelQualityJobDefinitionRequest DescribeModelQualityJobDefinitionResponse DescribeMonitoringScheduleRequest
-    DescribeMonitoringScheduleResponse EndpointInputOutput ListMonitoringExecutionsRequest
-    ListMonitoringExecutionsResponse ListMonitoringSchedulesRequest ListMonitoringSchedulesResponse
-    ModelBiasAppSpecification ModelBiasBaselineConfig ModelBiasJobInput ModelExplainabilityAppSpecification
-    ModelExplainabilityBaselineConfig ModelExplainabilityJobInput ModelQualityAppSpecification
-    ModelQualityBaselineConfig ModelQualityJobInput MonitoringAppSpecificationOutput MonitoringBaselineConfigOutput
-    MonitoringClusterConfigOutput MonitoringConstraintsResourceOutput MonitoringCsvDatasetFormatOutput
-    MonitoringDatasetFormatOutput MonitoringExecutionSummary MonitoringGroundTruthS3Input MonitoringInputOutput
-    MonitoringJobDefinitionName MonitoringJobDefinitionOutput MonitoringJsonDatasetFormatOutput MonitoringNetworkConfig
-    MonitoringOutputConfigOutput MonitoringOutputOutput MonitoringParquetDatasetFormatOutput MonitoringResourcesOutput
-    MonitoringS3OutputOutput MonitoringScheduleConfigOutput MonitoringScheduleName MonitoringScheduleSummary
-    MonitoringStatisticsResourceOutput MonitoringStoppingConditionOutput NameContains NetworkConfigOutput
-    ScheduleConfigOutput
+    DescribeDataQualityJobDefinitionResponse DescribeModelBiasJobDefinitionResponse
+    DescribeModelExplainabilityJobDefinitionResponse DescribeModelQualityJobDefinitionResponse
+    DescribeMonitoringScheduleResponse EndpointInputOutput ListMonitoringExecutionsResponse
+    ListMonitoringSchedulesResponse ModelBiasAppSpecification ModelBiasBaselineConfig ModelBiasJobInput
+    ModelExplainabilityAppSpecification ModelExplainabilityBaselineConfig ModelExplainabilityJobInput
+    ModelQualityAppSpecification ModelQualityBaselineConfig ModelQualityJobInput MonitoringAppSpecificationOutput
+    MonitoringBaselineConfigOutput MonitoringClusterConfigOutput MonitoringConstraintsResourceOutput
+    MonitoringCsvDatasetFormatOutput MonitoringDatasetFormatOutput MonitoringExecutionSummary
+    MonitoringGroundTruthS3Input MonitoringInputOutput MonitoringJobDefinitionOutput MonitoringJsonDatasetFormatOutput
+    MonitoringNetworkConfig MonitoringOutputConfigOutput MonitoringOutputOutput MonitoringParquetDatasetFormatOutput
+    MonitoringResourcesOutput MonitoringS3OutputOutput MonitoringScheduleConfigOutput MonitoringScheduleSummary
+    MonitoringStatisticsResourceOutput MonitoringStoppingConditionOutput NetworkConfigOutput ScheduleConfigOutput
 """,
-    "monitoring_write": """
+    "monitoring_write_requests": """
     BatchTransformInput ContainerArgument ContainerEntrypointString CreateMonitoringScheduleRequest
-    CreateMonitoringScheduleResponse DeleteMonitoringScheduleRequest DeleteMonitoringScheduleResponse EndpointInput
-    ExcludeFeaturesAttribute ImageUri MonitoringAppSpecification MonitoringBaselineConfig MonitoringClusterConfig
-    MonitoringConstraintsResource MonitoringCsvDatasetFormat MonitoringDatasetFormat MonitoringInput
-    MonitoringJobDefinition MonitoringJsonDatasetFormat MonitoringMaxRuntimeInSeconds MonitoringOutput
-    MonitoringOutputConfig MonitoringParquetDatasetFormat MonitoringResources MonitoringS3Output MonitoringS3Uri
-    MonitoringScheduleConfig MonitoringStatisticsResource MonitoringStoppingCondition MonitoringTimeOffsetString
-    NetworkConfig ProcessingEnvironmentKey ProcessingEnvironmentValue ProcessingInstanceCount ProcessingJobName
-    ProcessingLocalPath ProcessingVolumeSizeInGB S3Uri ScheduleConfig ScheduleExpression StartMonitoringScheduleRequest
-    StartMonitoringScheduleResponse StopMonitoringScheduleRequest StopMonitoringScheduleResponse
-    UpdateMonitoringScheduleRequest UpdateMonitoringScheduleResponse
+    DeleteMonitoringScheduleRequest EndpointInput ExcludeFeaturesAttribute ImageUri MonitoringAppSpecification
+    MonitoringBaselineConfig MonitoringClusterConfig MonitoringConstraintsResource MonitoringCsvDatasetFormat
+    MonitoringDatasetFormat MonitoringInput MonitoringJobDefinition MonitoringJsonDatasetFormat
+    MonitoringMaxRuntimeInSeconds MonitoringOutput MonitoringOutputConfig MonitoringParquetDatasetFormat
+    MonitoringResources MonitoringS3Output MonitoringS3Uri MonitoringScheduleConfig MonitoringStatisticsResource
+    MonitoringStoppingCondition MonitoringTimeOffsetString NetworkConfig ProcessingEnvironmentKey
+    ProcessingEnvironmentValue ProcessingInstanceCount ProcessingJobName ProcessingLocalPath ProcessingVolumeSizeInGB
+    S3Uri ScheduleConfig ScheduleExpression StartMonitoringScheduleRequest StopMonitoringScheduleRequest
+    UpdateMonitoringScheduleRequest
+""",
+    "monitoring_write_responses": """
+    CreateMonitoringScheduleResponse DeleteMonitoringScheduleResponse StartMonitoringScheduleResponse
+    StopMonitoringScheduleResponse UpdateMonitoringScheduleResponse
 """,
     "scalars": """
     AcceleratorPartitionType AlarmName CapacitySizeValue ContainerImage DestinationS3Uri EndpointConfigName EndpointName
@@ -178,7 +209,10 @@ _NAMES = {
     ProductionVariantModelDataDownloadTimeoutInSeconds RoleArn SecurityGroupId ServerlessMaxConcurrency
     ServerlessProvisionedConcurrency SubnetId TagKey TagValue Url VariantName VariantWeight WaitIntervalInSeconds
 """,
-    "shared_read": """
+    "shared_requests": """
+    Alarm AutoRollbackConfig ContainerMetricsConfig MetricsEndpoint Tag VpcConfig
+""",
+    "shared_responses": """
     AcceleratorPartitionLayoutOutput AlarmOutput AsyncInferenceClientConfigOutput AsyncInferenceConfigOutput
     AsyncInferenceNotificationConfigOutput AsyncInferenceOutputConfigOutput AutoRollbackConfigOutput
     ClarifyExplainerConfigOutput ClarifyInferenceConfigOutput ClarifyShapBaselineConfigOutput ClarifyShapConfigOutput
@@ -187,39 +221,57 @@ _NAMES = {
     ProductionVariantManagedInstanceScalingOutput ProductionVariantManagedInstanceScalingScaleInPolicyOutput
     ProductionVariantRoutingConfigOutput ProductionVariantServerlessConfigOutput VpcConfigOutput
 """,
-    "shared_write": """
-    Alarm AutoRollbackConfig ContainerMetricsConfig MetricsEndpoint Tag VpcConfig
+    "tags_read_requests": """
+    ListTagsMaxResults ListTagsRequest ResourceArn
 """,
-    "tags_read": """
-    ListTagsMaxResults ListTagsRequest ListTagsResponse ResourceArn TagOutput
+    "tags_read_responses": """
+    ListTagsResponse TagOutput
 """,
-    "tags_write": """
-    AddTagsRequest AddTagsResponse DeleteTagsRequest DeleteTagsResponse
+    "tags_write_requests": """
+    AddTagsRequest DeleteTagsRequest
+""",
+    "tags_write_responses": """
+    AddTagsResponse DeleteTagsResponse
 """,
 }
 """The names that each module has."""
 
 if TYPE_CHECKING:
-    from .endpoint_configs_read import *
-    from .endpoint_configs_write import *
-    from .endpoints_read import *
-    from .endpoints_write import *
+    from .endpoint_configs_read_requests import *
+    from .endpoint_configs_read_responses import *
+    from .endpoint_configs_write_requests import *
+    from .endpoint_configs_write_responses import *
+    from .endpoints_read_requests import *
+    from .endpoints_read_responses import *
+    from .endpoints_write_requests import *
+    from .endpoints_write_responses import *
     from .enumerations import *
     from .fields import *
-    from .inference_components_read import *
-    from .inference_components_write import *
-    from .inference_routers_read import *
-    from .inference_routers_write import *
-    from .lineage_read import *
-    from .models_read import *
-    from .models_write import *
-    from .monitoring_read import *
-    from .monitoring_write import *
+    from .inference_components_read_requests import *
+    from .inference_components_read_responses import *
+    from .inference_components_write_requests import *
+    from .inference_components_write_responses import *
+    from .inference_routers_read_requests import *
+    from .inference_routers_read_responses import *
+    from .inference_routers_write_requests import *
+    from .inference_routers_write_responses import *
+    from .lineage_read_requests import *
+    from .lineage_read_responses import *
+    from .models_read_requests import *
+    from .models_read_responses import *
+    from .models_write_requests import *
+    from .models_write_responses import *
+    from .monitoring_read_requests import *
+    from .monitoring_read_responses import *
+    from .monitoring_write_requests import *
+    from .monitoring_write_responses import *
     from .scalars import *
-    from .shared_read import *
-    from .shared_write import *
-    from .tags_read import *
-    from .tags_write import *
+    from .shared_requests import *
+    from .shared_responses import *
+    from .tags_read_requests import *
+    from .tags_read_responses import *
+    from .tags_write_requests import *
+    from .tags_write_responses import *
 else:
     __getattr__, __dir__ = _lazy.names(
         __name__,

@@ -18,30 +18,30 @@ from sagemaker_async.hosting.generated.names import (
 )
 
 if TYPE_CHECKING:
-    from .endpoint_configs_read import DataCaptureConfigOutput, ProductionVariantOutput
-    from .endpoint_configs_write import (
+    from .endpoint_configs_read_responses import DataCaptureConfigOutput, ProductionVariantOutput
+    from .endpoint_configs_write_requests import (
         AsyncInferenceConfig, CrossRegionTrafficConfig, DataCaptureConfig, ExplainerConfig, MetricsConfig,
         ProductionVariant,
     )
-    from .endpoints_read import DeploymentConfigOutput
-    from .endpoints_write import DeploymentConfig, DesiredWeightAndCapacity, VariantProperty
-    from .inference_components_read import InferenceComponentDeploymentConfigOutput
-    from .inference_components_write import (
+    from .endpoints_read_responses import DeploymentConfigOutput
+    from .endpoints_write_requests import DeploymentConfig, DesiredWeightAndCapacity, VariantProperty
+    from .inference_components_read_responses import InferenceComponentDeploymentConfigOutput
+    from .inference_components_write_requests import (
         InferenceComponentDeploymentConfig, InferenceComponentRuntimeConfig, InferenceComponentSpecification,
     )
-    from .inference_routers_read import RoutingTargetOutput
-    from .inference_routers_write import RoutingTarget
-    from .lineage_read import QueryFilters
-    from .models_read import ContainerDefinitionOutput, InferenceExecutionConfigOutput
-    from .models_write import ContainerDefinition, InferenceExecutionConfig
-    from .monitoring_read import MonitoringScheduleConfigOutput
-    from .monitoring_write import MonitoringScheduleConfig
-    from .shared_read import (
+    from .inference_routers_read_responses import RoutingTargetOutput
+    from .inference_routers_write_requests import RoutingTarget
+    from .lineage_read_requests import QueryFilters
+    from .models_read_responses import ContainerDefinitionOutput, InferenceExecutionConfigOutput
+    from .models_write_requests import ContainerDefinition, InferenceExecutionConfig
+    from .monitoring_read_responses import MonitoringScheduleConfigOutput
+    from .monitoring_write_requests import MonitoringScheduleConfig
+    from .shared_requests import Tag, VpcConfig
+    from .shared_responses import (
         AsyncInferenceConfigOutput, CrossRegionTrafficConfigOutput, ExplainerConfigOutput, MetricsConfigOutput,
         VpcConfigOutput,
     )
-    from .shared_write import Tag, VpcConfig
-    from .tags_read import TagOutput
+    from .tags_read_responses import TagOutput
 
 class CreateModelFields(TypedDict, total=False):
     ModelName: str
