@@ -27,10 +27,10 @@ def main() -> None:
     begun = time.time()
     with canned_server() as server:
         rounds, scale = (options.rounds or 2, 0.1) if options.quick else (options.rounds or 5, options.scale)
-        run = Run(available(), server, rounds, scale, loops)
+        run = Run(available(), server, rounds, scale, loops, options.only)
         for name in options.suites or SUITES:
             print(f"{name}: {SUITES[name]} ...", file=sys.stderr, flush=True)
-            results += import_module(f".suites.{name}", __package__).run(run)
+            results += [result for result in import_module(f".suites.{name}", __package__).run(run) if result.values]
             _write(options.out, results, _conditions(run, begun))
     print(tables(results))
     if options.charts is not None:
@@ -84,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the operations of a round (1.0)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations, two rounds: does it run?")
     parser.add_argument("--loops", help="asyncio, uvloop or both, with a comma (all there are)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="leave out results without this in their names")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go (benchmarks/results)")
     parser.add_argument("--charts", type=Path, help="write the charts here as well: benchmarks/charts is committed")
     parser.add_argument("--store", action="store_true", help="store the ratios of the targets, for --check")

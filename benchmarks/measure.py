@@ -116,6 +116,8 @@ class Run:
     scale: float = 1.0
     """How many of the operations of a scenario are made."""
     loops: tuple[str, ...] = ("asyncio",)
+    only: str = ""
+    """What the names of results must hold to be compared."""
 
     @property
     def url(self) -> str:
@@ -239,6 +241,8 @@ def compare(
 
     Each round begins with another of them, so that none always comes after the same one.
     """
+    if run.only not in result.name:
+        return result
     print(f"  {result.name}", file=sys.stderr, flush=True)
     there = [name for name in names if name in run.commands and not (loop == "uvloop" and name in WITHOUT_UVLOOP)]
     given = json.dumps({**scenario, "uvloop": loop == "uvloop"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -378,3 +379,8 @@ def test_the_adapting_limit_is_shown_on_a_real_socket() -> None:
     assert sum(taken for taken, _ in shown.counts) == shown.answered
     assert shown.taken(0, 2) > 0
     assert 0 <= shown.refused(0, 2) < 1
+
+
+def test_only_results_with_a_text_in_their_names_are_measured(run: Run) -> None:
+    results = invoke.run(dataclasses.replace(run, only="TLS, 300 B, 32"))
+    assert [result.name for result in results if result.values] == ["TLS, 300 B, 32 at once, asyncio"]
