@@ -9,10 +9,14 @@ Tests run on all cores. No test depends on another, so how they are spread chang
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import nox
+
+# Where a shell forbids it, each of the suite's many processes would compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.options.sessions = ["tests", "foreign"]
 nox.options.error_on_external_run = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import os
 import re
@@ -95,20 +96,21 @@ def layer(module: str) -> int:
     return next(number for number, names in enumerate(LAYERS) if room(module) in names)
 
 
-def imports(module: str) -> Iterator[tuple[str, str | None, int]]:
-    """Yield what a module imports, for type checkers and in functions as well: absolute module, name or None, line."""
+@functools.cache
+def imports(module: str) -> list[tuple[str, str | None, int]]:
+    """Return what a module imports, for type checkers and in functions as well: absolute module, name or None, line."""
+    found: list[tuple[str, str | None, int]] = []
     package = [ROOT, *(module.split(".") if module != ROOT else [])]
     if MODULES[module].name != "__init__.py":
         package = package[:-1]
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, None, node.lineno
+            found += [(alias.name, None, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             home = ".".join([*base, *([node.module] if node.module else [])])
-            for alias in node.names:
-                yield home, alias.name, node.lineno
+            found += [(home, alias.name, node.lineno) for alias in node.names]
+    return found
 
 
 def lazy_imports(module: str) -> Iterator[tuple[str, int]]:
@@ -140,7 +142,8 @@ def own_imports(module: str) -> Iterator[tuple[str, int]]:
     yield from lazy_imports(module)
 
 
-GRAPH = {module: {target for target, _ in own_imports(module)} for module in MODULES}
+IMPORTS = {module: list(own_imports(module)) for module in MODULES}
+GRAPH = {module: {target for target, _ in targets} for module, targets in IMPORTS.items()}
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
@@ -178,7 +181,7 @@ def test_imports_point_down() -> None:
         f"{module}:{line} imports {target}"
         for module in MODULES
         if len(TREES[module].body) > 1
-        for target, line in own_imports(module)
+        for target, line in IMPORTS[module]
         if layer(target) < layer(module) and len(TREES[target].body) > 1
     ]
     assert not upward
@@ -241,7 +244,7 @@ def test_there_is_no_circle_of_rooms() -> None:
 def test_nothing_imports_what_is_on_top() -> None:
     top = LAYERS[0]
     for module in MODULES:
-        for target, line in own_imports(module):
+        for target, line in IMPORTS[module]:
             user = begins(module, "examples")  # which are copied, and import as their copies must
             assert user or target != ROOT, f"{module}:{line} imports the package itself"
             if not any(begins(module, name) for name in top):
