@@ -192,12 +192,13 @@ class ServiceClient:
             _check_timeout(options.timeout)
         field = operation.request_body
         assert field is not None
-        sendable, problems = field.sendable(body)
-        if isinstance(sendable, bytes):
-            problems += self._oversize(operation, field, sendable)
-        if problems and (body is not None or self._channel.validate_params):
+        values = {} if body is None else {field.name: body}
+        taken, problems = field.take(values, checked=self._channel.validate_params)
+        if isinstance(taken, bytes):
+            problems += self._oversize(operation, field, taken)
+        if problems:
             raise RequestValidationError(operation.name, problems)
-        return PreparedCall(operation, head, sendable, options)
+        return PreparedCall(operation, head, taken, options)
 
     def _head(self, operation: Operation, values: dict[str, Any], problems: list[FieldProblem]) -> RequestHead:
         """Return the head of a call with these fields, a remembered one if there is.

@@ -57,15 +57,6 @@ class RequestBody(NamedTuple):
         """Return what is wrong with the body."""
         return FieldProblem(self.name, self.aws_name, rule)
 
-    def sendable(self, value: object) -> tuple[bytes | Readable | None, list[FieldProblem]]:
-        """Return a value of the field as what can be sent, and what is wrong with it if it is not of such a kind."""
-        if value is None:
-            return None, [self.problem("is required")]
-        try:
-            return body_bytes(value), []
-        except (TypeError, ValueError) as error:
-            return None, [self.problem(str(error))]
-
     def take(self, values: dict[str, Any], *, checked: bool) -> tuple[bytes | Readable | None, list[FieldProblem]]:
         """Take the body out of the fields of a request; return it, None if it is not given, and what is wrong with it.
 
@@ -74,7 +65,13 @@ class RequestBody(NamedTuple):
             checked: whether to apply more rules than that the body must be of a kind that can be sent.
         """
         given = [values.pop(name) for name in (self.name, self.aws_name) if name in values]
-        body, problems = self.sendable(given[-1]) if given else (None, [])
+        body: bytes | Readable | None = None
+        problems: list[FieldProblem] = []
+        if given:
+            try:
+                body = body_bytes(given[-1])
+            except (TypeError, ValueError) as error:
+                problems.append(self.problem(str(error)))
         if not checked:
             return body, problems
         if len(given) > 1:
