@@ -30,6 +30,7 @@ _HEADERS = {"x-amzn-requestid": "XAmznRequestId", "x-amz-request-id": "XAmzReque
 @dataclass(slots=True)
 class _Call:
     timestamp: float
+    started: float
     headers: Mapping[str, str]
     """Those of the last request."""
     attempts: int = 0
@@ -48,13 +49,13 @@ class ClientSideMonitoring(Interceptor):
     publisher: Callable[[bytes], object] | None = None
     """Called on the event loop with each datagram (JSON in UTF-8), which is not sent then; it must not block."""
     timing: Timing = SYSTEM_TIMING
-    """The clock."""
+    """The clocks of timestamps and latencies."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or len(self.client_id) > 255:
             raise ConfigurationError("ClientSideMonitoring.client_id must be a str of at most 255 characters")
         try:
-            ipaddress.ip_address(str(self.host))
+            ipaddress.ip_address(self.host if isinstance(self.host, str) else repr(self.host))
         except ValueError as error:
             raise ConfigurationError(f"ClientSideMonitoring.host must be an IP address: {error}") from None
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
@@ -64,7 +65,7 @@ class ClientSideMonitoring(Interceptor):
 
     def before_call(self, call: CallContext, request: HTTPRequest) -> None:
         """Note when the call begins."""
-        call.state[self] = _Call(self.timing.clock(), request.headers)
+        call.state[self] = _Call(self.timing.clock(), self.timing.monotonic(), request.headers)
 
     def before_attempt(self, call: CallContext, request: HTTPRequest) -> None:
         """Count the attempt."""
@@ -95,7 +96,7 @@ class ClientSideMonitoring(Interceptor):
         if begun is None:  # it ended in an earlier interceptor
             return
         last = begun.headers.get("amz-sdk-request", "").endswith(f"max={begun.attempts}")
-        facts = {"AttemptCount": begun.attempts, "Latency": int((self.timing.clock() - begun.timestamp) * 1000)}
+        facts = {"AttemptCount": begun.attempts, "Latency": int((self.timing.monotonic() - begun.started) * 1000)}
         facts["MaxRetriesExceeded"] = int(last and isinstance(error, CallError) and error.retryable)
         self._report("ApiCall", call, 0.0, facts | {f"Final{k}": v for k, v in _result(status, error).items()})
 

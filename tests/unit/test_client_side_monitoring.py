@@ -6,6 +6,7 @@ That the fields are AWS's is shown in ``tests/differential/test_client_side_moni
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 import socket
@@ -145,7 +146,7 @@ def test_an_abandoned_call_is_published_with_the_attempts_that_were_begun(
     published: Published, context: CallContext
 ) -> None:
     seconds = [10.0]
-    monitoring = ClientSideMonitoring(publisher=published, timing=Timing(clock=lambda: seconds[0]))
+    monitoring = ClientSideMonitoring(publisher=published, timing=Timing(monotonic=lambda: seconds[0]))
     monitoring.before_call(context, REQUEST)
     monitoring.before_attempt(context, REQUEST)
     seconds[0] += 0.25
@@ -337,3 +338,17 @@ async def test_no_setting_of_environment_or_profile_turns_it_on(
 def test_a_wrong_argument_is_an_error_that_names_it(field: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"^ClientSideMonitoring\.{field} must be "):
         ClientSideMonitoring(**{field: value})
+
+
+def test_an_address_that_is_not_a_str_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="host must be an IP address"):
+        ClientSideMonitoring(host=ipaddress.ip_address("127.0.0.1"))  # type: ignore[arg-type]
+
+
+def test_a_wall_clock_that_jumps_back_leaves_the_latency_as_it_is(published: Published, context: CallContext) -> None:
+    timing = Timing(clock=iter([1000.0, 1.0]).__next__, monotonic=iter([5.0, 5.25]).__next__)
+    monitoring = ClientSideMonitoring(publisher=published, timing=timing)
+    monitoring.before_call(context, HTTPRequest("POST", "https://service.invalid", "/", {}))
+    monitoring.abandoned(context, ValueError())
+    (call,) = published.events
+    assert (call["Latency"], call["Timestamp"]) == (250, 1_000_000)
