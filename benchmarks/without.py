@@ -60,7 +60,11 @@ def _heads_on_the_wire() -> None:
 
 def _signature_templates() -> None:
     made = sigv4.Signer._new_template
-    _replace(sigv4.Signer, "_template_of", lambda signer, request, *kinds: made(signer, request, *kinds[:-1]))
+
+    def made_anew(signer: Any, request: Any, with_token: bool, hash_sent: bool, head: object) -> Any:  # noqa: ARG001
+        return made(signer, request, with_token, hash_sent)
+
+    _replace(sigv4.Signer, "_template_of", made_anew)
 
 
 def _kept_states() -> None:

@@ -236,7 +236,7 @@ class Channel:
     async def _open_shared(self) -> _Opened:
         settings = await resolve_settings(self.config, environ=self._environ)
         if self.config.credentials is None:
-            await _lazy.load("aws.credentials.chain")
+            await _lazy.load("aws.credentials.chain")  # in a thread, before `credential_source` wants it on the loop
         # Config.profile and not that of the settings: one that only the environment names has another rank there.
         credentials = credential_source(
             self.config.credentials, profile=self.config.profile, region=settings.region, timing=self.timing

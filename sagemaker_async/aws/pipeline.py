@@ -91,7 +91,6 @@ class Pipeline:
         self._policy = RetryPolicy(retry, service.retry_rules, now=timing.monotonic())
         self._wait_to_fill = retry.adaptive_wait_to_fill
         self._interceptors = interceptors
-        self._has_interceptors = bool(interceptors)
         self._correct_clock_skew = correct_clock_skew
         self._max_response_bytes = max_response_bytes
         self._timing = timing
@@ -123,7 +122,7 @@ class Pipeline:
             SessionClosedError: the session was closed meanwhile.
         """
         call = Call(operation, resource, request.origin, timeouts, progress, self._timing, head)
-        if self._has_interceptors:
+        if self._interceptors:
             call.context = self._context(call)
         try:
             if timeouts.total is None:

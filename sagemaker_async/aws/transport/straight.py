@@ -196,7 +196,7 @@ def head_of(request: HTTPRequest) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _head_form(names: tuple[str, ...]) -> tuple[str, int]:
-    """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its lines.
+    """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its line count.
 
     Made once for all requests alike. ``%.0s`` takes a value and shows nothing of it.
     """
