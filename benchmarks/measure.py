@@ -1,7 +1,8 @@
 """Running contestants: fresh processes, interleaved rounds, their medians.
 
 What counts is the ratio of two contestants within one run: of their medians, with the spread of the ratios of the
-single rounds, in which both ran within moments of each other. The canned server has a core of its own where there are
+single rounds. In a round, all contestants are there at once and work in turns of some milliseconds, one at a time:
+what slows the machine down for a while slows all of them. The canned server has a core of its own where there are
 two: a server that must be woken on the core of its client punishes the client that waits least.
 """
 
@@ -15,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 __all__ = [
     "HERE",
@@ -32,6 +33,7 @@ __all__ = [
     "canned_server",
     "compare",
     "environment",
+    "in_turns",
     "loops_there_are",
     "output_of",
     "worker",
@@ -236,24 +238,108 @@ def compare(
     loop: str = "asyncio",
     *,
     tls: bool = False,
+    lacking: dict[str, dict[str, str]] | None = None,
 ) -> Result:
     """Put contestants through a scenario, in turns, and keep what each round gave.
 
     Each round begins with another of them, so that none always comes after the same one.
+
+    Args:
+        run: what all suites share.
+        result: where the rounds are kept.
+        names: the contestants; those that are not there are passed over.
+        scenario: what they do.
+        loop: the event loop they do it on.
+        tls: whether over TLS.
+        lacking: contestant to what its scenario has besides: the trick that it goes without.
     """
     if run.only not in result.name:
         return result
     print(f"  {result.name}", file=sys.stderr, flush=True)
     there = [name for name in names if name in run.commands and not (loop == "uvloop" and name in WITHOUT_UVLOOP)]
-    given = json.dumps({**scenario, "uvloop": loop == "uvloop"})
+    given = {
+        name: json.dumps({**scenario, **(lacking or {}).get(name, {}), "uvloop": loop == "uvloop"}) for name in there
+    }
     for name in there:
         result.values.setdefault(name, {})  # in this order, whoever begins
     url, variables = (run.server.tls_url, run.server.trust) if tls else (run.url, {})
     for turn in range(run.rounds):
         begins = turn % max(len(there), 1)
-        for name in there[begins:] + there[:begins]:
-            result.add(name, json.loads(output_of([*run.commands[name], url, given], **variables)))
+        commands = {name: [*run.commands[name], url, given[name]] for name in there[begins:] + there[:begins]}
+        for name, values in in_turns(commands, **variables).items():
+            result.add(name, values)
     return result
+
+
+def in_turns(commands: dict[str, list[str]], **variables: str) -> dict[str, Values]:
+    """Run commands that work in turns, and return what each has measured.
+
+    A command prints an empty line and waits for one before each of its turns, and its figures as JSON in the end. Until
+    its first turn, while it warms up, and when it takes none, it runs alone as well.
+    """
+    figures: dict[str, Values] = {}
+    with ExitStack() as stack:
+        waiting: dict[str, _Contestant] = {}
+        for name, command in commands.items():
+            waiting[name] = contestant = stack.enter_context(_Contestant(command, variables))
+            contestant.warm_up()
+        while waiting:
+            for name, contestant in list(waiting.items()):
+                if (values := contestant.turn()) is not None:
+                    figures[name] = values
+                    del waiting[name]
+    return figures
+
+
+class _Contestant:
+    """A process that works in turns; it is ended on leaving."""
+
+    def __init__(self, command: list[str], variables: dict[str, str]) -> None:
+        self._command = command
+        self._variables = variables
+
+    def __enter__(self) -> Self:
+        _, cores = split_cores()
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            [*_pinned(cores), *self._command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            cwd=ROOT,
+            env={**environment(), **self._variables},
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def warm_up(self) -> None:
+        """Wait until it waits for its first turn, or has done without."""
+        self._said = self._read()
+
+    def turn(self) -> Values | None:
+        """Let it work for a turn; return its figures when it is done."""
+        if not self._said.strip():
+            assert self._process.stdin is not None
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            self._said = self._read()
+        if not self._said.strip():
+            return None
+        self._process.wait()  # its end must not fall into the turn of another
+        figures: Values = json.loads(self._said)
+        return figures
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        if not (line := self._process.stdout.readline()):
+            self._errors.seek(0)
+            raise RuntimeError(f"{' '.join(self._command)[:300]} failed: {self._errors.read()[-2000:]}")
+        return line
 
 
 def output_of(command: list[str], **variables: str) -> str:

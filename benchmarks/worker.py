@@ -3,6 +3,9 @@
 The scenario is JSON, and so is what is printed: CPU and wall time per operation in microseconds, memory in bytes. CPU
 is the process's own over the measured operations only; ``user`` and ``system`` are its two parts, of which the second
 is the kernel's: on the loopback interface, waking the server counts for whoever writes to it.
+
+Scenarios that repeat one operation are cut into turns: before each, an empty line is printed and one is waited for, so
+that several contestants can take turns within the same moments, see `measure.in_turns`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -27,6 +30,8 @@ PASSES = 3
 """Over a flooded stream, in one process, of which the best counts."""
 WARM_UP = 20
 """Streams that are read before times are taken."""
+TURNS = 20
+"""At most, in one process."""
 
 
 def rss() -> int:
@@ -36,18 +41,35 @@ def rss() -> int:
 
 
 class Stopwatch:
-    """Counts CPU and wall time from when it is made."""
+    """Counts CPU and wall time, in parts that begin with `start` and end with `stop`."""
 
     def __init__(self) -> None:
-        self.usage, self.wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        self._taken = [0.0, 0.0, 0.0]
+
+    def start(self) -> None:
+        """Begin a part."""
+        self._began = _times()
+
+    def stop(self) -> None:
+        """End the part."""
+        ended = _times()
+        self._taken = [sum(so_far) for so_far in zip(self._taken, ended, (-time for time in self._began), strict=True)]
 
     def per(self, operations: int) -> dict[str, float]:
-        """Return what each of so many operations took until now, in microseconds, and how many a second took."""
-        usage, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - self.wall
-        user, system = usage.ru_utime - self.usage.ru_utime, usage.ru_stime - self.usage.ru_stime
+        """Return what each of so many operations took, in microseconds, and how many a second took."""
+        user, system, wall = self._taken
         taken = {"cpu": user + system, "user": user, "system": system}
         each = {name: seconds / operations * 1e6 for name, seconds in taken.items()}
         return {**each, "throughput": operations / wall}
+
+
+def _times() -> tuple[float, float, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime, usage.ru_stime, time.perf_counter()
+
+
+Pause = Callable[[], object]
+"""Returns when it is this contestant's turn."""
 
 
 def percentile(ordered: list[float], share: float) -> float:
@@ -55,8 +77,8 @@ def percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-async def invoke(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
-    """Predict over and over, so many at once."""
+async def invoke(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[str, float]:
+    """Predict over and over, so many at once; in each turn at least twice as many."""
     body = b"x" * scenario["body"]
     endpoint = scenario["endpoint"]
     latencies: list[float] = []
@@ -74,10 +96,15 @@ async def invoke(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
         await asyncio.gather(*(caller() for _ in range(scenario["concurrency"])))
 
     await run(max(scenario["concurrency"] * 3, scenario["operations"] // 10), keep=False)
+    turns = max(1, min(TURNS, scenario["operations"] // (2 * scenario["concurrency"])))
     gc.collect()
     stopwatch = Stopwatch()
-    await run(scenario["operations"], keep=True)
-    taken = stopwatch.per(scenario["operations"])
+    for _ in range(turns):
+        pause()
+        stopwatch.start()
+        await run(scenario["operations"] // turns, keep=True)
+        stopwatch.stop()
+    taken = stopwatch.per(len(latencies))
     latencies.sort()
     return {
         **taken,
@@ -86,7 +113,7 @@ async def invoke(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
     }
 
 
-async def stream(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+async def stream(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[str, float]:
     """Read so many streams at once, to their ends; some times, until the allocator has got used to their sizes."""
     endpoint = scenario["endpoint"]
     await asyncio.gather(*(client.stream(scenario["warm_up"], b"{}") for _ in range(scenario["streams"])))
@@ -95,7 +122,10 @@ async def stream(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
     for _ in range(PASSES):
         gc.collect()
         stopwatch = Stopwatch()
+        pause()
+        stopwatch.start()
         await asyncio.gather(*(client.stream(endpoint, b"{}") for _ in range(scenario["streams"])))
+        stopwatch.stop()
         passes.append(stopwatch.per(events))
     return {**min(passes, key=lambda taken: taken["cpu"]), "rss": rss()}
 
@@ -136,16 +166,20 @@ async def slow(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
     return {"cpu": cpu / events * 1e6, "memory": memory}
 
 
-async def first(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
+async def first(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[str, float]:
     """Time from the call to the head of the answer, and to the first event, one stream after the other."""
     heads: list[float] = []
     events: list[float] = []
     clock = time.perf_counter
-    for turn in range(scenario["operations"] + WARM_UP):
-        if turn == WARM_UP:
+    operations = scenario["operations"]
+    each = max(1, operations // TURNS)
+    for turn in range(-WARM_UP, operations):
+        if turn == 0:
             heads.clear()
             events.clear()
             gc.collect()
+        if turn >= 0 and turn % each == 0:
+            pause()
         begun = clock()
         await client.stream(
             scenario["endpoint"],
@@ -164,7 +198,9 @@ async def tokens(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
     await client.tokens(scenario["warm_up"], scenario["dialect"])
     gc.collect()
     stopwatch = Stopwatch()
+    stopwatch.start()
     characters = await client.tokens(scenario["endpoint"], scenario["dialect"])
+    stopwatch.stop()
     taken = stopwatch.per(scenario["tokens"])
     if characters < scenario["tokens"] * len(" token"):
         raise RuntimeError(f"read {characters} characters of {scenario['tokens']} tokens")
@@ -244,13 +280,13 @@ async def with_a_semaphore(client: Client, endpoint: str, records: Iterable[byte
         yield results.get_nowait()
 
 
-SCENARIOS = {
-    "bulk": bulk, "describe": describe, "first": first, "invoke": invoke, "slow": slow, "stream": stream,
-    "tokens": tokens,
-}  # fmt: skip
+IN_TURNS = {"first": first, "invoke": invoke, "stream": stream}
+AT_ONCE = {"bulk": bulk, "describe": describe, "slow": slow, "tokens": tokens}
 
 
-async def measured(contestant: str, url: str, scenario: dict[str, Any]) -> dict[str, float]:
+async def measured(
+    contestant: str, url: str, scenario: dict[str, Any], pause: Pause = lambda: None
+) -> dict[str, float]:
     """Open the contestant and put it through the scenario."""
     if trick := scenario.get("without"):
         from .without import remove
@@ -259,7 +295,16 @@ async def measured(contestant: str, url: str, scenario: dict[str, Any]) -> dict[
     module, _, opened = contestant.partition(":")
     enter = getattr(importlib.import_module(f".contestants.{module}", __package__), opened or "opened")
     async with enter(url, scenario.get("connections", 128)) as client:
-        return await SCENARIOS[scenario["kind"]](client, scenario)
+        kind = scenario["kind"]
+        if kind in IN_TURNS:
+            return await IN_TURNS[kind](client, scenario, pause)
+        return await AT_ONCE[kind](client, scenario)
+
+
+def _told() -> None:
+    """Pause until a line comes; see `measure.in_turns`."""
+    print(flush=True)
+    sys.stdin.readline()
 
 
 def main() -> None:
@@ -271,9 +316,9 @@ def main() -> None:
     if scenario.get("uvloop"):
         import uvloop
 
-        result = uvloop.run(measured(contestant, url, scenario))
+        result = uvloop.run(measured(contestant, url, scenario, _told))
     else:
-        result = asyncio.run(measured(contestant, url, scenario))
+        result = asyncio.run(measured(contestant, url, scenario, _told))
     print(json.dumps(result))
 
 

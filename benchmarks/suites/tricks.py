@@ -34,10 +34,7 @@ def run(run: Run) -> list[Result]:
 
 
 def _compared(run: Run, result: Result, scenario: dict[str, object], tricks: list[str]) -> Result:
-    once = replace(run, rounds=1)
-    for _ in range(run.rounds):
-        compare(once, result, ["ours"], scenario)
-        for trick in tricks:
-            lacking = compare(once, Result("", f"without {trick}", ""), ["ours"], {**scenario, "without": trick})
-            result.add(f"without {trick}", lacking.values["ours"])
-    return result
+    lacking = {f"without {trick}": {"without": trick} for trick in tricks}
+    ours = run.commands["ours"]
+    every = replace(run, commands=dict.fromkeys(["ours", *lacking], ours))
+    return compare(every, result, every.commands, scenario, lacking=lacking)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -47,21 +48,20 @@ def server() -> Iterator[Server]:
 def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A round of next to nothing, whose workers are coroutines of this process."""
 
-    start = measure.output_of
-
-    def work(command: list[str], **variables: str) -> str:
-        if "benchmarks.worker" not in command:
-            return start(command, **variables)
+    def work(command: list[str], variables: dict[str, str]) -> dict[str, float]:
         contestant, url, scenario = command[-3:]
         try:
             with monkeypatch.context() as context:
                 for name, value in variables.items():
                     context.setenv(name, value)
-                return json.dumps(asyncio.run(measured(contestant, url, json.loads(scenario))))
+                return asyncio.run(measured(contestant, url, json.loads(scenario)))
         finally:
             restore()
 
-    monkeypatch.setattr(measure, "output_of", work)
+    def in_turns(commands: dict[str, list[str]], **variables: str) -> dict[str, dict[str, float]]:
+        return {name: work(command, variables) for name, command in commands.items()}
+
+    monkeypatch.setattr(measure, "in_turns", in_turns)
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
     monkeypatch.setattr(slow_streams, "INTERVAL_MS", 100)
     monkeypatch.setattr(cold_start, "PROCESSES", 1)
@@ -147,12 +147,12 @@ def test_each_round_begins_with_another_contestant_and_all_keep_their_places(mon
     measured: list[str] = []
     urls: set[tuple[str, str | None]] = set()
 
-    def work(command: list[str], **variables: str) -> str:
-        measured.append(command[0])
-        urls.add((command[1], variables.get("SSL_CERT_FILE")))
-        return json.dumps({"cpu": 1.0})
+    def work(commands: dict[str, list[str]], **variables: str) -> dict[str, dict[str, float]]:
+        measured.extend(commands)
+        urls.update((url, variables.get("SSL_CERT_FILE")) for _, url, _ in commands.values())
+        return {name: {"cpu": 1.0} for name in commands}
 
-    monkeypatch.setattr(measure, "output_of", work)
+    monkeypatch.setattr(measure, "in_turns", work)
     server = Server("http://localhost", "https://localhost", "authority.pem", 0)
     run = Run({name: [name] for name in "abc"}, server, rounds=4)
 
@@ -162,6 +162,36 @@ def test_each_round_begins_with_another_contestant_and_all_keep_their_places(mon
     assert list(result.values) == ["a", "b", "c"]
     compare(run, Result("invoke", "TLS, 300 B", "call"), ["a"], {}, tls=True)
     assert urls == {("http://localhost", None), ("https://localhost", "authority.pem")}
+
+
+TAKES_TURNS = """
+import json, sys
+_, file, name, turns = sys.argv
+for turn in range(int(turns)):
+    print(flush=True)
+    sys.stdin.readline()
+    with open(file, "a") as worked:
+        worked.write(name)
+print(json.dumps({"cpu": 1.0 + turn}))
+"""
+
+
+def test_contestants_take_turns_until_the_last_is_done(tmp_path: Path) -> None:
+    file = tmp_path / "worked"
+    turns = {"a": 3, "b": 1, "c": 2}
+
+    figures = measure.in_turns(
+        {name: [sys.executable, "-c", TAKES_TURNS, str(file), name, str(many)] for name, many in turns.items()}
+    )
+
+    assert file.read_text() == "abcaca"
+    assert figures == {"a": {"cpu": 3.0}, "b": {"cpu": 1.0}, "c": {"cpu": 2.0}}
+
+
+def test_a_contestant_that_takes_no_turns_is_measured_and_one_that_fails_is_heard() -> None:
+    assert measure.in_turns({"a": [sys.executable, "-c", "print('{\"cpu\": 1.0}')"]}) == {"a": {"cpu": 1.0}}
+    with pytest.raises(RuntimeError, match="no such thing"):
+        measure.in_turns({"a": [sys.executable, "-c", "raise LookupError('no such thing')"]})
 
 
 def test_contestants_run_in_an_environment_that_slows_none_of_them_down(monkeypatch: pytest.MonkeyPatch) -> None:
