@@ -58,24 +58,13 @@ def _heads_on_the_wire() -> None:
     _replace(straight, "_head_form", straight._head_form.__wrapped__)
 
 
-def _signature_templates() -> None:
-    made = sigv4.Signer._new_template
+def _begun_signatures() -> None:
+    sign = sigv4.Signer.sign
 
-    def made_anew(signer: Any, request: Any, with_token: bool, hash_sent: bool, head: object) -> Any:  # noqa: ARG001
-        return made(signer, request, with_token, hash_sent)
+    def signed(signer: Any, *request: Any, payload_hash: str, head: object) -> Any:  # noqa: ARG001
+        return sign(signer, *request, payload_hash=payload_hash)
 
-    _replace(sigv4.Signer, "_template_of", made_anew)
-
-
-def _kept_states() -> None:
-    class Whole:
-        def __init__(self, key: bytes) -> None:
-            self.key = key
-
-        def signature(self, text: str) -> str:
-            return sigv4.signature(self.key, text)
-
-    _replace(sigv4, "_KeyedStates", Whole)
+    _replace(sigv4.Signer, "sign", signed)
 
 
 def _checks_of_kept_connections() -> None:
@@ -97,8 +86,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "requests sent straight on a connection": _straight_way,
     "read buffers kept by the C library": _read_buffers,
     "forms of heads on the wire made once": _heads_on_the_wire,
-    "templates of signatures remembered": _signature_templates,
-    "states of the signing key kept": _kept_states,
+    "signatures begun once a second": _begun_signatures,
 }
 """What speeds up a call."""
 CHECKS: dict[str, Callable[[], None]] = {"checks of a kept connection": _checks_of_kept_connections}

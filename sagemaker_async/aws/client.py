@@ -65,9 +65,7 @@ class PreparedCall(NamedTuple):
     @property
     def resource(self) -> str | None:
         """What the call is on, such as the endpoint's name."""
-        name = self.operation.resource
-        resource: str | None = self.head.fields.get(name) if name is not None else None
-        return resource
+        return self.head.resource
 
 
 _NO_OPTIONS = CallOptions()
@@ -168,7 +166,7 @@ class ServiceClient:
         if self._channel.config.convert_params:
             values = operation.converted(values)
         if operation.request_body is None:
-            return PreparedCall(operation, RequestHead(self._checked(operation, values)), None, options)
+            return PreparedCall(operation, _new_head(operation, self._checked(operation, values)), None, options)
         body, problems = operation.request_body.take(values, checked=self._channel.validate_params)
         if isinstance(body, bytes):
             problems += self._oversize(operation, operation.request_body, body)
@@ -192,8 +190,13 @@ class ServiceClient:
             _check_timeout(options.timeout)
         field = operation.request_body
         assert field is not None
-        values = {} if body is None else {field.name: body}
-        taken, problems = field.take(values, checked=self._channel.validate_params)
+        taken: bytes | Readable | None
+        problems: list[FieldProblem] = []
+        if isinstance(body, bytes):
+            taken = body
+        else:
+            values = {} if body is None else {field.name: body}
+            taken, problems = field.take(values, checked=self._channel.validate_params)
         if isinstance(taken, bytes):
             problems += self._oversize(operation, field, taken)
         if problems:
@@ -222,7 +225,7 @@ class ServiceClient:
             problems = [*problems, *error.problems]
         if problems:
             raise RequestValidationError(operation.name, problems)
-        head = RequestHead(fields)
+        head = _new_head(operation, fields)
         if key is not None:
             if len(self._heads) >= REMEMBERED_HEADS:
                 self._heads.clear()
@@ -296,7 +299,7 @@ class ServiceClient:
             timeouts, timeout = channel.timeouts, options.timeout
             if timeout is not None:
                 timeouts = timeout if isinstance(timeout, Timeouts) else dataclasses.replace(timeouts, total=timeout)
-            return await pipeline.send(operation, request, timeouts, call.resource, options.progress, head)
+            return await pipeline.send(operation, request, timeouts, head.resource, options.progress, head)
         except BaseException as error:
             forget_frames(error)  # the seam: below it are the signature, the session token, the proxy's login
             raise
@@ -371,6 +374,10 @@ class ServiceClient:
 def _load(operation: Operation) -> None:
     load_protocol(operation.service.protocol)
     operation.load()
+
+
+def _new_head(operation: Operation, fields: Mapping[str, Any]) -> RequestHead:
+    return RequestHead(fields, fields.get(operation.resource) if operation.resource is not None else None)
 
 
 def _known_fields(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:

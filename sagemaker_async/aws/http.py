@@ -105,11 +105,13 @@ class RequestHead:
     out for the head, and none has a table of its own for it; what a layer keeps says itself what it is valid for.
     """
 
-    __slots__ = ("fields", "pipeline", "request", "signature")
+    __slots__ = ("fields", "pipeline", "request", "resource", "signature")
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], resource: str | None = None) -> None:
         self.fields: Mapping[str, Any] = fields
         """The checked fields by Python names, without the body."""
+        self.resource: str | None = resource
+        """What the call is on, such as the endpoint's name; for messages."""
         self.request: HTTPRequest | None = None
         """Without the body, where the body is not made of fields."""
         self.pipeline: object | None = None

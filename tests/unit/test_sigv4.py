@@ -380,10 +380,6 @@ def test_no_secret_shows_in_repr(signer: Signer) -> None:
     signer.sign(request(), SESSION_KEYS, NOW)
     assert "secret" not in repr(signer)
     assert repr(signer).startswith("Signer(region='us-east-1', service='sagemaker'")
-    signer.sign(request(), Credentials("AKID", "a-secret", "a-token"), NOW)
-    assert "AKID" in repr(signer._last)
-    assert "a-secret" not in repr(signer._last)
-    assert "a-token" not in repr(signer._last)
 
 
 # --- what is kept on a request's head ---------------------------------------------------------------------------------
@@ -416,20 +412,18 @@ def test_a_request_whose_head_was_signed_before_is_signed_as_any_other() -> None
                             assert signed == expected
 
 
-def test_a_head_is_worked_out_once_for_all_bodies_times_and_tokens(
-    signer: Signer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_head_is_worked_out_once_a_second_for_all_bodies(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     assembled = []
     assemble = sigv4.assemble
     monkeypatch.setattr(sigv4, "assemble", lambda *args: assembled.append(args) or assemble(*args))
     head = RequestHead({})
     for number in range(3):
-        token = Credentials("AKIDEXAMPLE", "secret", f"token-{number}")
-        signer.sign(request(A="1", body=bytes(number)), token, NOW + number, head=head)
+        signer.sign(request(A="1", body=bytes(number)), KEYS, int(NOW) + number / 4, head=head)
     assert len(assembled) == 1
-    signer.sign(request(A="2"), SESSION_KEYS, NOW, head=head)
-    signer.sign(request(A="2"), KEYS, NOW, head=head)
-    assert len(assembled) == 3
+    signer.sign(request(A="1"), KEYS, NOW + 1, head=head)
+    signer.sign(request(A="2"), KEYS, NOW + 1, head=head)
+    signer.sign(request(A="2"), SESSION_KEYS, NOW + 1, head=head)
+    assert len(assembled) == 4
 
 
 def test_what_happens_to_headers_afterwards_does_not_change_what_is_kept(signer: Signer) -> None:
@@ -448,16 +442,6 @@ def test_a_header_that_is_refused_is_refused_again(signer: Signer) -> None:
     for _ in range(2):
         with pytest.raises(RequestValidationError):
             signer.sign(request(A="a\nb"), KEYS, NOW, head=head)
-
-
-def test_a_value_cannot_pass_for_what_is_filled_in(signer: Signer) -> None:
-    mark = sigv4._FILLED_IN
-    with pytest.raises(RequestValidationError):
-        signer.sign(request(A=mark), KEYS, NOW)
-    with pytest.raises(RequestValidationError):
-        signer.sign(request(f"/{mark}"), KEYS, NOW)
-    with pytest.raises(ConfigurationError):
-        Credentials("AKIDEXAMPLE", "secret", mark)
 
 
 @pytest.mark.parametrize("credentials", [KEYS, SESSION_KEYS])
@@ -479,11 +463,13 @@ def test_a_signer_takes_each_credentials_and_each_day_for_what_it_is(signer: Sig
         assert signer.sign(request(), credentials, now) == fresh.sign(request(), credentials, now)
 
 
-def test_a_head_keeps_no_session_token_and_no_key(signer: Signer) -> None:
+def test_what_a_head_keeps_shows_no_session_token_and_no_key(signer: Signer) -> None:
     head = RequestHead({})
     signer.sign(request(), SESSION_KEYS, NOW, head=head)
     assert head.signature is not None
-    assert "secret" not in repr(head.signature)
+    for secret in ("secret", SESSION_KEYS.secret_access_key, SESSION_KEYS.session_token):
+        assert secret is not None
+        assert secret not in repr(head.signature)
 
 
 def test_a_payload_hash_that_is_sent_as_a_header_is_checked_as_one() -> None:

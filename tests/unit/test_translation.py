@@ -218,7 +218,9 @@ def test_the_message_says_what_happened(error: Exception, said: str) -> None:
 def test_a_name_that_cannot_be_resolved_is_the_proxys_when_there_is_one() -> None:
     error = aiohttp.ClientConnectorDNSError(KEY, OSError(None, "Name or service not known"))
     direct = ours(error, ConnectionFacts(Timeouts()))
-    proxied = ours(error, ConnectionFacts(Timeouts(), proxied=True))
+    facts = ConnectionFacts(Timeouts())
+    facts.proxied = True
+    proxied = ours(error, facts)
     assert isinstance(direct, DNSError)
     assert "check the region and the endpoint URL" in str(direct)
     assert isinstance(proxied, ProxyError)

@@ -108,16 +108,13 @@ class Stop(NamedTuple):
 class CallState:
     """What a call keeps from attempt to attempt; each call has its own."""
 
-    __slots__ = ("attempts", "clock_corrected", "credentials_refreshed", "quota_taken", "resent")
-
-    def __init__(self) -> None:
-        self.attempts: int = 0
-        """Failed attempts so far, not counting one lost to a stale connection."""
-        self.quota_taken: int = 0
-        """The tokens that the last retry took from the quota."""
-        self.resent: bool = False
-        self.clock_corrected: bool = False
-        self.credentials_refreshed: bool = False
+    attempts: int = 0
+    """Failed attempts so far, not counting one lost to a stale connection."""
+    quota_taken: int = 0
+    """The tokens that the last retry took from the quota."""
+    resent: bool = False
+    clock_corrected: bool = False
+    credentials_refreshed: bool = False
 
 
 class RetryQuota:

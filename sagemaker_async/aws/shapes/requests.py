@@ -64,23 +64,26 @@ class RequestBody(NamedTuple):
             values: the fields in either spelling, none of them None.
             checked: whether to apply more rules than that the body must be of a kind that can be sent.
         """
-        given = [values.pop(name) for name in (self.name, self.aws_name) if name in values]
+        given, by_aws_name = values.pop(self.name, None), values.pop(self.aws_name, None)
+        twice = given is not None and by_aws_name is not None
+        if by_aws_name is not None:
+            given = by_aws_name
         body: bytes | Readable | None = None
         problems: list[FieldProblem] = []
-        if given:
+        if given is not None:
             try:
-                body = body_bytes(given[-1])
+                body = body_bytes(given)
             except (TypeError, ValueError) as error:
                 problems.append(self.problem(str(error)))
         if not checked:
             return body, problems
-        if len(given) > 1:
+        if twice:
             problems.append(given_twice(self.name, self.aws_name))
-        if self.required and not given:
+        if self.required and given is None:
             problems.append(self.problem("is required"))
         if self.instead is not None:
             other = any(name in values for name in self.instead)
-            if other == bool(given and body != b""):
+            if other == (given is not None and body != b""):
                 which = "both were" if other else "neither was"
                 rule = f"give exactly one of {self.name} (inline) and {self.instead[0]}; {which} given"
                 problems.append(FieldProblem(*self.instead, rule))

@@ -9,10 +9,10 @@ Pure: no I/O, no clock, no randomness. The target is signed as it will be sent a
 sent safely, `ConfigurationError` for options out of range, and nothing else for requests made of strings and bytes.
 
 Signing keys are derived once per secret, day, region and service. The bounded cache knows a secret by its SHA-256 only;
-what it keeps are the derived keys, which are worth nothing after their day. A `Signer` remembers who signed last, with
-the two states of SHA-256 that the HMACs of the key begin with: OpenSSL 3 sets a key up anew for each HMAC.
-What does not change when a request is sent again with another body is kept on the request's head (`http.RequestHead`),
-not here: all of the canonical request but the time, the session token and the payload's hash.
+what it keeps are the derived keys, which are worth nothing after their day. Signatures name their second, so within
+one, those of requests that differ in the body alone differ only in what follows the body's hash: the last line of the
+canonical request, and the last line of the string to sign. All before that is done once a second, and kept on the
+request's head (`http.RequestHead`), not here.
 
 The small caches of functions here and in `canonical` are for heads that differ in the value of one field, such as an
 inference id for each call: they go by the header fields' names, the path, or the second, which are still the same.
@@ -27,7 +27,7 @@ import hmac
 import time
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 from sagemaker_async.aws.http import HTTPRequest, RequestHead
 from sagemaker_async.config import Credentials
@@ -134,60 +134,44 @@ def signature(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-class _KeyedStates:
-    """A key's HMAC-SHA256 with its first step done: the states of both hashes after the block of the key (RFC 2104)."""
+class _Begun:
+    """The signatures of one request's head within one second, as far as they are the same: up to the body's hash."""
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("authorization", "canonical", "headers", "inner", "outer", "valid_for")
 
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(sha256().block_size, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+    def __init__(
+        self, valid_for: object, headers: dict[str, str], authorization: str, canonical: str, text: str, key: bytes
+    ) -> None:
+        self.valid_for: object = valid_for
+        self.headers: dict[str, str] = headers
+        """What is sent before the signature."""
+        self.authorization: str = authorization
+        """What comes before the signature in its header."""
+        self.canonical = sha256(canonical.encode("utf-8", "surrogateescape"))
+        """The state of the hash before the last line of the canonical request, which is the body's hash."""
+        # HMAC (RFC 2104) is one hash within another, each of which begins with a block of the key.
+        block = key.ljust(self.canonical.block_size, b"\0")
+        self.inner = sha256(block.translate(_INNER_PAD) + text.encode())
+        """The state of the inner hash before the last line of the string to sign, which is the canonical request's."""
+        self.outer = sha256(block.translate(_OUTER_PAD))
+        """The state of the outer one before the inner hash."""
 
-    def signature(self, text: str) -> str:
-        """Return what `signature` returns for the key."""
-        inner = self._inner.copy()
-        inner.update(text.encode())
-        outer = self._outer.copy()
+    def signed(self, payload_hash: str) -> dict[str, str]:
+        """Return the headers to send."""
+        canonical, inner, outer = self.canonical.copy(), self.inner.copy(), self.outer.copy()
+        canonical.update(payload_hash.encode())
+        inner.update(canonical.hexdigest().encode())
         outer.update(inner.digest())
-        return outer.hexdigest()
+        return {**self.headers, "Authorization": self.authorization + outer.hexdigest()}
 
 
-class _Signatory(NamedTuple):
-    """Credentials on one day, with what their signatures of that day have in common."""
-
-    credentials: Credentials
-    date: str
-    scope: str
-    token: str
-    """The session token as it is signed; empty without one."""
-    key: _KeyedStates
-
-    def __repr__(self) -> str:
-        return f"_Signatory({self.credentials!r}, date={self.date!r})"  # error reporters show variables
-
-
-class SignatureTemplate(NamedTuple):
-    """What the signatures of requests with the same head have in common."""
-
-    head: tuple[object, ...]
-    """What it is valid for."""
-    headers: dict[str, str]
-    """What is sent before the signer's own."""
-    canonical: str
-    """The canonical request, for ``%`` with the payload's hash where that is sent, the time, the session token where
-    there is one, and the payload's hash: the order of the header fields' names."""
-    signed_headers: str
-
-
-_FILLED_IN = "\0"
-"""Stands for what differs from one signature to the next: no header value and no target can hold it."""
+_INNER_PAD, _OUTER_PAD = (bytes([byte ^ pad for byte in range(256)]) for pad in (0x36, 0x5C))
 
 
 class Signer:
     """Signs requests to one service in one region; safe to share between tasks and threads."""
 
-    __slots__ = ("_last", "region", "rules", "service")
+    __slots__ = ("region", "rules", "service")
 
     def __init__(self, region: str, service: str, rules: SigningRules = STANDARD) -> None:
         """Make a signer.
@@ -200,7 +184,6 @@ class Signer:
         self.region: Final = region
         self.service: Final = service
         self.rules: Final = rules
-        self._last: _Signatory | None = None
 
     def __repr__(self) -> str:
         return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
@@ -226,7 +209,7 @@ class Signer:
             credentials: Whose signature it will be.
             timestamp: Seconds since the epoch, by the service's clock.
             payload_hash: Hexadecimal SHA-256 of the body when it is known, or `UNSIGNED_PAYLOAD`; None hashes the body.
-            head: Where the signer keeps what the next signature of such a request can begin with.
+            head: Where the signer keeps what the next signature of such a request begins with, in the same second.
 
         Raises:
             RequestValidationError: The target is not percent-encoded, a header name is not a token, or a header value
@@ -236,55 +219,41 @@ class Signer:
         if payload_hash is None:
             payload_hash = _payload_hash(request.body)
         date_time = amz_date(timestamp)
-        hash_sent = self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD
-        if hash_sent:
+        if self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD:
             check_header_values([payload_hash])
-        signatory = self._signatory(credentials, date_time[:8])
-        token = credentials.session_token
-        template = self._template_of(request, bool(token), hash_sent, head)
-        headers = {**template.headers, "X-Amz-Date": date_time}
-        filled_in: tuple[str, ...] = (date_time, payload_hash)
-        if token:
-            headers["X-Amz-Security-Token"] = token
-            filled_in = (date_time, signatory.token, payload_hash)
-        if hash_sent:
-            headers["X-Amz-Content-Sha256"] = payload_hash
-            filled_in = (payload_hash, *filled_in)
-        text = string_to_sign(date_time, signatory.scope, template.canonical % filled_in)
-        headers["Authorization"] = (
-            f"{ALGORITHM} Credential={credentials.access_key_id}/{signatory.scope}, "
-            f"SignedHeaders={template.signed_headers}, Signature={signatory.key.signature(text)}"
-        )
-        return headers
-
-    def _template_of(
-        self, request: HTTPRequest, with_token: bool, hash_sent: bool, head: RequestHead | None
-    ) -> SignatureTemplate:
-        """Return the template for such a request: the one its head has, if it was made for an equal request."""
+            return self._begun(request, credentials, date_time, payload_hash).signed(payload_hash)
         if head is None:
-            return self._new_template(request, with_token, hash_sent)
-        template = head.signature
-        wanted = (self.rules, with_token, hash_sent, request.method, request.origin, request.target, request.headers)
-        if not isinstance(template, SignatureTemplate) or template.head != wanted:
-            template = head.signature = self._new_template(request, with_token, hash_sent)
-        return template
+            return self._begun(request, credentials, date_time).signed(payload_hash)
+        begun = head.signature
+        if not isinstance(begun, _Begun) or begun.valid_for != (self, credentials, date_time, request[:4]):
+            begun = head.signature = self._begun(request, credentials, date_time)
+        return begun.signed(payload_hash)
 
-    def _new_template(self, request: HTTPRequest, with_token: bool, hash_sent: bool) -> SignatureTemplate:
+    def _begun(
+        self, request: HTTPRequest, credentials: Credentials, date_time: str, hash_sent: str | None = None
+    ) -> _Begun:
+        """Return the signatures of requests with this head; `hash_sent` is the body's hash where a header holds it."""
         method, origin, target = request.method, request.origin, request.target
-        headers = _without_own_headers(request)
-        marked = {**headers, "X-Amz-Date": _FILLED_IN}
-        if with_token:
-            marked["X-Amz-Security-Token"] = _FILLED_IN
-        if hash_sent:
-            marked["X-Amz-Content-Sha256"] = _FILLED_IN
-        names, values = _with_host(marked, origin)
+        headers = {**_without_own_headers(request), "X-Amz-Date": date_time}
+        if credentials.session_token:
+            headers["X-Amz-Security-Token"] = credentials.session_token
+        if hash_sent is not None:
+            headers["X-Amz-Content-Sha256"] = hash_sent
+        names, values = _with_host(headers, origin)
         signed = signable_names(names)
         check_request_line(method, target)
-        check_header_values([*headers.values()])
-        canonical = assemble(method, target, names, values, signed, _FILLED_IN, self.rules)
-        canonical = canonical.replace("%", "%%").replace(_FILLED_IN, "%s")
-        head = (self.rules, with_token, hash_sent, method, origin, target, dict(request.headers))
-        return SignatureTemplate(head, headers, canonical, signed_headers(signed))
+        check_header_values(values)
+        date = date_time[:8]
+        scope = credential_scope(date, self.region, self.service)
+        return _Begun(
+            (self, credentials, date_time, (method, origin, target, dict(request.headers))),
+            headers,
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
+            f"SignedHeaders={signed_headers(signed)}, Signature=",
+            assemble(method, target, names, values, signed, "", self.rules),
+            f"{ALGORITHM}\n{date_time}\n{scope}\n",
+            signing_key(credentials.secret_access_key, date, self.region, self.service),
+        )
 
     def presign(
         self,
@@ -322,10 +291,11 @@ class Signer:
         check_request_line(request.method, request.target)
         check_header_values(values)
         date_time = amz_date(timestamp)
-        signatory = self._signatory(credentials, date_time[:8])
+        date = date_time[:8]
+        scope = credential_scope(date, self.region, self.service)
         parameters = [
             ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", f"{credentials.access_key_id}/{signatory.scope}"),
+            ("X-Amz-Credential", f"{credentials.access_key_id}/{scope}"),
             ("X-Amz-Date", date_time),
             ("X-Amz-Expires", str(expires)),
             ("X-Amz-SignedHeaders", signed_headers(signed)),
@@ -338,17 +308,9 @@ class Signer:
             raise refuse("target", "is presigned already; pass the target without its X-Amz-... parameters")
         target = f"{path}?{query}&{encode_query(parameters)}" if query else f"{path}?{encode_query(parameters)}"
         canonical = assemble(request.method, target, names, values, signed, payload_hash, self.rules)
-        text = string_to_sign(date_time, signatory.scope, canonical)
-        return f"{request.origin}{target}&X-Amz-Signature={signatory.key.signature(text)}"
-
-    def _signatory(self, credentials: Credentials, date: str) -> _Signatory:
-        last = self._last
-        if last is None or last.credentials is not credentials or last.date != date:
-            key = _KeyedStates(signing_key(credentials.secret_access_key, date, self.region, self.service))
-            scope = credential_scope(date, self.region, self.service)
-            token = " ".join((credentials.session_token or "").split())
-            last = self._last = _Signatory(credentials, date, scope, token, key)
-        return last
+        text = string_to_sign(date_time, scope, canonical)
+        key = signing_key(credentials.secret_access_key, date, self.region, self.service)
+        return f"{request.origin}{target}&X-Amz-Signature={signature(key, text)}"
 
 
 def _payload_hash(body: bytes) -> str:

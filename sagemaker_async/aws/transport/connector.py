@@ -7,7 +7,7 @@ import contextlib
 import encodings.idna  # noqa: F401 - the ssl module wants it for host names, and would import it on the event loop
 import functools
 import socket
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -57,11 +57,11 @@ class Connector(aiohttp.TCPConnector):
         self._factory = factory
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        connection = await super().connect(req, traces, timeout)
+        connection: Any = await super().connect(req, traces, timeout)
         facts = current_connection.get()
-        facts.reused = not facts.phase
-        facts.protocol = protocol = cast("ConnectionProtocol", connection.protocol)
-        if facts.reused:
+        facts.protocol = protocol = connection.protocol
+        if not facts.phase:
+            facts.reused = True
             return connection
         try:
             # What a new connection brings before it is asked is nobody's answer, or of TLS (session tickets): the loop

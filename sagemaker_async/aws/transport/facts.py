@@ -28,20 +28,19 @@ class HasEvidence(Protocol):
 class ConnectionFacts:
     """What is known of the connection of one request, as far as it has got."""
 
-    __slots__ = ("callback_error", "phase", "protocol", "proxied", "reused", "timeouts")
+    proxied: bool = False
+    """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
+    phase: str = ""
+    """How far the making of a connection has got; empty for one from the pool."""
+    protocol: HasEvidence | None = None
+    """The connection, once the request has it."""
+    reused: bool = False
+    """Whether it carried requests before."""
+    callback_error: BaseException | None = None
+    """What the user's `on_chunk_sent` raised."""
 
-    def __init__(self, timeouts: Timeouts, *, proxied: bool = False) -> None:
+    def __init__(self, timeouts: Timeouts) -> None:
         self.timeouts: Timeouts = timeouts
-        self.proxied: bool = proxied
-        """Whether it goes to a proxy, so that the host that is looked up is the proxy's."""
-        self.phase: str = ""
-        """How far the making of a connection has got; empty for one from the pool."""
-        self.protocol: HasEvidence | None = None
-        """The connection, once the request has it."""
-        self.reused: bool = False
-        """Whether it carried requests before."""
-        self.callback_error: BaseException | None = None
-        """What the user's `on_chunk_sent` raised."""
 
     @property
     def being_made(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -75,7 +76,7 @@ class Response:
             raise ResponseTooLargeError(limit, 0)
         try:
             if content.is_eof():
-                body = content.read_nowait()
+                body = _whole(content)
             else:
                 pieces: list[bytes] = []
                 received = 0
@@ -166,7 +167,8 @@ class Response:
             release(response, self._transport.loop)
 
     def __del__(self) -> None:
-        self.close()
+        if self._response is not None:
+            self.close()
 
 
 def release(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
@@ -180,6 +182,17 @@ def release(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEve
             loop.call_soon_threadsafe(response.close)
         except RuntimeError:  # the loop was closed since
             _disconnect(response)
+
+
+def _whole(content: aiohttp.StreamReader) -> bytes:
+    """Return a body that has come to its end and is read once: `read_nowait` without the accounts for more reads."""
+    if (error := content.exception()) is not None:
+        raise error
+    if content is EMPTY_PAYLOAD:
+        return b""
+    body = b"".join(content._buffer)
+    content._protocol.resume_reading()
+    return body
 
 
 def _unread(response: Answer | aiohttp.ClientResponse) -> bytes:

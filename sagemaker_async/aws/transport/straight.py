@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from yarl import URL
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .connector import Connector
     from .facts import ConnectionFacts
     from .places import Place
-    from .protocol import ConnectionProtocol
 
 __all__ = ["Answer", "Destination", "head_of", "send_straight", "session_is_plain"]
 
@@ -53,12 +52,10 @@ def session_is_plain() -> bool:
     Mocks such as aioresponses and VCR.py put something else in place of `ClientSession._request`. Instrumentation such
     as OpenTelemetry's and Sentry's wraps that, or the constructor, to which traces and middlewares are given.
     """
-    session = aiohttp.ClientSession
-    return _is_aiohttps(session._request) and _is_aiohttps(session.__init__)
-
-
-def _is_aiohttps(function: object) -> bool:
-    return type(function) is FunctionType and function.__globals__ is _GLOBALS
+    sends, makes = aiohttp.ClientSession._request, aiohttp.ClientSession.__init__
+    if type(sends) is not FunctionType or type(makes) is not FunctionType:
+        return False
+    return sends.__globals__ is _GLOBALS and makes.__globals__ is _GLOBALS
 
 
 _GLOBALS = vars(aiohttp.client)
@@ -156,7 +153,7 @@ async def send_straight(
         if sign is not None:
             request = sign(request)
         head = head_of(request)
-        protocol = cast("ConnectionProtocol", hold.connection.protocol)
+        protocol: Any = hold.connection.protocol  # a ConnectionProtocol
         protocol.set_response_params(
             skip_payload=request.method == "HEAD",
             read_until_eof=True,
@@ -183,10 +180,11 @@ def head_of(request: HTTPRequest) -> bytes:
         ConfigurationError: the origin names no host.
     """
     method, origin, target, headers, body = request
-    form, lines = _head_form(tuple(headers))
-    head = form % (method, target, host_header(origin), *headers.values())
-    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
+    values = (method, target, host_header(origin), *headers.values())
+    together = "".join(values)
+    if "\n" in together or "\r" in together or "\0" in together:
         raise ValueError("a header field or the target holds CR, LF or NUL")
+    head = _head_form(tuple(headers)) % values
     if body or method not in _BODILESS:
         head = f"{head}Content-Length: {len(body)}\r\n\r\n"
     else:
@@ -195,13 +193,12 @@ def head_of(request: HTTPRequest) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _head_form(names: tuple[str, ...]) -> tuple[str, int]:
-    """Return the form of heads with these fields, for ``%`` with method, target, Host and values; and its line count.
+def _head_form(names: tuple[str, ...]) -> str:
+    """Return the form of heads with these fields, for ``%`` with method, target, Host and values.
 
     Made once for all requests alike. ``%.0s`` takes a value and shows nothing of it.
     """
     signable_names(names)
     fields = ["%.0s" if name.lower() in _FRAMING else f"{name.replace('%', '%%')}: %s\r\n" for name in names]
     host = "%.0s" if any(name.lower() == "host" for name in names) else "Host: %s\r\n"
-    form = f"%s %s HTTP/1.1\r\n{host}{''.join(fields)}"
-    return form, form.count("\n")
+    return f"%s %s HTTP/1.1\r\n{host}{''.join(fields)}"
