@@ -172,6 +172,7 @@ def available() -> dict[str, list[str]]:
     found = {
         "ours": worker("ours"),
         "aiohttp": worker("bare_aiohttp"),
+        "aiohttp, our head": worker("layers:aiohttp_same_head"),
         "aiohttp + crc32": worker("aiohttp_crc"),
         "aiohttp + sha256": worker("aiohttp_sha256"),
         "raw socket": worker("raw_socket"),

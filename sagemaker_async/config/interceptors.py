@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sagemaker_async.errors import Attempt, CallError
 
@@ -79,8 +79,7 @@ class AttemptOutcome:
     """Whether it succeeded with a stream that is still to be read: `Interceptor.after_stream` reports its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSummary:
+class StreamSummary(NamedTuple):
     """What a response stream had delivered when it ended or was left."""
 
     call: CallContext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .calls import CallError
 from .root import SageMakerAsyncError
@@ -67,8 +67,7 @@ class ConcurrentReadError(UsageError):
     """Two tasks read from one stream at the same time."""
 
 
-@dataclass(frozen=True)
-class FieldProblem:
+class FieldProblem(NamedTuple):
     """One rule that one field of a request breaks."""
 
     field: str

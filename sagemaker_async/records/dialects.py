@@ -18,9 +18,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sagemaker_async.errors import ConfigurationError, InBandError
 
@@ -46,8 +45,7 @@ MAX_ERROR_MESSAGE = 4096
 """Characters of a container's error message that are kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How the records of one kind of container are read."""
 
     name: str
