@@ -240,6 +240,7 @@ def compare(
     *,
     tls: bool = False,
     lacking: dict[str, dict[str, str]] | None = None,
+    processes: int = 1,
 ) -> Result:
     """Put contestants through a scenario, in turns, and keep what each round gave.
 
@@ -253,6 +254,7 @@ def compare(
         loop: the event loop they do it on.
         tls: whether over TLS.
         lacking: contestant to what its scenario has besides: the trick that it goes without.
+        processes: of each contestant in a round, of which the median counts; for what a process does but once.
     """
     if run.only not in result.name:
         return result
@@ -267,7 +269,11 @@ def compare(
     for turn in range(run.rounds):
         begins = turn % max(len(there), 1)
         commands = {name: [*run.commands[name], url, given[name]] for name in there[begins:] + there[:begins]}
-        for name, values in in_turns(commands, **variables).items():
+        medians = Result("", "", "")
+        for _ in range(processes):
+            for name, values in in_turns(commands, **variables).items():
+                medians.add(name, values)
+        for name, values in medians.values.items():
             result.add(name, values)
     return result
 

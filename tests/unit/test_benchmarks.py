@@ -21,7 +21,7 @@ from benchmarks.contestants.hand_written import characters_of
 from benchmarks.measure import Ratio, Result, Run, Server, canned_server, compare
 from benchmarks.payloads import DIALECTS
 from benchmarks.server import bare_tokens, tokens
-from benchmarks.suites import SUITES, cold_start, invoke, profile, slow_streams, stream
+from benchmarks.suites import SUITES, cold_start, hosting, invoke, profile, slow_streams, stream
 from benchmarks.suites.cold_start import PROGRAMS
 from benchmarks.targets import TARGETS, Standing, standings
 from benchmarks.without import remove, restore
@@ -65,6 +65,7 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(slow_streams, "EVENTS", 3)
     monkeypatch.setattr(slow_streams, "INTERVAL_MS", 100)
     monkeypatch.setattr(cold_start, "PROCESSES", 1)
+    monkeypatch.setattr(hosting, "PROCESSES", 1)
     monkeypatch.setattr(stream, "SIZES", {"100 B": (100, 20_000, (1, 10))})
     monkeypatch.setattr(invoke, "SIZES", {"300 B": (300, 4000, (1, 32)), "64 KB": (65_536, 1500, (2,))})
     commands = {name: command for name, command in measure.available().items() if name in CONTESTANTS}
@@ -162,6 +163,16 @@ def test_each_round_begins_with_another_contestant_and_all_keep_their_places(mon
     assert list(result.values) == ["a", "b", "c"]
     compare(run, Result("invoke", "TLS, 300 B", "call"), ["a"], {}, tls=True)
     assert urls == {("http://localhost", None), ("https://localhost", "authority.pem")}
+
+
+def test_of_several_processes_in_a_round_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = iter([1.0, 5.0, 2.0, 9.0, 8.0, 7.0])
+    monkeypatch.setattr(measure, "in_turns", lambda commands: {name: {"cpu": next(figures)} for name in commands})
+    run = Run({"a": ["a"]}, Server("http://localhost", "https://localhost", "authority.pem", 0), rounds=2)
+
+    result = compare(run, Result("hosting", "first", "call"), ["a"], {}, processes=3)
+
+    assert result.rounds == {"a": [{"cpu": 2.0}, {"cpu": 8.0}]}
 
 
 TAKES_TURNS = """
