@@ -193,18 +193,21 @@ async def first(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[
     return {**figures, "head_p50": percentile(heads, 0.5) * 1e6}
 
 
-async def tokens(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
-    """Read the text of one stream, token by token."""
+async def tokens(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[str, float]:
+    """Read the text of one stream, token by token; some times, of which the best counts, as for `stream`."""
     await client.tokens(scenario["warm_up"], scenario["dialect"])
-    gc.collect()
-    stopwatch = Stopwatch()
-    stopwatch.start()
-    characters = await client.tokens(scenario["endpoint"], scenario["dialect"])
-    stopwatch.stop()
-    taken = stopwatch.per(scenario["tokens"])
-    if characters < scenario["tokens"] * len(" token"):
-        raise RuntimeError(f"read {characters} characters of {scenario['tokens']} tokens")
-    return taken
+    passes: list[dict[str, float]] = []
+    for _ in range(PASSES):
+        gc.collect()
+        stopwatch = Stopwatch()
+        pause()
+        stopwatch.start()
+        characters = await client.tokens(scenario["endpoint"], scenario["dialect"])
+        stopwatch.stop()
+        passes.append(stopwatch.per(scenario["tokens"]))
+        if characters < scenario["tokens"] * len(" token"):
+            raise RuntimeError(f"read {characters} characters of {scenario['tokens']} tokens")
+    return min(passes, key=lambda taken: taken["cpu"])
 
 
 async def describe(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
@@ -280,8 +283,8 @@ async def with_a_semaphore(client: Client, endpoint: str, records: Iterable[byte
         yield results.get_nowait()
 
 
-IN_TURNS = {"first": first, "invoke": invoke, "stream": stream}
-AT_ONCE = {"bulk": bulk, "describe": describe, "slow": slow, "tokens": tokens}
+IN_TURNS = {"first": first, "invoke": invoke, "stream": stream, "tokens": tokens}
+AT_ONCE = {"bulk": bulk, "describe": describe, "slow": slow}
 
 
 async def measured(
