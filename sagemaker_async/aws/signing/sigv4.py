@@ -12,7 +12,8 @@ Signing keys are derived once per secret, day, region and service. The bounded c
 what it keeps are the derived keys, which are worth nothing after their day. Signatures name their second, so within
 one, those of requests that differ in the body alone differ only in what follows the body's hash: the last line of the
 canonical request, and the last line of the string to sign. All before that is done once a second, and kept on the
-request's head (`http.RequestHead`), not here.
+request's head (`http.RequestHead`), not here. A head is a part of each call, and frames of the call outlive it in the
+traceback of its error: what is kept there holds no session token and no credentials. These the `Signer` remembers.
 
 The small caches of functions here and in `canonical` are for heads that differ in the value of one field, such as an
 inference id for each call: they go by the header fields' names, the path, or the second, which are still the same.
@@ -144,7 +145,7 @@ class _Begun:
     ) -> None:
         self.valid_for: object = valid_for
         self.headers: dict[str, str] = headers
-        """What is sent before the signature."""
+        """What is sent before the session token and the signature."""
         self.authorization: str = authorization
         """What comes before the signature in its header."""
         self.canonical = sha256(canonical.encode("utf-8", "surrogateescape"))
@@ -156,13 +157,15 @@ class _Begun:
         self.outer = sha256(block.translate(_OUTER_PAD))
         """The state of the outer one before the inner hash."""
 
-    def signed(self, payload_hash: str) -> dict[str, str]:
+    def signed(self, credentials: Credentials, payload_hash: str) -> dict[str, str]:
         """Return the headers to send."""
         canonical, inner, outer = self.canonical.copy(), self.inner.copy(), self.outer.copy()
         canonical.update(payload_hash.encode())
         inner.update(canonical.hexdigest().encode())
         outer.update(inner.digest())
-        return {**self.headers, "Authorization": self.authorization + outer.hexdigest()}
+        headers = {**self.headers, **_token_header(credentials)}
+        headers["Authorization"] = f"{self.authorization}, Signature={outer.hexdigest()}"
+        return headers
 
 
 _INNER_PAD, _OUTER_PAD = (bytes([byte ^ pad for byte in range(256)]) for pad in (0x36, 0x5C))
@@ -171,7 +174,7 @@ _INNER_PAD, _OUTER_PAD = (bytes([byte ^ pad for byte in range(256)]) for pad in 
 class Signer:
     """Signs requests to one service in one region; safe to share between tasks and threads."""
 
-    __slots__ = ("region", "rules", "service")
+    __slots__ = ("_last", "region", "rules", "service")
 
     def __init__(self, region: str, service: str, rules: SigningRules = STANDARD) -> None:
         """Make a signer.
@@ -184,6 +187,8 @@ class Signer:
         self.region: Final = region
         self.service: Final = service
         self.rules: Final = rules
+        self._last: tuple[Credentials, str, object] | None = None
+        """Who signed last, in which second, and what stands for the two on heads."""
 
     def __repr__(self) -> str:
         return f"Signer(region={self.region!r}, service={self.service!r}, rules={self.rules!r})"
@@ -221,35 +226,40 @@ class Signer:
         date_time = amz_date(timestamp)
         if self.rules.content_sha256_header or payload_hash == UNSIGNED_PAYLOAD:
             check_header_values([payload_hash])
-            return self._begun(request, credentials, date_time, payload_hash).signed(payload_hash)
+            return self._begun(request, credentials, date_time, None, payload_hash).signed(credentials, payload_hash)
         if head is None:
-            return self._begun(request, credentials, date_time).signed(payload_hash)
-        begun = head.signature
-        if not isinstance(begun, _Begun) or begun.valid_for != (self, credentials, date_time, request[:4]):
-            begun = head.signature = self._begun(request, credentials, date_time)
-        return begun.signed(payload_hash)
+            return self._begun(request, credentials, date_time, None).signed(credentials, payload_hash)
+        last = self._last
+        if last is None or last[:2] != (credentials, date_time):
+            last = self._last = (credentials, date_time, object())
+        who_and_when, begun = last[2], head.signature
+        if not isinstance(begun, _Begun) or begun.valid_for != (who_and_when, request[:4]):
+            begun = head.signature = self._begun(request, credentials, date_time, who_and_when)
+        return begun.signed(credentials, payload_hash)
 
     def _begun(
-        self, request: HTTPRequest, credentials: Credentials, date_time: str, hash_sent: str | None = None
+        self,
+        request: HTTPRequest,
+        credentials: Credentials,
+        date_time: str,
+        who_and_when: object,
+        hash_sent: str | None = None,
     ) -> _Begun:
         """Return the signatures of requests with this head; `hash_sent` is the body's hash where a header holds it."""
         method, origin, target = request.method, request.origin, request.target
         headers = {**_without_own_headers(request), "X-Amz-Date": date_time}
-        if credentials.session_token:
-            headers["X-Amz-Security-Token"] = credentials.session_token
         if hash_sent is not None:
             headers["X-Amz-Content-Sha256"] = hash_sent
-        names, values = _with_host(headers, origin)
+        names, values = _with_host({**headers, **_token_header(credentials)}, origin)
         signed = signable_names(names)
         check_request_line(method, target)
         check_header_values(values)
         date = date_time[:8]
         scope = credential_scope(date, self.region, self.service)
         return _Begun(
-            (self, credentials, date_time, (method, origin, target, dict(request.headers))),
+            (who_and_when, (method, origin, target, dict(request.headers))),
             headers,
-            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
-            f"SignedHeaders={signed_headers(signed)}, Signature=",
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={signed_headers(signed)}",
             assemble(method, target, names, values, signed, "", self.rules),
             f"{ALGORITHM}\n{date_time}\n{scope}\n",
             signing_key(credentials.secret_access_key, date, self.region, self.service),
@@ -315,6 +325,10 @@ class Signer:
 
 def _payload_hash(body: bytes) -> str:
     return sha256(body).hexdigest() if body else EMPTY_SHA256
+
+
+def _token_header(credentials: Credentials) -> dict[str, str]:
+    return {"X-Amz-Security-Token": credentials.session_token} if credentials.session_token else {}
 
 
 def _without_own_headers(request: HTTPRequest) -> dict[str, str]:
