@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -332,21 +332,26 @@ class _Contestant:
         """Let it work for a turn; return its figures when it is done."""
         if not self._said.strip():
             assert self._process.stdin is not None
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
+            with suppress(BrokenPipeError):  # it has died, and what it said of that is read next
+                self._process.stdin.write("\n")
+                self._process.stdin.flush()
             self._said = self._read()
         if not self._said.strip():
             return None
-        self._process.wait()  # its end must not fall into the turn of another
-        figures: Values = json.loads(self._said)
+        figures: Values = json.loads(self._said)  # before the wait, for who says something else may not be done
+        if self._process.wait():  # its end must not fall into the turn of another
+            raise self._failure()
         return figures
 
     def _read(self) -> str:
         assert self._process.stdout is not None
         if not (line := self._process.stdout.readline()):
-            self._errors.seek(0)
-            raise RuntimeError(f"{' '.join(self._command)[:300]} failed: {self._errors.read()[-2000:]}")
+            raise self._failure()
         return line
+
+    def _failure(self) -> RuntimeError:
+        self._errors.seek(0)
+        return RuntimeError(f"{' '.join(self._command)[:300]} failed: {self._errors.read()[-2000:]}")
 
 
 def output_of(command: list[str], **variables: str) -> str:

@@ -199,10 +199,34 @@ def test_contestants_take_turns_until_the_last_is_done(tmp_path: Path) -> None:
     assert figures == {"a": {"cpu": 3.0}, "b": {"cpu": 1.0}, "c": {"cpu": 2.0}}
 
 
-def test_a_contestant_that_takes_no_turns_is_measured_and_one_that_fails_is_heard() -> None:
+def test_a_contestant_that_takes_no_turns_is_measured() -> None:
     assert measure.in_turns({"a": [sys.executable, "-c", "print('{\"cpu\": 1.0}')"]}) == {"a": {"cpu": 1.0}}
+
+
+FIGURES = "print('{\"cpu\": 1.0}', flush=True)"
+TAKES_A_TURN = "import sys; print(flush=True); sys.stdin.readline()"
+FAILS = "raise LookupError('no such thing')"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        FAILS,
+        f"{TAKES_A_TURN}; {FAILS}",
+        f"{FIGURES}; {FAILS}",
+        "import os; print(flush=True); os.write(2, b'no such thing'); os._exit(1)",
+    ],
+    ids=["before its turns", "in a turn", "after its figures", "between two turns"],
+)
+def test_a_contestant_that_fails_is_heard(program: str) -> None:
+    waits = [sys.executable, "-c", f"{TAKES_A_TURN}; {FIGURES}"]
     with pytest.raises(RuntimeError, match="no such thing"):
-        measure.in_turns({"a": [sys.executable, "-c", "raise LookupError('no such thing')"]})
+        measure.in_turns({"a": waits, "b": [sys.executable, "-c", program], "c": waits})
+
+
+def test_a_contestant_that_says_something_else_is_not_waited_for() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        measure.in_turns({"a": [sys.executable, "-c", f"print('hello'); {TAKES_A_TURN}; {FIGURES}"]})
 
 
 def test_contestants_run_in_an_environment_that_slows_none_of_them_down(monkeypatch: pytest.MonkeyPatch) -> None:
