@@ -163,9 +163,8 @@ class _Begun:
         canonical.update(payload_hash.encode())
         inner.update(canonical.hexdigest().encode())
         outer.update(inner.digest())
-        headers = {**self.headers, **_token_header(credentials)}
-        headers["Authorization"] = f"{self.authorization}, Signature={outer.hexdigest()}"
-        return headers
+        authorization = f"{self.authorization}, Signature={outer.hexdigest()}"
+        return {**self.headers, **_token_header(credentials), "Authorization": authorization}
 
 
 _INNER_PAD, _OUTER_PAD = (bytes([byte ^ pad for byte in range(256)]) for pad in (0x36, 0x5C))
