@@ -35,12 +35,17 @@ async def main(url):
         assert len(await Predictor("r300-d0", session).predict(b"x" * 300)) == 300
 asyncio.run(main(sys.argv[1]))
 """,
-    "aiohttp": "import asyncio, sys\nimport aiohttp" + _POST,
-    "aiohttp + pydantic": "import asyncio, sys\nimport aiohttp, pydantic" + _POST,
     "aiohttp + a pydantic model": (
         "import asyncio, sys\nimport aiohttp\nfrom pydantic import BaseModel\n"
         "class Request(BaseModel):\n    endpoint_name: str\nRequest(endpoint_name='e')" + _POST
     ),
+    "boto3": f"""
+import sys, boto3
+client = boto3.client("sagemaker-runtime", region_name="us-east-1", endpoint_url=sys.argv[1], {_KEYS})
+assert len(client.invoke_endpoint(EndpointName="r300-d0", Body=b"x" * 300)["Body"].read()) == 300
+""",
+    "aiohttp": "import asyncio, sys\nimport aiohttp" + _POST,
+    "aiohttp + pydantic": "import asyncio, sys\nimport aiohttp, pydantic" + _POST,
     "aiobotocore": f"""
 import asyncio, sys
 from aiobotocore.session import get_session
@@ -52,13 +57,8 @@ async def main(url):
             assert len(await body.read()) == 300
 asyncio.run(main(sys.argv[1]))
 """,
-    "boto3": f"""
-import sys, boto3
-client = boto3.client("sagemaker-runtime", region_name="us-east-1", endpoint_url=sys.argv[1], {_KEYS})
-assert len(client.invoke_endpoint(EndpointName="r300-d0", Body=b"x" * 300)["Body"].read()) == 300
-""",
 }
-"""Programs whose first argument is the server's URL."""
+"""Programs whose first argument is the server's URL; those that ours is to be compared with run next to it."""
 NEEDS = {"aiobotocore": "aiobotocore", "boto3": "boto3 in threads"}
 """Programs that need a package, and the contestant that does as well."""
 JAVASCRIPT = "AWS SDK for JavaScript"
