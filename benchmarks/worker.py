@@ -17,7 +17,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -53,7 +53,8 @@ class Stopwatch:
     def stop(self) -> None:
         """End the part."""
         ended = _times()
-        self._taken = [sum(so_far) for so_far in zip(self._taken, ended, (-time for time in self._began), strict=True)]
+        parts = zip(self._taken, self._began, ended, strict=True)
+        self._taken = [taken + end - begin for taken, begin, end in parts]
 
     def per(self, operations: int) -> dict[str, float]:
         """Return what each of so many operations took, in microseconds, and how many a second took."""
@@ -118,16 +119,25 @@ async def stream(client: Client, scenario: dict[str, Any], pause: Pause) -> dict
     endpoint = scenario["endpoint"]
     await asyncio.gather(*(client.stream(scenario["warm_up"], b"{}") for _ in range(scenario["streams"])))
     events = scenario["events"] * scenario["streams"]
+
+    async def one_pass() -> None:
+        await asyncio.gather(*(client.stream(endpoint, b"{}") for _ in range(scenario["streams"])))
+
+    return {**await best_pass(one_pass, events, pause), "rss": rss()}
+
+
+async def best_pass(one_pass: Callable[[], Awaitable[None]], operations: int, pause: Pause) -> dict[str, float]:
+    """Make some passes, a turn each, and return what each of the operations took in the best of them."""
     passes: list[dict[str, float]] = []
     for _ in range(PASSES):
         gc.collect()
         stopwatch = Stopwatch()
         pause()
         stopwatch.start()
-        await asyncio.gather(*(client.stream(endpoint, b"{}") for _ in range(scenario["streams"])))
+        await one_pass()
         stopwatch.stop()
-        passes.append(stopwatch.per(events))
-    return {**min(passes, key=lambda taken: taken["cpu"]), "rss": rss()}
+        passes.append(stopwatch.per(operations))
+    return min(passes, key=lambda taken: taken["cpu"])
 
 
 async def slow(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
@@ -196,18 +206,13 @@ async def first(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[
 async def tokens(client: Client, scenario: dict[str, Any], pause: Pause) -> dict[str, float]:
     """Read the text of one stream, token by token; some times, of which the best counts, as for `stream`."""
     await client.tokens(scenario["warm_up"], scenario["dialect"])
-    passes: list[dict[str, float]] = []
-    for _ in range(PASSES):
-        gc.collect()
-        stopwatch = Stopwatch()
-        pause()
-        stopwatch.start()
+
+    async def one_pass() -> None:
         characters = await client.tokens(scenario["endpoint"], scenario["dialect"])
-        stopwatch.stop()
-        passes.append(stopwatch.per(scenario["tokens"]))
         if characters < scenario["tokens"] * len(" token"):
             raise RuntimeError(f"read {characters} characters of {scenario['tokens']} tokens")
-    return min(passes, key=lambda taken: taken["cpu"])
+
+    return await best_pass(one_pass, scenario["tokens"], pause)
 
 
 async def describe(client: Client, scenario: dict[str, Any]) -> dict[str, float]:
@@ -304,8 +309,8 @@ async def measured(
         return await AT_ONCE[kind](client, scenario)
 
 
-def _told() -> None:
-    """Pause until a line comes; see `measure.in_turns`."""
+def _wait_for_turn() -> None:
+    """Say that the next turn can begin, and wait until it may; see `measure.in_turns`."""
     print(flush=True)
     sys.stdin.readline()
 
@@ -319,9 +324,9 @@ def main() -> None:
     if scenario.get("uvloop"):
         import uvloop
 
-        result = uvloop.run(measured(contestant, url, scenario, _told))
+        result = uvloop.run(measured(contestant, url, scenario, _wait_for_turn))
     else:
-        result = asyncio.run(measured(contestant, url, scenario, _told))
+        result = asyncio.run(measured(contestant, url, scenario, _wait_for_turn))
     print(json.dumps(result))
 
 

@@ -190,13 +190,8 @@ class ServiceClient:
             _check_timeout(options.timeout)
         field = operation.request_body
         assert field is not None
-        taken: bytes | Readable | None
-        problems: list[FieldProblem] = []
-        if isinstance(body, bytes):
-            taken = body
-        else:
-            values = {} if body is None else {field.name: body}
-            taken, problems = field.take(values, checked=self._channel.validate_params)
+        values = {} if body is None else {field.name: body}
+        taken, problems = field.take(values, checked=self._channel.validate_params)
         if isinstance(taken, bytes):
             problems += self._oversize(operation, field, taken)
         if problems:

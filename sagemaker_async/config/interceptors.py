@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sagemaker_async.errors import Attempt, CallError
 
@@ -79,7 +79,8 @@ class AttemptOutcome:
     """Whether it succeeded with a stream that is still to be read: `Interceptor.after_stream` reports its end."""
 
 
-class StreamSummary(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
     """What a response stream had delivered when it ended or was left."""
 
     call: CallContext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from .calls import CallError
 from .root import SageMakerAsyncError
@@ -67,7 +67,8 @@ class ConcurrentReadError(UsageError):
     """Two tasks read from one stream at the same time."""
 
 
-class FieldProblem(NamedTuple):
+@dataclass(frozen=True)
+class FieldProblem:
     """One rule that one field of a request breaks."""
 
     field: str

@@ -18,8 +18,9 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sagemaker_async.errors import ConfigurationError, InBandError
 
@@ -45,7 +46,8 @@ MAX_ERROR_MESSAGE = 4096
 """Characters of a container's error message that are kept."""
 
 
-class Dialect(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
     """How the records of one kind of container are read."""
 
     name: str

@@ -59,9 +59,10 @@ class Connector(aiohttp.TCPConnector):
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         connection: Any = await super().connect(req, traces, timeout)
         facts = current_connection.get()
-        facts.protocol = protocol = connection.protocol
-        if not facts.phase:
-            facts.reused = True
+        protocol: ConnectionProtocol = connection.protocol
+        facts.protocol = protocol
+        facts.reused = not facts.phase
+        if facts.reused:
             return connection
         try:
             # What a new connection brings before it is asked is nobody's answer, or of TLS (session tickets): the loop

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
-from aiohttp.streams import EMPTY_PAYLOAD
 
 from sagemaker_async.config import Timeouts
 from sagemaker_async.errors import (
@@ -76,7 +75,7 @@ class Response:
             raise ResponseTooLargeError(limit, 0)
         try:
             if content.is_eof():
-                body = _whole(content)
+                body = content.read_nowait()
             else:
                 pieces: list[bytes] = []
                 received = 0
@@ -182,17 +181,6 @@ def release(response: Answer | aiohttp.ClientResponse, loop: asyncio.AbstractEve
             loop.call_soon_threadsafe(response.close)
         except RuntimeError:  # the loop was closed since
             _disconnect(response)
-
-
-def _whole(content: aiohttp.StreamReader) -> bytes:
-    """Return a body that has come to its end and is read once: `read_nowait` without the accounts for more reads."""
-    if (error := content.exception()) is not None:
-        raise error
-    if content is EMPTY_PAYLOAD:
-        return b""
-    body = b"".join(content._buffer)
-    content._protocol.resume_reading()
-    return body
 
 
 def _unread(response: Answer | aiohttp.ClientResponse) -> bytes:

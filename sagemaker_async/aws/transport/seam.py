@@ -104,9 +104,9 @@ USES = (
         _names(_PARSER, "feed_eof"),
     ),
     Use(
-        "StreamReader.total_bytes, _buffer, _protocol, _read_nowait, set_exception",
-        "how much payload has come; a whole body at once; what came before a failure",
-        lambda: _attributes(_READER, "total_bytes", "_buffer", "_protocol")()
+        "StreamReader.total_bytes, _buffer, _read_nowait, set_exception",
+        "how much payload has come; what came before a failure",
+        lambda: _attributes(_READER, "total_bytes", "_buffer")()
         and _names(_READER, "_read_nowait", "set_exception", "on_eof")(),
     ),
     Use(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .connector import Connector
     from .facts import ConnectionFacts
     from .places import Place
+    from .protocol import ConnectionProtocol
 
 __all__ = ["Answer", "Destination", "head_of", "send_straight", "session_is_plain"]
 
@@ -52,10 +53,12 @@ def session_is_plain() -> bool:
     Mocks such as aioresponses and VCR.py put something else in place of `ClientSession._request`. Instrumentation such
     as OpenTelemetry's and Sentry's wraps that, or the constructor, to which traces and middlewares are given.
     """
-    sends, makes = aiohttp.ClientSession._request, aiohttp.ClientSession.__init__
-    if type(sends) is not FunctionType or type(makes) is not FunctionType:
-        return False
-    return sends.__globals__ is _GLOBALS and makes.__globals__ is _GLOBALS
+    session = aiohttp.ClientSession
+    return _is_aiohttps(session._request) and _is_aiohttps(session.__init__)
+
+
+def _is_aiohttps(function: object) -> bool:
+    return type(function) is FunctionType and function.__globals__ is _GLOBALS
 
 
 _GLOBALS = vars(aiohttp.client)
@@ -148,12 +151,13 @@ async def send_straight(
     Raises:
         Exception: of aiohttp, of the operating system, or `SageMakerAsyncError`; the connection is closed then.
     """
-    hold = _Hold(await connector.connect(destination, [], _NO_LIMITS), place)
+    connection = await connector.connect(destination, [], _NO_LIMITS)
+    hold = _Hold(connection, place)
     try:
         if sign is not None:
             request = sign(request)
         head = head_of(request)
-        protocol: Any = hold.connection.protocol  # a ConnectionProtocol
+        protocol: ConnectionProtocol = connection.protocol
         protocol.set_response_params(
             skip_payload=request.method == "HEAD",
             read_until_eof=True,
